@@ -1,0 +1,36 @@
+//! `set_clock`: moves a simulated clock forward.
+//!
+//! The block that holds it as its only operation takes its time (the ledger's rule on block time sees to that), so here
+//! it only remains to say whether it did.
+
+use serde::{Deserialize, Serialize};
+use wincode::{SchemaRead, SchemaWrite};
+
+use crate::receipt::Applied;
+use crate::rejection::Rejection;
+use crate::state::Overlay;
+
+/// Sets the time of its block.
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetClock {
+    /// The new block time in ms since 1970; later than the parent's.
+    pub time_ms: u64,
+}
+
+impl SetClock {
+    /// Most bytes of its `Applied`.
+    pub const MAX_RECEIPT_BYTES: usize = 0;
+
+    /// # Errors
+    /// `real_clock`, `clock_backwards`.
+    pub(crate) fn execute(&self, overlay: &mut Overlay<'_>) -> Result<Applied, Rejection> {
+        if overlay.context.clock_keys.is_none() {
+            return Err(Rejection::RealClock);
+        }
+        if overlay.context.time_ms != self.time_ms {
+            return Err(Rejection::ClockBackwards);
+        }
+        Ok(Applied::ClockSet)
+    }
+}

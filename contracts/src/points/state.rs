@@ -1,0 +1,134 @@
+//! Records of points: classes and their counters, lots, and the movements that are the holdings.
+
+use serde::Serialize;
+use wincode::{SchemaRead, SchemaWrite};
+
+use super::ClassTerms;
+use crate::encoding::{self, Domain};
+use crate::types::{Address, ClassId, Hash, Height, MerchantId, Month, Points};
+
+const MOVEMENT: Domain = Domain::new("tally/movement/v1\0");
+
+/// One kind of points of one issuer.
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
+pub struct PointClass {
+    /// The merchant that issues it and owes for it.
+    pub issuer: MerchantId,
+    /// What its points are.
+    pub terms: ClassTerms,
+}
+
+/// Counters of a class over the whole history, in minor units.
+///
+/// **Invariant** (conservation, asserted after every block): `issued - redeemed - lapsed + exchanged_in - exchanged_out`
+/// equals the live points, and `swept <= lapsed`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+pub struct ClassTotals {
+    /// Earned from purchases.
+    pub issued: Points,
+    /// Spent for cash off.
+    pub redeemed: Points,
+    /// Not spent in time; counted the moment their month ends.
+    pub lapsed: Points,
+    /// Of those lapsed, how many an `Expired` movement has taken off a holding so far.
+    pub swept: Points,
+    /// Received from other classes.
+    pub exchanged_in: Points,
+    /// Given into other classes.
+    pub exchanged_out: Points,
+    /// Live points in all holdings.
+    pub outstanding: Points,
+}
+
+/// Points that end together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+pub struct Lot {
+    /// The last month in which they can be spent.
+    pub expires: Month,
+    /// How many, more than zero.
+    pub points: Points,
+}
+
+/// Why a holding changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Earned from a purchase.
+    #[wincode(tag = 1)]
+    Issued,
+    /// Given to another member.
+    #[wincode(tag = 2)]
+    TransferredOut,
+    /// Given by another member.
+    #[wincode(tag = 3)]
+    TransferredIn,
+    /// Spent for cash off.
+    #[wincode(tag = 4)]
+    Redeemed,
+    /// Turned into another class.
+    #[wincode(tag = 5)]
+    ExchangedOut,
+    /// Received for points of another class.
+    #[wincode(tag = 6)]
+    ExchangedIn,
+    /// Lapsed at a month's end.
+    #[wincode(tag = 7)]
+    Expired,
+}
+
+/// One change of a holding, with what was left after it: the row that serves the balance, every past balance and the
+/// statement (DESIGN 4). Stored under `(address, class, !height, !index)`, so that the latest comes first.
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+pub struct Movement {
+    /// The operation that caused it, by its position in the block; none for due work.
+    pub operation: Option<u32>,
+    /// Points gained or lost, in minor units.
+    pub delta: i64,
+    /// Why.
+    pub reason: Reason,
+    /// What is held after it, by rising expiry, one lot a month; at most 25. Lapsed lots that no movement has taken off
+    /// yet are among them: whether a lot counts is judged by time.
+    pub lots: Vec<Lot>,
+    /// Chains all movements of the holding: a statement between two of them is complete if the hashes meet.
+    pub statement_hash: Hash,
+}
+
+/// What a movement's statement hash is over, after the hash of the movement before.
+#[derive(SchemaWrite)]
+struct StatementLine<'a> {
+    address: Address,
+    class: ClassId,
+    height: Height,
+    index: u32,
+    operation: Option<u32>,
+    delta: i64,
+    reason: Reason,
+    lots: &'a Vec<Lot>,
+}
+
+impl Movement {
+    /// Sets the statement hash: SHA-256 over `tally/movement/v1\0`, the previous movement's hash (zero for the first) and
+    /// the canonical bytes of address, class, height, index and this movement's fields in order.
+    #[must_use]
+    pub fn chained(mut self, previous: &Hash, (address, class): (Address, ClassId), height: Height, index: u32) -> Self {
+        let line = StatementLine {
+            address,
+            class,
+            height,
+            index,
+            operation: self.operation,
+            delta: self.delta,
+            reason: self.reason,
+            lots: &self.lots,
+        };
+        let bytes = encoding::encode(&line);
+        self.statement_hash = MOVEMENT.hash(&[&previous.0, &bytes]);
+        self
+    }
+}
+
+/// Live points among lots in a month: those whose last month has not passed.
+#[must_use]
+pub fn balance_at(lots: &[Lot], month: Month) -> Points {
+    Points(lots.iter().filter(|lot| lot.expires >= month).map(|lot| lot.points.0).sum())
+}

@@ -1,0 +1,88 @@
+//! The terms of a point class, and the arithmetic that follows from them: integers only, always floored.
+
+use serde::{Deserialize, Serialize};
+use wincode::{SchemaRead, SchemaWrite};
+
+use crate::genesis::Parameters;
+use crate::types::{Fen, MerchantId, Month, Obligation, Points, Rate};
+
+/// What the points of a class are. Fixed once the class is open.
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassTerms {
+    /// Decimals of one point, 0 to 2.
+    pub decimals: u8,
+    /// Anchor value, CNY per point, within the alliance's bounds.
+    pub anchor: Rate,
+    /// Points earned per CNY of a purchase.
+    pub earn_rate: Rate,
+    /// Full months that points live after the month they were issued in, 1 to 24.
+    pub life_months: u16,
+    /// The merchants that accept the points, by rising id; empty for all.
+    pub accepted_by: Vec<MerchantId>,
+    /// What a custodian may take per day from one member's points of this class, where it profits itself, in fen.
+    pub custodian_member_limit_fen: Fen,
+    /// The same over all its members, in fen.
+    pub custodian_limit_fen: Fen,
+}
+
+/// Longest life of a lot: with one lot a month, a holding has at most 25.
+pub const MAX_LIFE_MONTHS: u16 = 24;
+
+impl ClassTerms {
+    /// Checks terms against the alliance's parameters.
+    ///
+    /// # Errors
+    /// The first fault, as a sentence that names the field.
+    pub fn check(&self, parameters: &Parameters) -> Result<(), String> {
+        if self.decimals > 2 {
+            return Err(format!("decimals is {}, must be 0, 1 or 2", self.decimals));
+        }
+        if !(parameters.min_anchor..=parameters.max_anchor).contains(&self.anchor) {
+            let (low, high) = (parameters.min_anchor, parameters.max_anchor);
+            return Err(format!("anchor is {}, must lie in {low}..={high}", self.anchor));
+        }
+        if !(1..=MAX_LIFE_MONTHS).contains(&self.life_months) {
+            return Err(format!("life_months is {}, must lie in 1..={MAX_LIFE_MONTHS}", self.life_months));
+        }
+        if !self.accepted_by.is_sorted_by(|a, b| a < b) {
+            return Err("accepted_by must list each merchant once, by rising id".into());
+        }
+        Ok(())
+    }
+
+    /// Minor units in one point.
+    #[must_use]
+    pub const fn scale(&self) -> u64 {
+        10_u64.pow(self.decimals as u32)
+    }
+
+    /// Points earned for a purchase: `floor(amount x earn_rate)`, or `None` past what fits.
+    #[must_use]
+    pub fn earned(&self, amount: Fen) -> Option<Points> {
+        let numerator = u128::from(amount.0)
+            .checked_mul(u128::from(self.earn_rate.millionths()))?
+            .checked_mul(u128::from(self.scale()))?;
+        let points = numerator / (100 * u128::from(Rate::ONE));
+        u64::try_from(points).ok().map(Points)
+    }
+
+    /// The last month in which points issued in `month` can be spent.
+    #[must_use]
+    pub const fn expires(&self, month: Month) -> Month {
+        month.plus(self.life_months)
+    }
+
+    /// What points are worth, exactly: `points x anchor` in 10^-8 CNY.
+    #[must_use]
+    pub fn value(&self, points: Points) -> Obligation {
+        let per_minor_unit = i128::from(self.anchor.millionths()) * 100 / i128::from(self.scale());
+        Obligation(i128::from(points.0) * per_minor_unit)
+    }
+
+    /// Whether a merchant accepts the points.
+    #[must_use]
+    pub fn is_accepted_by(&self, merchant: MerchantId) -> bool {
+        self.accepted_by.is_empty() || self.accepted_by.contains(&merchant)
+    }
+}

@@ -1,0 +1,109 @@
+//! The overlay: every table of state as the block being executed sees and changes it.
+
+use super::{Store, Table, Write, WriteSet};
+use crate::crypto::PublicKey;
+use crate::execute::{BlockContext, KnownReference};
+use crate::genesis::Parameters;
+use crate::governance::Schedule;
+use crate::membership::{KeyRoles, Member, Merchant};
+use crate::points::{ClassTotals, Holdings, PointClass};
+use crate::settlement::{Gross, Leg, PairNet, Position, Statement};
+use crate::types::{Address, ClassId, Day, Fen, MerchantId, Month, Obligation, Points, Reference};
+
+/// Defines the overlay from its list of tables: number (the tag byte in the store, never reused), name, key and record.
+macro_rules! tables {
+    ($($(#[$doc:meta])+ $tag:literal $name:ident: $key:ty => $record:ty,)+) => {
+        /// Tag bytes of the tables, by name; what prefixes a record's key in the store.
+        pub mod tag {
+            $($(#[$doc])+ #[allow(non_upper_case_globals)] pub const $name: u8 = $tag;)+
+            /// Movements, which are the holdings (DESIGN 4).
+            pub const HOLDINGS: u8 = 30;
+        }
+
+        /// State as one block sees and changes it. Dropped as a whole, or turned into a [`WriteSet`] at the block's end.
+        pub struct Overlay<'a> {
+            /// The block being executed.
+            pub context: BlockContext<'a>,
+            /// Holdings: the versioned rows that are also the movements.
+            pub holdings: Holdings<'a>,
+            $($(#[$doc])+ pub $name: Table<'a, $key, $record>,)+
+        }
+
+        impl<'a> Overlay<'a> {
+            /// State as of the parent, about to run a block.
+            #[must_use]
+            pub fn new(store: &'a dyn Store, context: BlockContext<'a>) -> Self {
+                Self {
+                    holdings: Holdings::new(store, context.height),
+                    context,
+                    $($name: Table::new(store, $tag),)+
+                }
+            }
+
+            /// Accepts what was changed since the last call.
+            pub fn keep(&mut self) {
+                self.holdings.keep();
+                $(self.$name.keep();)+
+            }
+
+            /// Undoes what was changed since the last [`Overlay::keep`].
+            pub fn undo(&mut self) {
+                self.holdings.undo();
+                $(self.$name.undo();)+
+            }
+
+            /// What the block changed.
+            #[must_use]
+            pub fn into_writes(self) -> WriteSet {
+                let mut writes: Vec<Write> = Vec::new();
+                self.holdings.write(&mut writes);
+                $(self.$name.write(&mut writes);)+
+                WriteSet::new(writes)
+            }
+        }
+    };
+}
+
+tables! {
+    /// The alliance's parameters.
+    1 parameters: () => Parameters,
+    /// What due work has been done.
+    2 schedule: () => Schedule,
+    /// References used, by the day they carry: `(day, merchant, reference)`. What lies more than 90 days back is never
+    /// read again, so a store may drop it at any time.
+    3 references: (Day, MerchantId, Reference) => KnownReference,
+    /// Merchants.
+    10 merchants: MerchantId => Merchant,
+    /// Roles of operator keys.
+    11 operator_keys: (MerchantId, PublicKey) => KeyRoles,
+    /// Members.
+    12 members: Address => Member,
+    /// Point classes.
+    20 classes: ClassId => PointClass,
+    /// Counters of a class, for conservation.
+    21 class_totals: ClassId => ClassTotals,
+    /// Live points by the last month in which they can be spent, then class.
+    22 outstanding: (Month, ClassId) => Points,
+    /// Who holds lots that end with a month: the work list of the lapse sweep.
+    31 expiring: (Month, ClassId, Address) => (),
+    /// Redeemed today without the member's own consent, in fen. Of past days nothing is read again.
+    40 no_consent_used: (Day, Address) => Fen,
+    /// Taken today by the custodian from one member's points of another's class, in fen. As above.
+    41 custodian_member_used: (Day, ClassId, Address) => Fen,
+    /// Taken today by a custodian from points of another's class over all its members, in fen. As above.
+    42 custodian_used: (Day, ClassId, MerchantId) => Fen,
+    /// Gross obligations of a cycle by `(debtor, creditor)`.
+    50 gross: (Month, MerchantId, MerchantId) => Gross,
+    /// What a merchant owes and is owed in the open cycle, and its unconfirmed legs.
+    51 positions: MerchantId => Position,
+    /// What a merchant owes the alliance pool; stays open across closes.
+    52 pool_claims: MerchantId => Obligation,
+    /// Remainders below a fen of an unordered pair `(low, high)`, owed by low to high where positive.
+    53 carries: (MerchantId, MerchantId) => Obligation,
+    /// Closed cycles.
+    54 statements: Month => Statement,
+    /// How each pair of a closed cycle came out, by `(low, high)`.
+    55 pair_nets: (Month, MerchantId, MerchantId) => PairNet,
+    /// Payments of a closed cycle, by number from 0 on.
+    56 legs: (Month, u16) => Leg,
+}

@@ -1,0 +1,112 @@
+//! One kind of record: read through, changed in memory, undone or written as a whole.
+
+use std::collections::BTreeMap;
+
+use wincode::config::DefaultConfig;
+use wincode::{SchemaReadOwned, SchemaWrite};
+
+use super::{Key, Store, Write};
+use crate::encoding;
+
+/// A table of records of type `V` under keys of type `K`, under one tag byte in the store.
+///
+/// **Invariant**: `rows` holds whatever was read or written in this block; a row is dirty once written; `undo` leads
+/// back to the state at the last [`Table::keep`].
+pub struct Table<'a, K, V> {
+    store: &'a dyn Store,
+    tag: u8,
+    rows: BTreeMap<K, Row<V>>,
+    undo: Vec<(K, Row<V>)>,
+}
+
+#[derive(Clone, Debug)]
+struct Row<V> {
+    value: Option<V>,
+    dirty: bool,
+}
+
+impl<'a, K, V> Table<'a, K, V>
+where
+    K: Key,
+    V: Clone + SchemaWrite<DefaultConfig, Src = V> + SchemaReadOwned<DefaultConfig, Dst = V>,
+{
+    /// An unchanged table.
+    #[must_use]
+    pub const fn new(store: &'a dyn Store, tag: u8) -> Self {
+        Self { store, tag, rows: BTreeMap::new(), undo: Vec::new() }
+    }
+
+    /// The record under a key, as this block has left it.
+    pub fn get(&mut self, key: &K) -> Option<V> {
+        self.row(key).value.clone()
+    }
+
+    /// Writes a record.
+    pub fn put(&mut self, key: K, value: V) {
+        self.set(key, Some(value));
+    }
+
+    /// Deletes a record.
+    pub fn delete(&mut self, key: K) {
+        self.set(key, None);
+    }
+
+    /// Up to `limit` committed records with `start <= key < end` that this block has not deleted, by rising key, as this
+    /// block has left them. Records that this block created are not among them: scans serve due work, which runs first.
+    pub fn scan(&mut self, start: &K, end: &K, limit: usize) -> Vec<(K, V)> {
+        let mut found = Vec::new();
+        for (key, value) in self.store.scan(&self.key_bytes(start), &self.key_bytes(end), limit) {
+            let key = K::take(&mut &key[1..]);
+            let row = self.rows.entry(key.clone());
+            let row = row.or_insert_with(|| Row { value: Some(encoding::decode_own(&value)), dirty: false });
+            if let Some(value) = &row.value {
+                found.push((key, value.clone()));
+            }
+        }
+        found
+    }
+
+    /// Accepts the changes since the last call: they can no longer be undone.
+    pub fn keep(&mut self) {
+        self.undo.clear();
+    }
+
+    /// Undoes the changes since the last [`Table::keep`].
+    pub fn undo(&mut self) {
+        while let Some((key, row)) = self.undo.pop() {
+            self.rows.insert(key, row);
+        }
+    }
+
+    /// Appends what the block changed, as canonical bytes.
+    pub fn write(&self, to: &mut Vec<Write>) {
+        for (key, row) in self.rows.iter().filter(|(_, row)| row.dirty) {
+            to.push((self.key_bytes(key), row.value.as_ref().map(encoding::encode)));
+        }
+    }
+
+    fn row(&mut self, key: &K) -> &mut Row<V> {
+        let (store, tag) = (self.store, self.tag);
+        self.rows.entry(key.clone()).or_insert_with(|| {
+            let value = store.get(&key_bytes(tag, key)).map(|bytes| encoding::decode_own(&bytes));
+            Row { value, dirty: false }
+        })
+    }
+
+    fn set(&mut self, key: K, value: Option<V>) {
+        let row = self.row(&key);
+        let before = std::mem::replace(row, Row { value, dirty: true });
+        self.undo.push((key, before));
+    }
+
+    fn key_bytes(&self, key: &K) -> Vec<u8> {
+        key_bytes(self.tag, key)
+    }
+}
+
+fn key_bytes<K: Key>(tag: u8, key: &K) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(48);
+    bytes.push(tag);
+    key.put(&mut bytes);
+    bytes
+}

@@ -1,0 +1,140 @@
+//! Amounts. Integers only: points in minor units, money in fen, obligations in 10^-8 CNY, rates in millionths.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use wincode::{SchemaRead, SchemaWrite};
+
+use super::id::serde_as_text;
+
+/// An amount of points in minor units of its class (a class has 0 to 2 decimals). JSON: an integer as a string.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaWrite, SchemaRead)]
+pub struct Points(pub u64);
+
+/// An amount of money in fen (0.01 CNY), never negative. JSON: an integer as a string.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaWrite, SchemaRead)]
+pub struct Fen(pub u64);
+
+/// What one participant owes another, exactly: signed, in units of 10^-8 CNY. JSON: an integer as a string.
+///
+/// Points of at most 2 decimals times an anchor of at most 6 decimals always fit without rounding (DESIGN 4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaWrite, SchemaRead)]
+pub struct Obligation(pub i128);
+
+impl Obligation {
+    /// Units of 10^-8 CNY in one fen.
+    pub const PER_FEN: i128 = 1_000_000;
+
+    /// The exact obligation of an amount of money.
+    #[must_use]
+    pub const fn from_fen(fen: Fen) -> Self {
+        Self(fen.0 as i128 * Self::PER_FEN)
+    }
+
+    /// Whole fen and the signed remainder, truncated toward zero: `self = fen x 10^6 + remainder`.
+    #[must_use]
+    pub const fn split_fen(self) -> (i128, Self) {
+        (self.0 / Self::PER_FEN, Self(self.0 % Self::PER_FEN))
+    }
+}
+
+macro_rules! integer_amount {
+    ($($name:ident($inner:ty)),+) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+        impl FromStr for $name {
+            type Err = String;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self).map_err(|e| format!("`{text}` is not a whole number as a string: {e}"))
+            }
+        }
+    )+};
+}
+integer_amount!(Points(u64), Fen(u64), Obligation(i128));
+serde_as_text!(Points, Fen, Obligation);
+
+impl Points {
+    /// The sum, or `None` past 2^64 - 1.
+    #[must_use]
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).map(Self)
+    }
+
+    /// The difference, or `None` below zero.
+    #[must_use]
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
+}
+
+/// A rate, an anchor value, a spread or a weight: a non-negative number in millionths.
+///
+/// Written and read as a decimal (`0.015`) through `rust_decimal`; held as an integer, so that a value has one encoding
+/// and the arithmetic that moves value never rounds behind one's back (ADR 0002).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaWrite, SchemaRead)]
+pub struct Rate {
+    millionths: u64,
+}
+
+/// Why a text is not a rate.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a decimal from 0 up to 18446744073709 with at most 6 decimals")]
+pub struct RateError(String);
+
+impl Rate {
+    /// Millionths in one.
+    pub const ONE: u64 = 1_000_000;
+    /// Nothing.
+    pub const ZERO: Self = Self { millionths: 0 };
+
+    /// A rate of so many millionths.
+    #[must_use]
+    pub const fn from_millionths(millionths: u64) -> Self {
+        Self { millionths }
+    }
+
+    /// The rate in millionths.
+    #[must_use]
+    pub const fn millionths(self) -> u64 {
+        self.millionths
+    }
+}
+
+impl TryFrom<Decimal> for Rate {
+    type Error = RateError;
+    fn try_from(value: Decimal) -> Result<Self, RateError> {
+        let error = || RateError(value.to_string());
+        let scaled = value.checked_mul(Decimal::from(Self::ONE)).ok_or_else(error)?;
+        if !scaled.fract().is_zero() || value.is_sign_negative() && !value.is_zero() {
+            return Err(error());
+        }
+        scaled.to_u64().map(Self::from_millionths).ok_or_else(error)
+    }
+}
+
+impl From<Rate> for Decimal {
+    fn from(rate: Rate) -> Self {
+        Decimal::from_i128_with_scale(i128::from(rate.millionths), 6).normalize()
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Decimal::from(*self).fmt(f)
+    }
+}
+
+impl FromStr for Rate {
+    type Err = RateError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let decimal = Decimal::from_str_exact(text).map_err(|_| RateError(text.to_owned()))?;
+        Self::try_from(decimal)
+    }
+}
+serde_as_text!(Rate);

@@ -1,0 +1,144 @@
+//! Calendar time. State knows only block time in milliseconds; days and months are those of the alliance's own offset
+//! from UTC, fixed at genesis. Every period is half-open: `[start, end)`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use wincode::{SchemaRead, SchemaWrite};
+
+use super::id::serde_as_text;
+
+/// Milliseconds in an hour.
+pub const HOUR_MS: u64 = 3_600_000;
+/// Milliseconds in a day.
+pub const DAY_MS: u64 = 24 * HOUR_MS;
+
+/// A local day: whole days since 1970-01-01 in the alliance's offset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaWrite, SchemaRead)]
+pub struct Day(pub u32);
+
+/// A local calendar month: whole months since 1970-01. As text, `2017-03`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaWrite, SchemaRead)]
+pub struct Month(pub u16);
+
+impl Month {
+    /// The month `count` later.
+    #[must_use]
+    pub const fn plus(self, count: u16) -> Self {
+        Self(self.0 + count)
+    }
+}
+
+impl fmt::Display for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}", 1970 + self.0 / 12, self.0 % 12 + 1)
+    }
+}
+
+/// Why a text is not a month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a month is written as year and month from 1970 on, such as 2017-03")]
+pub struct MonthError;
+
+impl FromStr for Month {
+    type Err = MonthError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (year, month) = text.split_once('-').ok_or(MonthError)?;
+        if year.len() != 4 || month.len() != 2 {
+            return Err(MonthError);
+        }
+        let year: u16 = year.parse().map_err(|_| MonthError)?;
+        let month: u16 = month.parse().map_err(|_| MonthError)?;
+        if year < 1970 || !(1..=12).contains(&month) || year > 7000 {
+            return Err(MonthError);
+        }
+        Ok(Self((year - 1970) * 12 + month - 1))
+    }
+}
+serde_as_text!(Month);
+
+/// The alliance's calendar: turns block time into local days and months.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, SchemaWrite, SchemaRead)]
+pub struct Calendar {
+    /// Minutes east of UTC, from -720 to 840.
+    pub utc_offset_minutes: i32,
+}
+
+impl Calendar {
+    /// The local day of a block time.
+    ///
+    /// # Panics
+    /// When the time lies before 1970 or after year 11 million: block time is bounded long before.
+    #[must_use]
+    pub fn day(self, time_ms: u64) -> Day {
+        let days = self.local_ms(time_ms).div_euclid(DAY_MS as i64);
+        Day(u32::try_from(days.max(0)).expect("a day fits because block time is bounded"))
+    }
+
+    /// The local month of a block time.
+    #[must_use]
+    pub fn month(self, time_ms: u64) -> Month {
+        month_of_day(i64::from(self.day(time_ms).0))
+    }
+
+    /// The block time at which a local month starts, in milliseconds since 1970.
+    #[must_use]
+    pub fn start_ms(self, month: Month) -> u64 {
+        let local = days_from_civil(1970 + i64::from(month.0 / 12), i64::from(month.0 % 12) + 1) * DAY_MS as i64;
+        (local - i64::from(self.utc_offset_minutes) * 60_000).max(0) as u64
+    }
+
+    fn local_ms(self, time_ms: u64) -> i64 {
+        i64::try_from(time_ms).unwrap_or(i64::MAX / 2) + i64::from(self.utc_offset_minutes) * 60_000
+    }
+}
+
+/// Days from 1970-01-01 to the first of a month (Hinnant, "chrono-compatible low-level date algorithms").
+const fn days_from_civil(year: i64, month: i64) -> i64 {
+    let y = if month <= 2 { year - 1 } else { year };
+    let era = y.div_euclid(400);
+    let year_of_era = y - era * 400;
+    let day_of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+/// The month a day lies in; the inverse of [`days_from_civil`], from the same source.
+fn month_of_day(day: i64) -> Month {
+    let z = day + 719_468;
+    let era = z.div_euclid(146_097);
+    let day_of_era = z - era * 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    Month(u16::try_from((year - 1970) * 12 + month - 1).expect("a month fits because block time is bounded"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEW_YEAR_2017_UTC_MS: u64 = 1_483_228_800_000;
+
+    #[test]
+    fn months_start_at_local_midnight() {
+        let ohio = Calendar { utc_offset_minutes: -300 };
+        let january: Month = "2017-01".parse().expect("a month");
+        assert_eq!(ohio.start_ms(january), NEW_YEAR_2017_UTC_MS + 5 * HOUR_MS);
+        assert_eq!(ohio.month(NEW_YEAR_2017_UTC_MS).to_string(), "2016-12");
+        assert_eq!(ohio.month(ohio.start_ms(january)), january);
+    }
+
+    #[test]
+    fn every_month_of_a_century_starts_where_the_one_before_ends() {
+        let shanghai = Calendar { utc_offset_minutes: 480 };
+        for n in 1..1200 {
+            let start_ms = shanghai.start_ms(Month(n));
+            assert_eq!(shanghai.month(start_ms), Month(n));
+            assert_eq!(shanghai.month(start_ms - 1), Month(n - 1));
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! The chain, block by block: what makes a block valid, and what its execution leads to.
+//!
+//! Validity depends only on the block's bytes, its parent and the parent's outcome: every node and every auditor gives
+//! the same verdict. Whether a key may do what its transaction asks is no part of it; execution answers that with a
+//! rejection. Whether a live proposal's time is close to the clock is judged by the node alone (DESIGN 4, "Time").
+
+use tally_contracts::due::DueRecord;
+use tally_contracts::encoding;
+use tally_contracts::execute::{BlockContext, execute_block};
+use tally_contracts::genesis::{Clock, Genesis, MAX_TIME_MS};
+use tally_contracts::governance::genesis_writes;
+use tally_contracts::receipt::Receipt;
+use tally_contracts::state::{Store, WriteSet};
+use tally_contracts::transaction::{Body, CheckedTransaction, InvalidTransaction};
+use tally_contracts::types::{ChainId, Hash, Height, MerchantId};
+use wincode::{SchemaRead, SchemaWrite};
+
+use crate::block::{Block, BlockId, Header, MAX_BLOCK_BYTES, Outcome, VERSION, transactions_root};
+use crate::certificate::{CertificateError, CommitCertificate, ValidatorSet};
+use crate::leaf::Leaf;
+use crate::log::Frontier;
+
+/// The end of the executed chain: all that the next block is judged by and built on, besides state.
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
+pub struct Head {
+    /// Height of the last executed block; 0 before the first.
+    pub height: Height,
+    /// Its time in ms since 1970.
+    pub time_ms: u64,
+    /// Its id; the chain id before the first.
+    pub block_id: BlockId,
+    /// What it led to.
+    pub outcome: Outcome,
+    /// The transparency log's frontier after it.
+    pub frontier: Frontier,
+}
+
+/// The alliance's rules for the chain: its genesis and what follows from it.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    genesis: Genesis,
+    chain_id: ChainId,
+    validators: ValidatorSet,
+}
+
+/// A block that is no valid successor of its parent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidBlock {
+    /// Not the canonical bytes of a block.
+    #[error("the block's bytes: {0}")]
+    Encoding(#[from] encoding::DecodeError),
+    /// Larger than [`MAX_BLOCK_BYTES`].
+    #[error("the block has {0} bytes, at most {MAX_BLOCK_BYTES} are allowed")]
+    Oversized(usize),
+    /// A header field that does not follow from parent and genesis.
+    #[error("header field `{field}` is {found}, must be {expected}")]
+    Header {
+        /// The field.
+        field: &'static str,
+        /// What it says.
+        found: String,
+        /// What it must say.
+        expected: String,
+    },
+    /// The parent's certificate.
+    #[error("last_commit: {0}")]
+    Certificate(#[from] CertificateError),
+    /// One of the transactions.
+    #[error("transaction {index}: {error}")]
+    Transaction {
+        /// Its position.
+        index: usize,
+        /// What is wrong with it.
+        error: InvalidTransaction,
+    },
+}
+
+/// A block that is a valid successor of the head it was checked against.
+#[derive(Clone, Debug)]
+pub struct CheckedBlock {
+    header: Header,
+    id: BlockId,
+    transactions: Vec<CheckedTransaction>,
+}
+
+/// What a block led to.
+#[derive(Clone, Debug)]
+pub struct ExecutedBlock {
+    /// The chain's end after it.
+    pub head: Head,
+    /// Work that fell due in it, in order.
+    pub due: Vec<DueRecord>,
+    /// Receipts by transaction and operation.
+    pub receipts: Vec<Vec<Receipt>>,
+    /// What it wrote to state.
+    pub writes: WriteSet,
+}
+
+/// What a proposer adds to the head to make a block.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    /// The proposing merchant.
+    pub proposer: MerchantId,
+    /// The proposer's time in ms since 1970; what the simulated clock makes of it is the chain's matter.
+    pub now_ms: u64,
+    /// The head's certificate; none at height 1.
+    pub last_commit: Option<CommitCertificate>,
+    /// In the order in which they are to be executed.
+    pub transactions: Vec<CheckedTransaction>,
+}
+
+impl Chain {
+    /// The chain of an alliance.
+    ///
+    /// # Panics
+    /// When `genesis` does not pass [`Genesis::check`].
+    #[must_use]
+    pub fn new(genesis: Genesis) -> Self {
+        genesis.check().expect("a chain starts from a checked genesis");
+        Self { chain_id: genesis.chain_id(), validators: ValidatorSet::of_genesis(&genesis), genesis }
+    }
+
+    /// The founding agreement.
+    #[must_use]
+    pub const fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// The alliance's identity.
+    #[must_use]
+    pub const fn chain_id(&self) -> &ChainId {
+        &self.chain_id
+    }
+
+    /// The validators of a height.
+    #[must_use]
+    pub const fn validators(&self, _height: Height) -> &ValidatorSet {
+        &self.validators
+    }
+
+    /// The chain before its first block, and the state it starts from.
+    #[must_use]
+    pub fn start(&self) -> (Head, WriteSet) {
+        let writes = genesis_writes(&self.genesis);
+        let frontier = Frontier::default();
+        let outcome = Outcome {
+            log_size: 0,
+            log_root: frontier.root(),
+            state_hash: writes.state_hash(&self.chain_id),
+        };
+        let head =
+            Head { height: Height(0), time_ms: self.genesis.time_ms, block_id: self.chain_id, outcome, frontier };
+        (head, writes)
+    }
+
+    /// Makes the block that follows `head`.
+    #[must_use]
+    pub fn propose(&self, head: &Head, proposal: Proposal) -> Block {
+        let Proposal { proposer, now_ms, last_commit, transactions } = proposal;
+        let time_ms = match self.simulated_time(head, &transactions) {
+            Some(time_ms) => time_ms,
+            None => now_ms.max(head.time_ms + 1),
+        };
+        let header = Header {
+            version: VERSION,
+            chain_id: self.chain_id,
+            height: head.height.next(),
+            time_ms,
+            parent_hash: head.block_id,
+            proposer,
+            transactions_root: transactions_root(transactions.iter().map(CheckedTransaction::id)),
+            validators_hash: self.validators(head.height.next()).hash(),
+            last_commit_hash: last_commit.as_ref().map_or(Hash::ZERO, CommitCertificate::hash),
+            outcome: head.outcome,
+        };
+        Block { header, last_commit, transactions: transactions.iter().map(|t| t.bytes().to_vec()).collect() }
+    }
+
+    /// Judges the block that is to follow `head`.
+    ///
+    /// # Errors
+    /// The first [`InvalidBlock`], in the order of its variants.
+    pub fn check(&self, head: &Head, bytes: &[u8]) -> Result<CheckedBlock, InvalidBlock> {
+        if bytes.len() > MAX_BLOCK_BYTES {
+            return Err(InvalidBlock::Oversized(bytes.len()));
+        }
+        let Block { header, last_commit, transactions } = Block::decode(bytes)?;
+        self.check_header(head, &header, last_commit.as_ref())?;
+        if let Some(certificate) = &last_commit {
+            let validators = self.validators(head.height);
+            certificate.verify(&self.chain_id, validators, head.height, &head.block_id)?;
+        }
+        let transactions = CheckedTransaction::check_all(transactions, &self.chain_id)
+            .map_err(|(index, error)| InvalidBlock::Transaction { index, error })?;
+        let root = transactions_root(transactions.iter().map(CheckedTransaction::id));
+        field("transactions_root", &header.transactions_root, &root)?;
+        self.check_time(head, &header, &transactions)?;
+        Ok(CheckedBlock { id: header.id(), header, transactions })
+    }
+
+    /// Runs a checked block on the state of its parent.
+    ///
+    /// # Panics
+    /// When the contracts break conservation, which no input may bring about: a stopped replica is safe.
+    #[must_use]
+    pub fn execute(&self, store: &dyn Store, head: &Head, block: &CheckedBlock) -> ExecutedBlock {
+        let header = &block.header;
+        assert_eq!(header.parent_hash, head.block_id, "a block runs on the state of its parent");
+        let context = BlockContext::new(&self.genesis, header.height, header.time_ms);
+        let run = execute_block(store, context, &block.transactions);
+        let mut frontier = head.frontier.clone();
+        for leaf in block.leaves(&run.due, &run.receipts) {
+            frontier.append(&encoding::encode(&leaf));
+        }
+        let outcome = Outcome {
+            log_size: frontier.size(),
+            log_root: frontier.root(),
+            state_hash: run.writes.state_hash(&head.outcome.state_hash),
+        };
+        let head =
+            Head { height: header.height, time_ms: header.time_ms, block_id: block.id, outcome, frontier };
+        ExecutedBlock { head, due: run.due, receipts: run.receipts, writes: run.writes }
+    }
+
+    fn check_header(
+        &self,
+        head: &Head,
+        header: &Header,
+        last_commit: Option<&CommitCertificate>,
+    ) -> Result<(), InvalidBlock> {
+        let validators = self.validators(head.height.next());
+        field("version", &header.version, &VERSION)?;
+        field("chain_id", &header.chain_id, &self.chain_id)?;
+        field("height", &header.height, &head.height.next())?;
+        field("parent_hash", &header.parent_hash, &head.block_id)?;
+        field("validators_hash", &header.validators_hash, &validators.hash())?;
+        field("last_commit_hash", &header.last_commit_hash, &last_commit.map_or(Hash::ZERO, CommitCertificate::hash))?;
+        field("outcome.log_size", &header.outcome.log_size, &head.outcome.log_size)?;
+        field("outcome.log_root", &header.outcome.log_root, &head.outcome.log_root)?;
+        field("outcome.state_hash", &header.outcome.state_hash, &head.outcome.state_hash)?;
+        if validators.get(header.proposer).is_none() {
+            return Err(fault("proposer", &header.proposer, "a validator of this height"));
+        }
+        let needs_commit = head.height > Height(0);
+        if last_commit.is_some() != needs_commit {
+            let expected = if needs_commit { "the parent's certificate" } else { "nothing at height 1" };
+            return Err(fault("last_commit", &last_commit.map_or("nothing", |_| "a certificate"), expected));
+        }
+        Ok(())
+    }
+
+    fn check_time(
+        &self,
+        head: &Head,
+        header: &Header,
+        transactions: &[CheckedTransaction],
+    ) -> Result<(), InvalidBlock> {
+        if let Some(expected) = self.simulated_time(head, transactions) {
+            return field("time_ms", &header.time_ms, &expected);
+        }
+        if header.time_ms <= head.time_ms || header.time_ms > MAX_TIME_MS {
+            let expected = format!("later than {} and at most {MAX_TIME_MS}", head.time_ms);
+            return Err(fault("time_ms", &header.time_ms, &expected));
+        }
+        Ok(())
+    }
+
+    /// Block time under a simulated clock, `None` under the real one: a millisecond after the parent, unless the block's
+    /// only operation is a `set_clock`, rightly signed and forward, which gives its time.
+    fn simulated_time(&self, head: &Head, transactions: &[CheckedTransaction]) -> Option<u64> {
+        let Clock::Simulated { keys } = &self.genesis.clock else { return None };
+        let tick_ms = head.time_ms + 1;
+        let [transaction] = transactions else { return Some(tick_ms) };
+        let transaction = transaction.transaction();
+        let is_clock = transaction.merchant == MerchantId::POOL && keys.contains(&transaction.public_key);
+        match transaction.operations.as_slice() {
+            [operation] if is_clock => match &operation.body {
+                Body::SetClock(set) if (tick_ms..=MAX_TIME_MS).contains(&set.time_ms) => Some(set.time_ms),
+                _ => Some(tick_ms),
+            },
+            _ => Some(tick_ms),
+        }
+    }
+}
+
+impl CheckedBlock {
+    /// The header.
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The block's id.
+    #[must_use]
+    pub const fn id(&self) -> BlockId {
+        self.id
+    }
+
+    /// The transactions, in order.
+    #[must_use]
+    pub fn transactions(&self) -> &[CheckedTransaction] {
+        &self.transactions
+    }
+
+    /// The leaves that the executed block adds to the log, in order.
+    #[must_use]
+    pub fn leaves(&self, due: &[DueRecord], receipts: &[Vec<Receipt>]) -> Vec<Leaf> {
+        let height = self.header.height;
+        let due = due.iter().map(|record| Leaf::Due { height, record: record.clone() });
+        let transactions = self.transactions.iter().zip(receipts).zip(0_u32..);
+        let transactions = transactions.map(|((transaction, receipts), index)| Leaf::Transaction {
+            height,
+            index,
+            bytes: transaction.bytes().to_vec(),
+            receipts: receipts.clone(),
+        });
+        due.chain(transactions).chain([Leaf::Header(self.header.clone())]).collect()
+    }
+}
+
+/// Compares a header field with what it must be.
+fn field<T: PartialEq + std::fmt::Display>(name: &'static str, found: &T, expected: &T) -> Result<(), InvalidBlock> {
+    if found == expected { Ok(()) } else { Err(fault(name, found, &expected.to_string())) }
+}
+
+fn fault(field: &'static str, found: &dyn std::fmt::Display, expected: &str) -> InvalidBlock {
+    InvalidBlock::Header { field, found: found.to_string(), expected: expected.to_owned() }
+}
