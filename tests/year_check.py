@@ -28,7 +28,7 @@ POLICY = Path(__file__).resolve().parent.parent / "docs" / "replay.md"
 UTC_OFFSET_MINUTES = -300
 MILLION = 1_000_000
 FEN = 1_000_000  # units of 10^-8 CNY in a fen
-POOL = 0
+NOBODY = 0  # the clock is set in no merchant's name
 
 MERCHANTS = {"supermarket": 1, "fuel": 2, "drugstore": 3, "cafe": 4}
 NAMES = {number: name for name, number in MERCHANTS.items()}
@@ -197,18 +197,17 @@ def truncated_fen(amount):
 
 
 def legs_of(positions):
-    """Payers and payees by rising id, each pair settled with the smaller of what is left."""
-    payers = [[m, -fen] for m, fen in sorted(positions.items()) if fen < 0]
-    payees = [[m, fen] for m, fen in sorted(positions.items()) if fen > 0]
+    """Whoever owes most pays whoever is owed most the smaller of the two, until nothing is left; equals: lowest id."""
+    left = dict(positions)
     legs = []
-    while payers and payees:
-        amount = min(payers[0][1], payees[0][1])
-        legs.append((payers[0][0], payees[0][0], amount))
-        for side in (payers, payees):
-            side[0][1] -= amount
-            if not side[0][1]:
-                side.pop(0)
-    assert not payers and not payees, "positions sum to zero"
+    while any(left.values()):
+        payer = min(left, key=lambda merchant: (left[merchant], merchant))
+        payee = min(left, key=lambda merchant: (-left[merchant], merchant))
+        amount = min(-left[payer], left[payee])
+        assert amount > 0, "positions sum to zero"
+        left[payer] += amount
+        left[payee] -= amount
+        legs.append((payer, payee, amount))
     return legs
 
 
@@ -227,6 +226,7 @@ class Year:
         self.points = {name: defaultdict(int) for name in ("issued", "home", "elsewhere", "in", "out", "lapsed")}
         self.honoured = defaultdict(int)  # (merchant, class) -> points
         self.gross = defaultdict(int)  # (debtor, creditor) -> 10^-8 CNY, of the open cycle
+        self.gross_exchange = defaultdict(int)  # the part of it that exchanges brought about
         self.pool = defaultdict(int)  # debtor -> 10^-8 CNY, over all cycles
         self.carry = {(low, high): 0 for low in IDS for high in IDS if low < high}
         self.cycles = []
@@ -263,7 +263,7 @@ class Year:
         self.day = day
         self.usage.clear()
         if counted:
-            self.operations["set_clock"][POOL] += 1
+            self.operations["set_clock"][NOBODY] += 1
         if month_of(day) != self.month:
             self.close()
             self.month = month_of(day)
@@ -273,27 +273,31 @@ class Year:
         """Nets the open cycle and opens the next."""
         positions, pairs = dict.fromkeys(IDS, 0), []
         for (low, high), carry in self.carry.items():
+            if not (carry or self.gross[low, high] or self.gross[high, low]):
+                continue
             net = carry + self.gross[low, high] - self.gross[high, low]
             fen, rest = truncated_fen(net)
             self.carry[low, high] = rest
             positions[low] -= fen
             positions[high] += fen
-            pairs.append({"low": low, "high": high, "net_fen": str(fen), "carry": str(rest)})
+            pairs.append({"low": low, "high": high, "net_fen": str(fen), "closing": str(rest)})
         legs = legs_of(positions)
         self.unconfirmed += legs
         self.cycles.append({
             "cycle": month_text(self.month),
             "gross": self.gross_rows(),
             "pairs": pairs,
-            "legs": [{"payer": a, "payee": b, "amount_fen": str(fen), "confirmed": True} for a, b, fen in sorted(legs)],
+            "legs": [{"payer": a, "payee": b, "amount_fen": str(fen), "confirmed": True} for a, b, fen in legs],
             "positions": positions,
         })
         self.gross.clear()
+        self.gross_exchange.clear()
 
     def gross_rows(self):
         return [
-            {"debtor": debtor, "creditor": creditor, "amount": str(amount)}
-            for (debtor, creditor), amount in sorted(self.gross.items())
+            {"debtor": pair[0], "creditor": pair[1], "redemption": str(amount - self.gross_exchange[pair]),
+             "exchange": str(self.gross_exchange[pair])}
+            for pair, amount in sorted(self.gross.items())
             if amount
         ]
 
@@ -367,17 +371,16 @@ class Year:
             self.operations["exchange"][custodian] += 1
             self.points["out"][source] += points_in
             self.points["in"][target] += points_out
-            self.owe(source, target, value_of(points_out, target))
-            self.owe(source, POOL, value - value_of(points_out, target))
+            obligation = value_of(points_out, target)
+            assert value >= obligation, "no exchange yields more than went in"
+            self.owe(source, target, obligation)
+            self.gross_exchange[source, target] += obligation
+            self.pool[source] += value - obligation
             if target == custodian:
                 self.use_custodian(custodian, member, source, value)
 
     def owe(self, debtor, creditor, amount):
-        assert amount >= 0, "no exchange yields more than went in"
         self.gross[debtor, creditor] += amount
-        if creditor == POOL:
-            self.pool[debtor] += amount
-            return
         # Legs weigh on the cap too, but phase 2 has confirmed them all before anything new is owed.
         owed = sum(self.gross[debtor, other] - self.gross[other, debtor] for other in IDS if other != debtor)
         self.peak["net_debit_cap"] = max(self.peak["net_debit_cap"], owed)
@@ -505,7 +508,7 @@ def vectors():
     december = month_of(date(2017, 12, 1))
     return [
         f"set_clock 1483851600000     {reference(seed, 'set_clock', 0, 1483851600000, 1483851600000)}",
-        f"confirm_leg 3, 2017-01:1    {reference(seed, 'confirm_leg', 3, '2017-01:1', 1485925200000)}",
+        f"confirm_leg 3, 2017-01:0    {reference(seed, 'confirm_leg', 3, '2017-01:0', 1485925200000)}",
         f"enrol 4, 900                {reference(seed, 'enrol', 4, 900, first_row)}",
         f"issue 4, 31198570044        {reference(seed, 'issue', 4, 31198570044, first_row)}",
         f"redeem 1, 1                 {reference(seed, 'redeem', 1, 1, new_year)}",
@@ -527,7 +530,8 @@ def self_test():
     assert exchanged_lots({5: 1, 6: 1, 7: 1}, 2) == {5: 1, 6: 1}, "equal remainders go to the earliest month"
     assert exchanged_lots({5: 1, 9: 99}, 50) == {5: 1, 9: 49} and exchanged_lots({5: 1, 9: 99}, 10) == {9: 10}
     assert truncated_fen(-1_500_000) == (-1, -500_000) and truncated_fen(1_999_999) == (1, 999_999)
-    assert legs_of({1: -5, 2: 3, 3: 4, 4: -2}) == [(1, 2, 3), (1, 3, 2), (4, 3, 2)] and legs_of({1: 0, 2: 0}) == []
+    assert legs_of({1: -5, 2: 3, 3: 4, 4: -2}) == [(1, 3, 4), (4, 2, 2), (1, 2, 1)] and legs_of({1: 0, 2: 0}) == []
+    assert legs_of({1: -2, 2: -2, 3: 1, 4: 3}) == [(1, 4, 2), (2, 3, 1), (2, 4, 1)], "equals go by the lowest id"
     found = list(mismatches({"a": [1, "2"], "b": 3}, {"a": [1, 2, 4], "c": True}))
     assert [line.split(":")[0] for line in found] == ["a[1]", "a[2]", "b", "c"], found
     policy = POLICY.read_text("utf-8")
