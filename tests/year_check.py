@@ -546,17 +546,22 @@ def main():
     parser.add_argument("--limit-intervals", type=int, metavar="N", help="stop after N intervals, without the end")
     parser.add_argument("--json", metavar="FILE", help="write the report to FILE, `-` for standard output")
     parser.add_argument("--compare", metavar="ACTUAL", help="compare with the report of `tally replay --report`")
+    parser.add_argument("--expected", metavar="FILE", help="with --compare: a report written by --json before")
     parser.add_argument("--vectors", action="store_true", help="print the vectors of docs/replay.md")
     parser.add_argument("--self-test", action="store_true", help="check known answers, without the data")
     options = parser.parse_args()
     if options.limit_intervals is not None and not 1 <= options.limit_intervals <= len(intervals()):
         parser.error(f"--limit-intervals must lie in 1..{len(intervals())}")
+    if options.expected and not options.compare:
+        parser.error("--expected is of use only with --compare")
     if options.self_test:
         self_test()
         return 0
     if options.vectors:
         print("\n".join(vectors()))
         return 0
+    if options.expected:
+        return compare(json.loads(Path(options.expected).read_text("utf-8")), options.compare)
     year = Year(options.seed)
     year.run(read_purchases(), read_coupons(), options.limit_intervals)
     for name, (peak, limit) in year.check_limits().items():
