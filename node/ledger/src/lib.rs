@@ -5,10 +5,10 @@
 //! very same code ([`verify`]). The stage is in the type: bytes -> [`block::Block`] -> [`chain::CheckedBlock`] ->
 //! [`chain::ExecutedBlock`].
 
-pub mod archive;
 pub mod block;
 pub mod certificate;
-pub mod chain;
-pub mod leaf;
 pub mod log;
+pub mod leaf;
+pub mod chain;
+pub mod archive;
 pub mod verify;
