@@ -1,3 +1,7 @@
-//! The node of a merchant: the modules behind `tallyd`, in the order of the data's way.
+//! `tallyd`, a merchant's node of a Tally alliance.
+//!
+//! The way of a purchase: `ingress` (acknowledge durably) -> `mempool` -> `network` (to all validators) -> `consensus`
+//! (order) -> `replica` (run the contracts, commit) -> `http` (receipts, balances, statements, proofs).
 
+pub mod replica;
 pub mod storage;
