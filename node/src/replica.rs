@@ -80,9 +80,15 @@ pub struct Replica {
     index: IndexWrites,
     /// Held by the one who commits or flushes.
     writing: Mutex<()>,
-    checked: Mutex<VecDeque<CheckedBlock>>,
+    checked: Mutex<VecDeque<Remembered>>,
     recent: Mutex<VecDeque<Arc<Committed>>>,
     published: broadcast::Sender<Arc<Committed>>,
+}
+
+/// A block that passed its check, with the bytes that did.
+struct Remembered {
+    bytes: Vec<u8>,
+    block: CheckedBlock,
 }
 
 impl Default for FlushOptions {
@@ -127,7 +133,7 @@ impl Replica {
         };
         if replay_from.is_none() {
             // From now on the directory says whose it is.
-            replica.flush_held(decisions.first().map(|d| d.block.min(d.position)))?;
+            replica.flush_held(decisions.first().map(Decision::first))?;
         }
         replica.replay(decisions)?;
         Ok(replica)
@@ -175,12 +181,17 @@ impl Replica {
     /// What is wrong with it.
     pub fn check(&self, bytes: &[u8]) -> Result<CheckedBlock, InvalidBlock> {
         let head = self.head();
-        let known = self.log.undecided(head.height.next()).into_iter().find(|(_, stored)| stored == bytes);
-        if let Some(block) = known.and_then(|(id, _)| self.checked().iter().find(|b| b.id() == id).cloned()) {
-            return Ok(block);
+        if let Some(known) = self.checked().iter().find(|known| known.bytes == bytes) {
+            if known.block.header().parent_hash == head.block_id {
+                return Ok(known.block.clone());
+            }
         }
         let block = self.chain.check(&head, bytes)?;
-        self.remember(&block);
+        let mut checked = self.checked();
+        if checked.len() == MAX_CHECKED {
+            checked.pop_front();
+        }
+        checked.push_back(Remembered { bytes: bytes.to_vec(), block: block.clone() });
         Ok(block)
     }
 
@@ -226,8 +237,7 @@ impl Replica {
         let committed = self.execute(&head, block, certificate, position);
         // Nobody may listen.
         let _ = self.published.send(committed.clone());
-        let waiting = self.state.waiting();
-        if waiting.blocks >= self.flush.blocks || waiting.bytes >= self.flush.bytes {
+        if self.is_flush_due() {
             self.flush_held(None)?;
         }
         Ok(committed)
@@ -253,7 +263,8 @@ impl Replica {
         self.published.subscribe()
     }
 
-    /// Runs `f` on state at the head, which stands still meanwhile: keep it short.
+    /// Runs `f` on state at the head, which stands still meanwhile: keep it short, and call nothing of the replica in it,
+    /// which could wait for a block that waits for `f`.
     pub fn read<T>(&self, f: impl FnOnce(&View<'_>) -> T) -> T {
         self.state.read(f)
     }
@@ -268,16 +279,25 @@ impl Replica {
     }
 
     fn replay(&self, decisions: Vec<Decision>) -> Result<(), StorageError> {
-        for Decision { position, certificate, .. } in decisions {
+        let mut decisions = decisions.into_iter().peekable();
+        while let Some(Decision { position, certificate, .. }) = decisions.next() {
             let (bytes, _) = self.log.read_decided(position)?;
             let block = self.check_decided(&certificate.block_id, &bytes)?;
             self.execute(&self.head(), block, certificate, position);
+            if self.is_flush_due() {
+                self.flush_held(decisions.peek().map(Decision::first))?;
+            }
         }
         Ok(())
     }
 
+    fn is_flush_due(&self) -> bool {
+        let waiting = self.state.waiting();
+        waiting.blocks >= self.flush.blocks || waiting.bytes >= self.flush.bytes
+    }
+
     fn check_decided(&self, id: &BlockId, bytes: &[u8]) -> Result<CheckedBlock, StorageError> {
-        let known = self.checked().iter().find(|block| block.id() == *id).cloned();
+        let known = self.checked().iter().find(|known| known.block.id() == *id).map(|known| known.block.clone());
         let head = self.head();
         let invalid = |reason| StorageError::DecidedInvalid { height: head.height.next(), block_id: *id, reason };
         known.map_or_else(|| self.chain.check(&head, bytes).map_err(invalid), Ok)
@@ -333,18 +353,7 @@ impl Replica {
         Ok(())
     }
 
-    fn remember(&self, block: &CheckedBlock) {
-        let mut checked = self.checked();
-        if checked.iter().any(|known| known.id() == block.id()) {
-            return;
-        }
-        if checked.len() == MAX_CHECKED {
-            checked.pop_front();
-        }
-        checked.push_back(block.clone());
-    }
-
-    fn checked(&self) -> MutexGuard<'_, VecDeque<CheckedBlock>> {
+    fn checked(&self) -> MutexGuard<'_, VecDeque<Remembered>> {
         self.checked.lock().expect("no thread panics while it holds the checked blocks")
     }
 
@@ -352,3 +361,6 @@ impl Replica {
         self.recent.lock().expect("no thread panics while it holds the recent blocks")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,6 +69,14 @@ pub struct Opened {
     pub decisions: Vec<Decision>,
 }
 
+impl Decision {
+    /// Before this nothing belongs to this decision or a later one: a block is stored only once its parent is decided.
+    #[must_use]
+    pub fn first(&self) -> Position {
+        self.block.min(self.position)
+    }
+}
+
 impl BlockLog {
     /// Opens the log in `dir`. `head` is the derived state's; `replay_from` the position it keeps.
     ///
@@ -181,12 +189,6 @@ impl BlockLog {
         let pending = self.pending();
         let end = self.journal.end()?;
         Ok(pending.values().map(|block| block.position).min().map_or(end, |first| first.min(end)))
-    }
-
-    /// Where blocks of the log stand on disk: for messages.
-    #[must_use]
-    pub const fn journal(&self) -> &Journal {
-        &self.journal
     }
 
     fn read_block(&self, position: Position) -> Result<(BlockId, Bytes), StorageError> {
