@@ -131,14 +131,7 @@ impl Alliance {
         let (height, block_id) = (header.height, header.id());
         let sign = |id: u8| {
             let merchant = MerchantId(id.into());
-            let vote = vote_bytes(
-                self.chain.chain_id(),
-                VoteKind::Precommit,
-                height,
-                round,
-                Some(&block_id),
-                merchant,
-            );
+            let vote = vote_bytes(self.chain.chain_id(), VoteKind::Precommit, height, round, Some(&block_id), merchant);
             CommitSignature { merchant, signature: crypto::sign(&key(id), &vote) }
         };
         CommitCertificate { height, round, block_id, signatures: vec![sign(1), sign(2)] }
