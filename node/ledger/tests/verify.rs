@@ -158,7 +158,10 @@ fn the_genesis_must_be_the_auditors() {
     let mut other = genesis();
     other.parameters.no_consent_limit_fen.0 += 1;
     let failure = run(&year_in_six_blocks().archive(), &other, 1).unwrap_err();
-    assert_eq!((failure.check, failure.place.field.as_str()), (CheckKind::Genesis, "genesis.parameters.no_consent_limit_fen"));
+    assert_eq!(
+        (failure.check, failure.place.field.as_str()),
+        (CheckKind::Genesis, "genesis.parameters.no_consent_limit_fen")
+    );
     assert!(failure.reason.contains(&genesis().chain_id().to_string()), "{failure}");
     let archive = year_in_six_blocks().archive();
     let longer = forged(&archive, &frames(&archive)[0], |p| p.extend_from_slice(&crc32fast::hash(p).to_le_bytes()));
@@ -254,7 +257,10 @@ fn a_forged_header_no_longer_is_the_certified_one() {
     let frame = &frames(&archive)[3];
     let time = 4 + 2 + 32 + 8;
     let failure = fails(&forged(&archive, frame, |p| p[time] ^= 1));
-    assert_eq!((failure.check, failure.place.to_string().as_str()), (CheckKind::Certificate, "block 3, certificate.block_id"));
+    assert_eq!(
+        (failure.check, failure.place.to_string().as_str()),
+        (CheckKind::Certificate, "block 3, certificate.block_id")
+    );
     assert!(failure.reason.contains("the header hashes to"), "{failure}");
 }
 
@@ -363,7 +369,11 @@ fn rate() {
         let report = run(&archive, &genesis(), threads).unwrap();
         println!(
             "{threads} threads: {} operations, {} bytes, {:.2} s, {:.0} operations/s ({:?})",
-            report.operations.total(), report.bytes, report.seconds, report.operations_per_second, report.operations
+            report.operations.total(),
+            report.bytes,
+            report.seconds,
+            report.operations_per_second,
+            report.operations
         );
     }
 }

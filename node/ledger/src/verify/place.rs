@@ -135,7 +135,8 @@ impl FrameMap {
 
     fn push(&mut self, bytes: usize, path: &str) {
         let start = self.end();
-        self.fields.push(Mapped { transaction: None, field: Field { start, end: start + bytes, path: path.to_owned() } });
+        self.fields
+            .push(Mapped { transaction: None, field: Field { start, end: start + bytes, path: path.to_owned() } });
     }
 
     fn end(&self) -> usize {
