@@ -117,12 +117,8 @@ pub fn block_fault(chain: &Chain, head: &Head, frame: &Frame, fault: Fault) -> V
     if matches!(fault, Fault::Damaged) {
         return damaged_block(chain, head, frame).into();
     }
-    // What `check` meets first is what is reported, whichever thread met something else before.
     let parts = Frame::block_parts(&frame.payload);
-    let fault = match parts.map(|parts| chain.check(head, parts.block)) {
-        Some(Err(error)) => Fault::Block(error),
-        _ => fault,
-    };
+    let fault = first_fault(chain, head, &frame.payload, fault);
     let Target { check, transaction, operation, path, reason } = target(&fault, head);
     let map = FrameMap::new(&frame.payload);
     let (start, bytes) = match map.range(transaction, &path) {
@@ -138,6 +134,14 @@ pub fn block_fault(chain: &Chain, head: &Head, frame: &Frame, fault: Fault) -> V
     let offset = frame.payload_offset() + start as u64;
     let place = Place { height: Some(frame.height), transaction, operation, field: path, offset, bytes: bytes as u64 };
     Failure { check, place, byte: None, reason, verified: head.height }.into()
+}
+
+/// What `check` meets first is what is reported, whatever was met before without a head.
+fn first_fault(chain: &Chain, head: &Head, payload: &[u8], met: Fault) -> Fault {
+    match Frame::block_parts(payload).map(|parts| chain.check(head, parts.block)) {
+        Some(Err(error)) => Fault::Block(error),
+        _ => met,
+    }
 }
 
 /// A block frame whose check sum fails: the byte, where one explains it.
@@ -166,7 +170,10 @@ fn damaged_block(chain: &Chain, head: &Head, frame: &Frame) -> Failure {
     }
     let finding = match follows(&frame.payload) {
         Ok(_) => "though its content checks out: the check sum itself is damaged".to_owned(),
-        Err(fault) => format!("and more than one byte is wrong; first: {}", target(&fault, head).reason),
+        Err(fault) => {
+            let first = first_fault(chain, head, &frame.payload, fault);
+            format!("and more than one byte is wrong; first: {}", target(&first, head).reason)
+        }
     };
     let place = place(Some(frame.height), "frame", frame.offset, frame.length());
     let reason = format!("the frame does not match its check sum, {finding}");
