@@ -6,3 +6,4 @@
 pub mod ingress;
 pub mod mempool;
 pub mod network;
+pub mod storage;
