@@ -6,4 +6,5 @@
 pub mod ingress;
 pub mod mempool;
 pub mod network;
+pub mod replica;
 pub mod storage;
