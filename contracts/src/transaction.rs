@@ -155,7 +155,10 @@ impl Body {
     }
 
     /// The rules on an operation that its bytes alone decide.
-    fn check_stateless(&self) -> Result<(), &'static str> {
+    ///
+    /// # Errors
+    /// The broken rule, as a sentence.
+    pub fn check_stateless(&self) -> Result<(), &'static str> {
         match self {
             Self::SetClock(_) | Self::Enrol(_) | Self::ConfirmLeg(_) => Ok(()),
             Self::CreateClass(o) => o.check_stateless(),

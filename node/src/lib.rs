@@ -3,5 +3,8 @@
 //! The way of a purchase: `ingress` (acknowledge durably) -> `mempool` -> `network` (to all validators) -> `consensus`
 //! (order) -> `replica` (run the contracts, commit) -> `http` (receipts, balances, statements, proofs).
 
+pub mod ingress;
+pub mod mempool;
+pub mod network;
 pub mod replica;
 pub mod storage;
