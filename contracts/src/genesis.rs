@@ -92,9 +92,7 @@ pub struct OperatorKey {
 }
 
 /// What a key may sign.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaWrite, SchemaRead, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaWrite, SchemaRead, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Issues points; may live in the node.
@@ -157,7 +155,10 @@ impl Genesis {
         }
         let p = &self.parameters;
         if p.min_anchor == Rate::ZERO || p.min_anchor > p.max_anchor {
-            return fail(format!("anchors must satisfy 0 < min_anchor ({}) <= max_anchor ({})", p.min_anchor, p.max_anchor));
+            return fail(format!(
+                "anchors must satisfy 0 < min_anchor ({}) <= max_anchor ({})",
+                p.min_anchor, p.max_anchor
+            ));
         }
         if p.exchange_spread.millionths() >= Rate::ONE {
             return fail(format!("exchange_spread is {}, must be less than 1", p.exchange_spread));

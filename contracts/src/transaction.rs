@@ -284,10 +284,7 @@ impl CheckedTransaction {
     ///
     /// # Errors
     /// The index of the first invalid transaction, and what is wrong with it. Signatures come after all else.
-    pub fn check_all(
-        all_bytes: Vec<Vec<u8>>,
-        chain_id: &ChainId,
-    ) -> Result<Vec<Self>, (usize, InvalidTransaction)> {
+    pub fn check_all(all_bytes: Vec<Vec<u8>>, chain_id: &ChainId) -> Result<Vec<Self>, (usize, InvalidTransaction)> {
         let checked = all_bytes
             .into_iter()
             .enumerate()

@@ -7,6 +7,3 @@ mod state;
 pub use set_clock::SetClock;
 pub use start::genesis_writes;
 pub use state::Schedule;
-
-#[cfg(test)]
-mod tests;

@@ -6,9 +6,6 @@ mod state;
 pub use enrol::{Enrol, member_address};
 pub use state::{KeyRoles, Member, Merchant};
 
-#[cfg(test)]
-mod tests;
-
 use crate::rejection::Rejection;
 use crate::state::Overlay;
 use crate::types::{Address, MerchantId};

@@ -1,28 +1,26 @@
 //! Points: classes, their issue, gifts, redemption, and how they end.
 
+mod create_class;
+mod holding;
+mod issue;
+pub(crate) mod lapse;
+mod limits;
+mod redeem;
 mod state;
 mod terms;
-mod holding;
-mod limits;
-mod create_class;
-mod issue;
 mod transfer;
-mod redeem;
-pub(crate) mod lapse;
 
 pub use create_class::CreateClass;
-pub use holding::Holdings;
+pub use holding::{Holdings, MovementId, history, holdings_of, latest_in};
 pub use issue::{Issue, IssueLine};
+pub use lapse::Lapsed;
 pub use redeem::Redeem;
 pub use state::{ClassTotals, Lot, Movement, PointClass, Reason, balance_at};
 pub use terms::ClassTerms;
 pub use transfer::Transfer;
 
-pub(crate) use holding::{credit, debit, live_points};
-pub(crate) use limits::charge_custodian;
-
-#[cfg(test)]
-mod tests;
+pub(crate) use holding::{credit, debit};
+pub(crate) use limits::{CustodianGain, charge_custodian};
 
 use crate::rejection::Rejection;
 use crate::state::Overlay;

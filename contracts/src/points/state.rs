@@ -110,7 +110,13 @@ impl Movement {
     /// Sets the statement hash: SHA-256 over `tally/movement/v1\0`, the previous movement's hash (zero for the first) and
     /// the canonical bytes of address, class, height, index and this movement's fields in order.
     #[must_use]
-    pub fn chained(mut self, previous: &Hash, (address, class): (Address, ClassId), height: Height, index: u32) -> Self {
+    pub fn chained(
+        mut self,
+        previous: &Hash,
+        (address, class): (Address, ClassId),
+        height: Height,
+        index: u32,
+    ) -> Self {
         let line = StatementLine {
             address,
             class,

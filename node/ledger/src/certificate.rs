@@ -36,10 +36,8 @@ impl ValidatorSet {
     /// The validators that found the alliance.
     #[must_use]
     pub fn of_genesis(genesis: &Genesis) -> Self {
-        let validator = |m: &tally_contracts::genesis::GenesisMerchant| Validator {
-            merchant: m.id,
-            public_key: m.validator_key,
-        };
+        let validator =
+            |m: &tally_contracts::genesis::GenesisMerchant| Validator { merchant: m.id, public_key: m.validator_key };
         Self { validators: genesis.merchants.iter().map(validator).collect() }
     }
 
@@ -187,11 +185,9 @@ impl CommitCertificate {
                 return Err(CertificateError::Order(index));
             }
             last = Some(*merchant);
-            let validator = validators
-                .get(*merchant)
-                .ok_or(CertificateError::Stranger { index, merchant: *merchant })?;
-            let bytes =
-                vote_bytes(chain_id, VoteKind::Precommit, height, self.round, Some(block_id), *merchant);
+            let validator =
+                validators.get(*merchant).ok_or(CertificateError::Stranger { index, merchant: *merchant })?;
+            let bytes = vote_bytes(chain_id, VoteKind::Precommit, height, self.round, Some(block_id), *merchant);
             validator.public_key.verify(&bytes, signature).map_err(|_| CertificateError::Signature(index))?;
         }
         let (signed, validators) = (self.signatures.len(), validators.validators.len());

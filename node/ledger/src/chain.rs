@@ -143,11 +143,7 @@ impl Chain {
     pub fn start(&self) -> (Head, WriteSet) {
         let writes = genesis_writes(&self.genesis);
         let frontier = Frontier::default();
-        let outcome = Outcome {
-            log_size: 0,
-            log_root: frontier.root(),
-            state_hash: writes.state_hash(&self.chain_id),
-        };
+        let outcome = Outcome { log_size: 0, log_root: frontier.root(), state_hash: writes.state_hash(&self.chain_id) };
         let head =
             Head { height: Height(0), time_ms: self.genesis.time_ms, block_id: self.chain_id, outcome, frontier };
         (head, writes)
@@ -217,8 +213,7 @@ impl Chain {
             log_root: frontier.root(),
             state_hash: run.writes.state_hash(&head.outcome.state_hash),
         };
-        let head =
-            Head { height: header.height, time_ms: header.time_ms, block_id: block.id, outcome, frontier };
+        let head = Head { height: header.height, time_ms: header.time_ms, block_id: block.id, outcome, frontier };
         ExecutedBlock { head, due: run.due, receipts: run.receipts, writes: run.writes }
     }
 

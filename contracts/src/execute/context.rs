@@ -1,0 +1,44 @@
+//! What a block knows of itself.
+
+use crate::crypto::PublicKey;
+use crate::genesis::{Clock, Genesis};
+use crate::types::{Calendar, Day, Height, Month};
+
+/// The block being executed, as the contracts see it.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockContext<'a> {
+    /// Its height.
+    pub height: Height,
+    /// Its time in ms since 1970: the only time there is.
+    pub time_ms: u64,
+    /// The alliance's calendar.
+    pub calendar: Calendar,
+    /// Who may set the clock, if it is a simulated one.
+    pub clock_keys: Option<&'a [PublicKey]>,
+    /// The operation being executed, by its position in the block; none during due work.
+    pub(crate) operation: Option<u32>,
+}
+
+impl<'a> BlockContext<'a> {
+    /// The context of a block of an alliance.
+    #[must_use]
+    pub fn new(genesis: &'a Genesis, height: Height, time_ms: u64) -> Self {
+        let clock_keys = match &genesis.clock {
+            Clock::Real => None,
+            Clock::Simulated { keys } => Some(keys.as_slice()),
+        };
+        Self { height, time_ms, calendar: genesis.calendar(), clock_keys, operation: None }
+    }
+
+    /// The local month of the block: the settlement cycle, and the month of expiry.
+    #[must_use]
+    pub fn month(&self) -> Month {
+        self.calendar.month(self.time_ms)
+    }
+
+    /// The local day of the block, by which daily limits go.
+    #[must_use]
+    pub fn day(&self) -> Day {
+        self.calendar.day(self.time_ms)
+    }
+}

@@ -1,0 +1,185 @@
+//! Execution of a block: due work, then each transaction in order; a pure function of state, context and bytes.
+//!
+//! Everything that depends on state is judged here, whatever a mempool thought before. An operation's changes go to the
+//! overlay and are undone as one when a rule refuses it.
+
+mod conservation;
+mod context;
+mod envelope;
+mod reference;
+
+pub use context::BlockContext;
+pub use envelope::check_advisory;
+pub use reference::{KnownReference, known_reference};
+
+use crate::due::{self, DueRecord};
+use crate::genesis::Role;
+use crate::receipt::{Applied, Outcome, Receipt};
+use crate::rejection::Rejection;
+use crate::state::{Overlay, Store, WriteSet};
+use crate::transaction::{Body, CheckedTransaction, Operation, Transaction};
+use crate::types::MerchantId;
+
+use reference::Seen;
+
+/// What a block did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockRun {
+    /// Due work, in order.
+    pub due: Vec<DueRecord>,
+    /// Receipts by transaction and operation.
+    pub receipts: Vec<Vec<Receipt>>,
+    /// What it wrote.
+    pub writes: WriteSet,
+}
+
+/// Runs a block on the state of its parent.
+///
+/// # Panics
+/// When conservation is broken, which no input may bring about.
+#[must_use]
+pub fn execute_block(store: &dyn Store, context: BlockContext<'_>, transactions: &[CheckedTransaction]) -> BlockRun {
+    let mut overlay = Overlay::new(store, context);
+    let due = due::run(&mut overlay);
+    let mut first_index = 0;
+    let mut receipts = Vec::with_capacity(transactions.len());
+    for transaction in transactions {
+        receipts.push(execute_transaction(&mut overlay, transaction.transaction(), first_index));
+        first_index += u32::try_from(transaction.transaction().operations.len()).expect("a transaction is bounded");
+    }
+    conservation::assert_holds(store, &mut overlay);
+    BlockRun { due, receipts, writes: overlay.into_writes() }
+}
+
+/// Runs one transaction; `first_index` is the position of its first operation in the block.
+fn execute_transaction(overlay: &mut Overlay<'_>, transaction: &Transaction, first_index: u32) -> Vec<Receipt> {
+    let roles = match envelope::authorize(overlay, transaction) {
+        Ok(roles) => roles,
+        Err(rejection) => {
+            let refuse = |o: &Operation| Receipt::rejected(o.reference, rejection);
+            return transaction.operations.iter().map(refuse).collect();
+        }
+    };
+    let batch =
+        Batch { merchant: transaction.merchant, roles: &roles, operations: &transaction.operations, first_index };
+    let receipts = if transaction.atomic { batch.run_atomic(overlay) } else { batch.run_each(overlay) };
+    overlay.keep();
+    overlay.context.operation = None;
+    receipts
+}
+
+/// The operations of an authorized transaction.
+struct Batch<'t> {
+    merchant: MerchantId,
+    roles: &'t [Role],
+    operations: &'t [Operation],
+    first_index: u32,
+}
+
+impl Batch<'_> {
+    /// Each operation for itself.
+    fn run_each(&self, overlay: &mut Overlay<'_>) -> Vec<Receipt> {
+        let mut receipts = Vec::with_capacity(self.operations.len());
+        for (operation, index) in self.operations.iter().zip(self.first_index..) {
+            let outcome = match reference::look_up(overlay, self.merchant, operation) {
+                Seen::Before { height, index } => Outcome::Duplicate { height, index },
+                Seen::Refused(rejection) => Outcome::Rejected(rejection),
+                Seen::Never => {
+                    let result = self.run_one(overlay, operation, index);
+                    if result.is_err() {
+                        overlay.undo();
+                    }
+                    reference::remember(overlay, self.merchant, operation, index);
+                    overlay.keep();
+                    result.map_or_else(Outcome::Rejected, Outcome::Applied)
+                }
+            };
+            receipts.push(Receipt { reference: operation.reference, outcome });
+        }
+        receipts
+    }
+
+    /// All operations, or none; of a failed one nothing is kept, its cause included.
+    fn run_atomic(&self, overlay: &mut Overlay<'_>) -> Vec<Receipt> {
+        let seen: Vec<Seen> = self.operations.iter().map(|o| reference::look_up(overlay, self.merchant, o)).collect();
+        if let Some(at) = seen.iter().position(|s| matches!(s, Seen::Refused(_))) {
+            let Seen::Refused(rejection) = seen[at] else { unreachable!("`at` is the position of a refusal") };
+            return self.aborted(at, rejection);
+        }
+        let known = seen.iter().filter(|s| matches!(s, Seen::Before { .. })).count();
+        if known == self.operations.len() {
+            let duplicate = |(operation, seen): (&Operation, &Seen)| match *seen {
+                Seen::Before { height, index } => {
+                    Receipt { reference: operation.reference, outcome: Outcome::Duplicate { height, index } }
+                }
+                _ => unreachable!("all are known"),
+            };
+            return self.operations.iter().zip(&seen).map(duplicate).collect();
+        }
+        if known > 0 {
+            return self.operations.iter().map(|o| Receipt::rejected(o.reference, Rejection::AtomicMixed)).collect();
+        }
+        let mut receipts = Vec::with_capacity(self.operations.len());
+        for (at, (operation, index)) in self.operations.iter().zip(self.first_index..).enumerate() {
+            // A reference that occurs twice in one atomic transaction is new for the first of the two only.
+            let result = match reference::look_up(overlay, self.merchant, operation) {
+                Seen::Never => self.run_one(overlay, operation, index),
+                Seen::Before { .. } => Err(Rejection::AtomicMixed),
+                Seen::Refused(rejection) => Err(rejection),
+            };
+            match result {
+                Ok(applied) => {
+                    receipts.push(Receipt { reference: operation.reference, outcome: Outcome::Applied(applied) });
+                    reference::remember(overlay, self.merchant, operation, index);
+                }
+                Err(rejection) => {
+                    overlay.undo();
+                    return self.aborted(at, rejection);
+                }
+            }
+        }
+        receipts
+    }
+
+    /// Receipts of a failed atomic transaction.
+    fn aborted(&self, at: usize, cause: Rejection) -> Vec<Receipt> {
+        let receipt = |(i, operation): (usize, &Operation)| {
+            Receipt::rejected(operation.reference, if i == at { cause } else { Rejection::AtomicAborted })
+        };
+        self.operations.iter().enumerate().map(receipt).collect()
+    }
+
+    /// One operation: its role, then its verb.
+    fn run_one(&self, overlay: &mut Overlay<'_>, operation: &Operation, index: u32) -> Result<Applied, Rejection> {
+        overlay.context.operation = Some(index);
+        if required_role(&operation.body).is_some_and(|role| !self.roles.contains(&role)) {
+            return Err(Rejection::RoleMissing);
+        }
+        if !matches!(operation.body, Body::SetClock(_)) && self.merchant == MerchantId::POOL {
+            return Err(Rejection::RoleMissing);
+        }
+        let merchant = self.merchant;
+        match &operation.body {
+            Body::SetClock(o) => o.execute(overlay),
+            Body::CreateClass(o) => o.execute(overlay, merchant),
+            Body::Enrol(o) => o.execute(overlay, merchant),
+            Body::Issue(o) => o.execute(overlay, merchant),
+            Body::Transfer(o) => o.execute(overlay, merchant),
+            Body::Redeem(o) => o.execute(overlay, merchant),
+            Body::Exchange(o) => o.execute(overlay, merchant),
+            Body::ConfirmLeg(o) => o.execute(overlay, merchant),
+        }
+    }
+}
+
+/// Which role an operation takes; setting the clock takes a clock key of genesis instead.
+#[must_use]
+pub const fn required_role(body: &Body) -> Option<Role> {
+    match body {
+        Body::SetClock(_) => None,
+        Body::CreateClass(_) => Some(Role::Governor),
+        Body::Issue(_) => Some(Role::Issuer),
+        Body::Enrol(_) | Body::Transfer(_) | Body::Redeem(_) | Body::Exchange(_) => Some(Role::Acceptor),
+        Body::ConfirmLeg(_) => Some(Role::Treasurer),
+    }
+}

@@ -1,0 +1,79 @@
+//! The index of references: every operation is executed once, however often it is sent (DESIGN 4, "Idempotency").
+
+use wincode::{SchemaRead, SchemaWrite};
+
+use crate::encoding;
+use crate::rejection::Rejection;
+use crate::state::{Key, Overlay, Store, tag};
+use crate::transaction::Operation;
+use crate::types::{Calendar, DAY_MS, Day, HOUR_MS, Hash, Height, MerchantId, Reference};
+
+/// A reference older than this, by block time, is refused; so the index is bounded.
+pub const MAX_AGE_MS: u64 = 90 * DAY_MS;
+/// A reference further ahead than this, by real block time, is refused.
+pub const MAX_AHEAD_MS: u64 = HOUR_MS;
+
+/// An operation whose outcome is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
+pub struct KnownReference {
+    /// [`Operation::body_hash`].
+    pub body_hash: Hash,
+    /// Block of its receipt.
+    pub height: Height,
+    /// Position of the operation in that block.
+    pub index: u32,
+}
+
+/// What the index says of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// New.
+    Never,
+    /// Its outcome stands there.
+    Before {
+        /// The block.
+        height: Height,
+        /// The position in it.
+        index: u32,
+    },
+    /// `reference_too_old`, `reference_ahead` or `reference_reused`.
+    Refused(Rejection),
+}
+
+/// Looks an operation up.
+pub(super) fn look_up(overlay: &mut Overlay<'_>, merchant: MerchantId, operation: &Operation) -> Seen {
+    let (now_ms, then_ms) = (overlay.context.time_ms, operation.reference.time_ms());
+    if then_ms.saturating_add(MAX_AGE_MS) < now_ms {
+        return Seen::Refused(Rejection::ReferenceTooOld);
+    }
+    let is_real_clock = overlay.context.clock_keys.is_none();
+    if is_real_clock && then_ms > now_ms + MAX_AHEAD_MS {
+        return Seen::Refused(Rejection::ReferenceAhead);
+    }
+    match overlay.references.get(&index_key(merchant, operation.reference)) {
+        None => Seen::Never,
+        Some(known) if known.body_hash == operation.body_hash() => {
+            Seen::Before { height: known.height, index: known.index }
+        }
+        Some(_) => Seen::Refused(Rejection::ReferenceReused),
+    }
+}
+
+/// Keeps that an operation has its outcome at this place.
+pub(super) fn remember(overlay: &mut Overlay<'_>, merchant: MerchantId, operation: &Operation, index: u32) {
+    let known = KnownReference { body_hash: operation.body_hash(), height: overlay.context.height, index };
+    overlay.references.put(index_key(merchant, operation.reference), known);
+}
+
+/// What the index holds under a merchant's reference.
+#[must_use]
+pub fn known_reference(store: &dyn Store, merchant: MerchantId, reference: Reference) -> Option<KnownReference> {
+    let mut key = vec![tag::references];
+    index_key(merchant, reference).put(&mut key);
+    store.get(&key).map(|bytes| encoding::decode_own(&bytes))
+}
+
+/// By UTC day of the reference, so that days fall out of the index as ranges.
+fn index_key(merchant: MerchantId, reference: Reference) -> (Day, MerchantId, Reference) {
+    (Calendar::default().day(reference.time_ms()), merchant, reference)
+}

@@ -1,0 +1,52 @@
+//! `create_class`: opens a point class of the merchant.
+
+use serde::{Deserialize, Serialize};
+use wincode::{SchemaRead, SchemaWrite};
+
+use super::{ClassTerms, PointClass};
+use crate::receipt::Applied;
+use crate::rejection::Rejection;
+use crate::state::Overlay;
+use crate::types::{ClassId, MerchantId};
+
+/// Merchants that terms may list, at most, so that a class stays a small record.
+const MAX_ACCEPTORS: usize = 1_000;
+
+/// Opens a class; signed by a governor key of its issuer.
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateClass {
+    /// Its number, not taken yet.
+    pub class: ClassId,
+    /// What its points are.
+    pub terms: ClassTerms,
+}
+
+impl CreateClass {
+    /// Most bytes of its `Applied`.
+    pub const MAX_RECEIPT_BYTES: usize = 0;
+
+    pub(crate) fn check_stateless(&self) -> Result<(), &'static str> {
+        if self.terms.accepted_by.len() > MAX_ACCEPTORS {
+            return Err("accepted_by lists more than 1000 merchants");
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// `class_exists`, `class_out_of_bounds`, `unknown_merchant`.
+    pub(crate) fn execute(&self, overlay: &mut Overlay<'_>, merchant: MerchantId) -> Result<Applied, Rejection> {
+        if overlay.classes.get(&self.class).is_some() {
+            return Err(Rejection::ClassExists);
+        }
+        let parameters = overlay.parameters.get(&()).expect("genesis wrote the parameters");
+        if self.terms.check(&parameters).is_err() {
+            return Err(Rejection::ClassOutOfBounds);
+        }
+        for acceptor in &self.terms.accepted_by {
+            overlay.merchants.get(acceptor).ok_or(Rejection::UnknownMerchant)?;
+        }
+        overlay.classes.put(self.class, PointClass { issuer: merchant, terms: self.terms.clone() });
+        Ok(Applied::ClassCreated)
+    }
+}

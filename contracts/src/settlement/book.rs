@@ -1,0 +1,69 @@
+//! Booking: an operation makes an issuer owe a merchant.
+
+use super::{Gross, Position};
+use crate::rejection::Rejection;
+use crate::state::Overlay;
+use crate::types::{MerchantId, Obligation};
+
+/// A new obligation.
+pub(crate) struct Debt {
+    debtor: MerchantId,
+    creditor: MerchantId,
+    gross: Gross,
+}
+
+impl Debt {
+    /// The creditor redeemed points of the debtor's.
+    pub(crate) fn redemption(debtor: MerchantId, creditor: MerchantId, value: Obligation) -> Self {
+        Self { debtor, creditor, gross: Gross { redemption: value, ..Gross::default() } }
+    }
+
+    /// Points of the debtor's became points of the creditor's.
+    pub(crate) fn exchange(debtor: MerchantId, creditor: MerchantId, value: Obligation) -> Self {
+        Self { debtor, creditor, gross: Gross { exchange: value, ..Gross::default() } }
+    }
+}
+
+/// Books a debt into the cycle that the block's time lies in, judged against the debtor's net debit cap at this place in
+/// the order.
+///
+/// # Errors
+/// `net_debit_cap`.
+pub(crate) fn book(overlay: &mut Overlay<'_>, debt: &Debt) -> Result<(), Rejection> {
+    let Debt { debtor, creditor, gross } = debt;
+    let amount = gross.total().0;
+    let key = (overlay.context.month(), *debtor, *creditor);
+    let mut booked = overlay.gross.get(&key).unwrap_or_default();
+    booked.redemption.0 += gross.redemption.0;
+    booked.exchange.0 += gross.exchange.0;
+    overlay.gross.put(key, booked);
+
+    change_position(overlay, *creditor, |p| p.receivable.0 += amount);
+    let position = change_position(overlay, *debtor, |p| p.payable.0 += amount);
+    let cap = overlay.merchants.get(debtor).expect("an issuer is a merchant").net_debit_cap_fen;
+    if position.net_debit() > Obligation::from_fen(cap) {
+        return Err(Rejection::NetDebitCap);
+    }
+    Ok(())
+}
+
+/// Books what an issuer owes the alliance pool. The pool's claims stay open across closes, outside caps and legs.
+pub(crate) fn book_pool(overlay: &mut Overlay<'_>, debtor: MerchantId, amount: Obligation) {
+    if amount == Obligation(0) {
+        return;
+    }
+    let claim = overlay.pool_claims.get(&debtor).unwrap_or_default();
+    overlay.pool_claims.put(debtor, Obligation(claim.0 + amount.0));
+}
+
+/// Changes a merchant's position in the open cycle.
+pub(crate) fn change_position(
+    overlay: &mut Overlay<'_>,
+    merchant: MerchantId,
+    change: impl FnOnce(&mut Position),
+) -> Position {
+    let mut position = overlay.positions.get(&merchant).unwrap_or_default();
+    change(&mut position);
+    overlay.positions.put(merchant, position);
+    position
+}

@@ -1,0 +1,48 @@
+//! `confirm_leg`: the payee says that a leg was paid.
+
+use serde::{Deserialize, Serialize};
+use wincode::{SchemaRead, SchemaWrite};
+
+use super::LegState;
+use super::book::change_position;
+use crate::receipt::Applied;
+use crate::rejection::Rejection;
+use crate::state::Overlay;
+use crate::types::{Fen, MerchantId, Month};
+
+/// Confirms a leg; signed by a treasurer key of the payee.
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfirmLeg {
+    /// The closed cycle.
+    pub cycle: Month,
+    /// The leg's number within it, from 0 on.
+    pub leg: u16,
+    /// What was received; must be the leg's amount.
+    pub amount_fen: Fen,
+}
+
+impl ConfirmLeg {
+    /// Most bytes of its `Applied`.
+    pub const MAX_RECEIPT_BYTES: usize = 0;
+
+    /// # Errors
+    /// `unknown_leg`, `wrong_party`, `leg_confirmed`, `leg_amount`.
+    pub(crate) fn execute(&self, overlay: &mut Overlay<'_>, merchant: MerchantId) -> Result<Applied, Rejection> {
+        let key = (self.cycle, self.leg);
+        let mut leg = overlay.legs.get(&key).ok_or(Rejection::UnknownLeg)?;
+        if leg.payee != merchant {
+            return Err(Rejection::WrongParty);
+        }
+        if leg.state != LegState::Open {
+            return Err(Rejection::LegConfirmed);
+        }
+        if leg.amount_fen != self.amount_fen {
+            return Err(Rejection::LegAmount);
+        }
+        leg.state = LegState::Confirmed { height: overlay.context.height };
+        change_position(overlay, leg.payer, |p| p.unconfirmed_fen.0 -= self.amount_fen.0);
+        overlay.legs.put(key, leg);
+        Ok(Applied::LegConfirmed)
+    }
+}

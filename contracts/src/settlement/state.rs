@@ -1,0 +1,106 @@
+//! Records of settlement.
+
+use serde::Serialize;
+use wincode::{SchemaRead, SchemaWrite};
+
+use crate::types::{Fen, Height, MerchantId, Obligation};
+
+/// What one merchant came to owe another in a cycle, by what it is for; exact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+pub struct Gross {
+    /// Points of the debtor's that the creditor redeemed.
+    pub redemption: Obligation,
+    /// Points of the debtor's that became points of the creditor's.
+    pub exchange: Obligation,
+}
+
+impl Gross {
+    /// All kinds together.
+    #[must_use]
+    pub const fn total(&self) -> Obligation {
+        Obligation(self.redemption.0 + self.exchange.0)
+    }
+}
+
+/// Where a merchant stands in the open cycle. The pool's claims are not part of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+pub struct Position {
+    /// What it came to owe since the last close.
+    pub payable: Obligation,
+    /// What it came to be owed since the last close.
+    pub receivable: Obligation,
+    /// Legs of closed cycles that it is to pay and that are not confirmed yet.
+    pub unconfirmed_fen: Fen,
+}
+
+impl Position {
+    /// What counts against the net debit cap (DESIGN 6).
+    #[must_use]
+    pub fn net_debit(&self) -> Obligation {
+        let open = (self.payable.0 - self.receivable.0).max(0);
+        Obligation(open + Obligation::from_fen(self.unconfirmed_fen).0)
+    }
+}
+
+/// How an unordered pair of merchants `low < high` came out of a cycle. Positive amounts are owed by `low` to `high`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+pub struct PairNet {
+    /// Remainder of the cycle before.
+    pub opening: Obligation,
+    /// Opening remainder plus gross low to high minus gross high to low.
+    pub net: Obligation,
+    /// Whole fen of the net, truncated toward zero: what enters the positions.
+    pub net_fen: i64,
+    /// What is left below a fen, with its sign: the opening of the next cycle.
+    pub closing: Obligation,
+}
+
+/// A closed cycle. Its pairs, gross amounts and legs are records of their own under the same cycle.
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+pub struct Statement {
+    /// The block that closed it.
+    pub height: Height,
+    /// Its time in ms since 1970.
+    pub time_ms: u64,
+    /// Net of each merchant that has one, in fen, by rising id: positive is to be received. Their sum is zero.
+    pub positions: Vec<NetPosition>,
+    /// How many legs pay it; fewer than there are positions.
+    pub legs: u16,
+}
+
+/// What a merchant receives (positive) or pays (negative) for a cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+pub struct NetPosition {
+    /// Who.
+    pub merchant: MerchantId,
+    /// How much, in fen.
+    pub net_fen: i64,
+}
+
+/// One payment that a cycle's close asks for.
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+pub struct Leg {
+    /// Who pays.
+    pub payer: MerchantId,
+    /// Who is paid.
+    pub payee: MerchantId,
+    /// How much, more than zero.
+    pub amount_fen: Fen,
+    /// Whether it counts as paid.
+    pub state: LegState,
+}
+
+/// Whether a leg counts as paid.
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LegState {
+    /// Not yet: it counts against the payer's net debit cap.
+    #[wincode(tag = 1)]
+    Open,
+    /// The payee has confirmed it.
+    #[wincode(tag = 2)]
+    Confirmed {
+        /// In this block.
+        height: Height,
+    },
+}
