@@ -5,4 +5,5 @@
 pub mod ingress;
 pub mod mempool;
 pub mod network;
+
 pub mod consensus;

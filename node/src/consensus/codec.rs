@@ -15,7 +15,7 @@ use malachitebft_app_channel::app::types::sync::{RawDecidedValue, Request, Respo
 use malachitebft_app_channel::app::types::{PeerId, ProposedValue, SignedConsensusMsg};
 use malachitebft_core_types::{
     ExtendedCommitCertificate, ExtendedCommitSignature, NilOrVal, PolkaCertificate, PolkaSignature, Round,
-    RoundCertificate, RoundCertificateType, RoundSignature, SignedProposal, SignedVote, Validity, ValidatorProof,
+    RoundCertificate, RoundCertificateType, RoundSignature, SignedProposal, SignedVote, ValidatorProof, Validity,
     VoteType,
 };
 use malachitebft_sync::{ValueRequest, ValueResponse};
@@ -370,12 +370,7 @@ impl TryFrom<LivenessMirror> for LivenessMsg<Context> {
 impl From<&RoundSignature<Context>> for RoundSignatureMirror {
     fn from(s: &RoundSignature<Context>) -> Self {
         let RoundSignature { vote_type, value_id, address, signature } = s;
-        Self {
-            kind: (*vote_type).into(),
-            block_id: block_id(value_id),
-            merchant: address.0,
-            signature: *signature,
-        }
+        Self { kind: (*vote_type).into(), block_id: block_id(value_id), merchant: address.0, signature: *signature }
     }
 }
 
@@ -389,8 +384,7 @@ impl TryFrom<&PolkaCertificate<Context>> for PolkaMirror {
     type Error = CodecError;
 
     fn try_from(certificate: &PolkaCertificate<Context>) -> Result<Self, CodecError> {
-        let signature =
-            |s: &PolkaSignature<Context>| CommitSignature { merchant: s.address.0, signature: s.signature };
+        let signature = |s: &PolkaSignature<Context>| CommitSignature { merchant: s.address.0, signature: s.signature };
         Ok(Self(CommitCertificate {
             height: certificate.height.0,
             round: defined(certificate.round)?,
@@ -560,8 +554,9 @@ impl TryFrom<ResponseMirror> for Response<Context> {
 
     fn try_from(m: ResponseMirror) -> Result<Self, CodecError> {
         let value = |v: ValueMirror| {
-            bounded(v.certificate.signatures.iter().collect())?;
-            Ok(RawDecidedValue::new(v.bytes.into(), engine_certificate(&v.certificate)))
+            let ValueMirror { bytes, mut certificate } = v;
+            certificate.signatures = bounded(certificate.signatures)?;
+            Ok(RawDecidedValue::new(bytes.into(), engine_certificate(&certificate)))
         };
         let values = m.values.into_iter().map(value).collect::<Result<_, CodecError>>()?;
         Ok(Self::ValueResponse(ValueResponse::new(EngineHeight(m.start_height), values)))
@@ -570,8 +565,7 @@ impl TryFrom<ResponseMirror> for Response<Context> {
 
 /// The engine's certificate as sync carries it, from the ledger's.
 pub(super) fn engine_certificate(certificate: &CommitCertificate) -> ExtendedCommitCertificate<Context> {
-    let signature =
-        |s: &CommitSignature| ExtendedCommitSignature::new(Address(s.merchant), s.signature, None);
+    let signature = |s: &CommitSignature| ExtendedCommitSignature::new(Address(s.merchant), s.signature, None);
     ExtendedCommitCertificate {
         height: EngineHeight(certificate.height),
         round: Round::new(certificate.round),

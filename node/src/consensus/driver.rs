@@ -116,8 +116,10 @@ impl Driver {
                 let _ = reply_value.send(values);
             }
             AppMsg::GetValue { height, round, reply, .. } => self.propose(height.0, defined(round)?, reply).await?,
-            AppMsg::RestreamProposal { height, round, valid_round, value_id, .. } => {
-                self.propose_again(height.0, defined(round)?, valid_round.as_u32(), value_id.0).await?;
+            AppMsg::RestreamProposal { height, round, valid_round, address, value_id } => {
+                let (round, pol_round) = (defined(round)?, valid_round.as_u32());
+                let what = Publication { height: height.0, round, pol_round, block_id: value_id.0 };
+                self.propose_again(what, address.0).await?;
             }
             AppMsg::ReceivedProposalPart { part, reply, .. } => {
                 let value = self.received_part(part).await?;
@@ -249,31 +251,34 @@ impl Driver {
         Ok(stored)
     }
 
-    async fn propose_again(
-        &self,
-        height: Height,
-        round: u32,
-        pol_round: Option<u32>,
-        block_id: BlockId,
-    ) -> Result<(), ConsensusError> {
+    /// Sends a proposal again: our own, or, as the engine's last resort, the one that `proposer` made.
+    async fn propose_again(&self, what: Publication, proposer: MerchantId) -> Result<(), ConsensusError> {
+        let Publication { height, round, block_id, .. } = what;
         let Some(bytes) = self.replica.block(&block_id) else {
             tracing::warn!(%height, round, %block_id, "asked to propose a block again that is not here");
             return Ok(());
         };
-        self.publish(Publication { height, round, pol_round, block_id }, &bytes).await
+        if proposer == self.merchant {
+            return self.publish(what, &bytes).await;
+        }
+        self.send(self.streams.again(height, round, block_id, &bytes)).await
     }
 
     async fn publish(&self, what: Publication, bytes: &Bytes) -> Result<(), ConsensusError> {
         let Publication { height, round, pol_round, block_id } = what;
         let total_bytes = u32::try_from(bytes.len()).expect("a block's length fits because blocks are bounded");
         let of = PartOf { height, round, pol_round, proposer: self.merchant, block_id, total_bytes };
-        let mut stream_id = height.0.to_le_bytes().to_vec();
-        stream_id.extend_from_slice(&round.to_le_bytes());
-        stream_id.extend_from_slice(&self.merchant.0.to_le_bytes());
-        let stream_id = StreamId::new(stream_id.into());
-        for part in cut(&self.signer, of, bytes) {
-            let sequence = u64::from(part.index);
-            let message = StreamMessage::new(stream_id.clone(), sequence, StreamContent::Data(part));
+        self.send(cut(&self.signer, of, bytes)).await
+    }
+
+    async fn send(&self, parts: Vec<Part>) -> Result<(), ConsensusError> {
+        for part in parts {
+            let of = &part.of;
+            let mut stream_id = of.height.0.to_le_bytes().to_vec();
+            stream_id.extend_from_slice(&of.round.to_le_bytes());
+            stream_id.extend_from_slice(&of.proposer.0.to_le_bytes());
+            let (stream_id, sequence) = (StreamId::new(stream_id.into()), u64::from(part.index));
+            let message = StreamMessage::new(stream_id, sequence, StreamContent::Data(part));
             let sent = self.network.send(NetworkMsg::PublishProposalPart(message)).await;
             sent.map_err(|_| ConsensusError::Stopped)?;
         }
@@ -423,11 +428,7 @@ impl Driver {
     }
 
     /// Serves decided blocks, as many as fit one answer.
-    fn serve_decided(
-        &mut self,
-        range: RangeInclusive<EngineHeight>,
-        reply: Reply<Vec<RawDecidedValue<Context>>>,
-    ) {
+    fn serve_decided(&mut self, range: RangeInclusive<EngineHeight>, reply: Reply<Vec<RawDecidedValue<Context>>>) {
         let replica = Arc::clone(&self.replica);
         self.waits.spawn_blocking(move || {
             let mut bytes_left = MAX_SYNC_RESPONSE_BYTES;
@@ -526,9 +527,7 @@ fn defined(round: Round) -> Result<u32, ConsensusError> {
 }
 
 /// The ledger's certificate: its signatures by rising merchant, each once.
-fn ledger_certificate(
-    certificate: &engine::CommitCertificate<Context>,
-) -> Result<CommitCertificate, ConsensusError> {
+fn ledger_certificate(certificate: &engine::CommitCertificate<Context>) -> Result<CommitCertificate, ConsensusError> {
     let signature =
         |s: &engine::CommitSignature<Context>| CommitSignature { merchant: s.address.0, signature: s.signature };
     let mut signatures: Vec<CommitSignature> = certificate.commit_signatures.iter().map(signature).collect();

@@ -144,7 +144,7 @@ async fn drive(
     loop {
         tokio::select! {
             biased;
-            _ = shutdown.wait_for(|stop| *stop) => return Ok(()),
+            () = stopped(&mut shutdown) => return Ok(()),
             event = events.recv() => match event {
                 Ok(Event::ReceivedProposedValue(value, ValueOrigin::Sync)) if value.validity.is_invalid() => {
                     return Err(ConsensusError::Diverged { height: value.height.0, block_id: value.value.0 });
@@ -159,6 +159,11 @@ async fn drive(
             _ = watchdog.tick() => warn_after = watch_height(driver.last_commit(), stall, warn_after),
         }
     }
+}
+
+/// Returns when the node is to stop, or whoever could say so is gone.
+async fn stopped(shutdown: &mut watch::Receiver<bool>) {
+    let _ = shutdown.wait_for(|stop| *stop).await;
 }
 
 /// Warns of a height that does not move; once, and again each time the stall has doubled.
@@ -208,7 +213,12 @@ fn consensus_config(options: &ConsensusOptions) -> Result<ConsensusConfig, Conse
         rpc_max_size: size(MAX_RPC_BYTES),
         ..P2pConfig::default()
     };
-    Ok(ConsensusConfig { enabled: true, p2p, value_payload: ValuePayload::ProposalAndParts, ..ConsensusConfig::default() })
+    Ok(ConsensusConfig {
+        enabled: true,
+        p2p,
+        value_payload: ValuePayload::ProposalAndParts,
+        ..ConsensusConfig::default()
+    })
 }
 
 fn sync_config() -> ValueSyncConfig {

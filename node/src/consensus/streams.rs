@@ -3,7 +3,8 @@
 //! A block that fits one part is one message. A part is looked at only if the proposer of its round signed it, so what is
 //! kept is charged to a validator: at most [`MAX_STREAMS_PER_PROPOSER`] unfinished blocks of each, the oldest giving way,
 //! none longer than a block may be. Finished blocks of the height after the next wait here, since they cannot be judged
-//! before their parent is executed; what lies further ahead comes by sync.
+//! before their parent is executed; what lies further ahead comes by sync. Of the last finished ones the signatures are
+//! kept, so that any validator can pass another's proposal on (the engine's last resort after many rounds).
 //!
 //! **Invariant**: memory is at most `validators x MAX_STREAMS_PER_PROPOSER x MAX_BLOCK_BYTES`, twice (unfinished, waiting);
 //! nothing of a decided height stays.
@@ -11,8 +12,9 @@
 use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
+use tally_contracts::crypto::Signature;
 use tally_contracts::types::{Height, MerchantId};
-use tally_ledger::block::MAX_BLOCK_BYTES;
+use tally_ledger::block::{BlockId, MAX_BLOCK_BYTES};
 use tally_ledger::certificate::ValidatorSet;
 
 use super::context::{Part, PartOf};
@@ -39,6 +41,9 @@ pub(super) struct Received {
     pub bytes: Bytes,
 }
 
+/// What a part is made of besides what it is part of.
+type Piece = (Bytes, Signature);
+
 /// Why a part was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum PartError {
@@ -56,40 +61,51 @@ pub(super) enum PartError {
 #[derive(Debug)]
 pub(super) struct Streams {
     verifier: Verifier,
-    unfinished: BTreeMap<PartOf, BTreeMap<u32, Bytes>>,
+    unfinished: BTreeMap<PartOf, BTreeMap<u32, Piece>>,
     waiting: BTreeMap<PartOf, Bytes>,
+    finished: BTreeMap<PartOf, Vec<Signature>>,
 }
 
 impl Streams {
     pub fn new(verifier: Verifier) -> Self {
-        Self { verifier, unfinished: BTreeMap::new(), waiting: BTreeMap::new() }
+        Self { verifier, unfinished: BTreeMap::new(), waiting: BTreeMap::new(), finished: BTreeMap::new() }
     }
 
     /// Takes a part; gives the block if it was the last one missing. `validators` are those of the part's height.
     ///
     /// # Errors
     /// [`PartError`]; the part is dropped.
-    pub fn add(
-        &mut self,
-        head: Height,
-        validators: &ValidatorSet,
-        part: Part,
-    ) -> Result<Option<Received>, PartError> {
+    pub fn add(&mut self, head: Height, validators: &ValidatorSet, part: Part) -> Result<Option<Received>, PartError> {
         self.check(head, validators, &part)?;
-        let Part { of, index, data, .. } = part;
-        if self.waiting.contains_key(&of) {
+        let Part { of, index, data, signature } = part;
+        if self.finished.contains_key(&of) {
             return Ok(None);
         }
         if !self.unfinished.contains_key(&of) {
             make_room(&mut self.unfinished, of.proposer);
         }
         let parts = self.unfinished.entry(of).or_default();
-        parts.insert(index, data);
+        parts.insert(index, (data, signature));
         if parts.len() < part_count(of.total_bytes) as usize {
             return Ok(None);
         }
-        let parts = self.unfinished.remove(&of).unwrap_or_default();
-        Ok(Some(Received { of, bytes: join(parts.into_values().collect()) }))
+        let (data, signatures) = self.unfinished.remove(&of).unwrap_or_default().into_values().unzip();
+        make_room(&mut self.finished, of.proposer);
+        self.finished.insert(of, signatures);
+        Ok(Some(Received { of, bytes: join(data) }))
+    }
+
+    /// The parts of another's proposal as they were received, of its block's `bytes`; none if it was not received lately.
+    pub fn again(&self, height: Height, round: u32, block_id: BlockId, bytes: &Bytes) -> Vec<Part> {
+        let found = |of: &PartOf| of.height == height && of.round == round && of.block_id == block_id;
+        let Some((of, signatures)) = self.finished.iter().find(|(of, _)| found(of)) else { return Vec::new() };
+        let part = |(index, signature): (u32, &Signature)| Part {
+            of: *of,
+            index,
+            data: part_data(index, bytes),
+            signature: *signature,
+        };
+        (0..).zip(signatures).map(part).collect()
     }
 
     /// Keeps a finished block until its parent is executed.
@@ -110,6 +126,7 @@ impl Streams {
     pub fn prune(&mut self, head: Height) {
         self.unfinished.retain(|of, _| of.height > head);
         self.waiting.retain(|of, _| of.height > head);
+        self.finished.retain(|of, _| of.height > head);
     }
 
     fn check(&self, head: Height, validators: &ValidatorSet, part: &Part) -> Result<(), PartError> {
@@ -133,11 +150,12 @@ impl Streams {
 
 /// Cuts a block into signed parts.
 pub(super) fn cut(signer: &Signer, of: PartOf, block: &Bytes) -> Vec<Part> {
-    let part = |index: u32| {
-        let start = index as usize * PART_BYTES;
-        signer.part(of, index, block.slice(start..block.len().min(start + PART_BYTES)))
-    };
-    (0..part_count(of.total_bytes)).map(part).collect()
+    (0..part_count(of.total_bytes)).map(|index| signer.part(of, index, part_data(index, block))).collect()
+}
+
+fn part_data(index: u32, block: &Bytes) -> Bytes {
+    let start = index as usize * PART_BYTES;
+    block.slice(start..block.len().min(start + PART_BYTES))
 }
 
 /// How long the part at `index` of a block of `total_bytes` must be; `None` if there is no such part or block.
