@@ -1,9 +1,12 @@
-//! The node of one merchant: orders transactions with its peers, executes them, keeps and serves the ledger.
+//! `tallyd`, a merchant's node of a Tally alliance.
 //!
-//! Modules in the order of a purchase's way through the node (`docs/architecture.md`).
+//! The way of a purchase: `ingress` (acknowledge durably) -> `mempool` -> `network` (to all validators) -> `consensus`
+//! (order) -> `replica` (run the contracts, commit) -> `http` (receipts, balances, statements, proofs).
 
 pub mod ingress;
 pub mod mempool;
 pub mod network;
 
 pub mod consensus;
+pub mod replica;
+pub mod storage;
