@@ -60,3 +60,6 @@ impl Admission {
         Arc::new(move |bytes| self.judge(bytes))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -197,10 +197,7 @@ impl Outbox {
     }
 
     /// Appends entries in frames of bounded size, each the encoding of [`Frame::Accepted`].
-    fn append_accepted<'a>(
-        &mut self,
-        entries: impl Iterator<Item = (EntryId, &'a [u8])>,
-    ) -> Result<(), OutboxError> {
+    fn append_accepted<'a>(&mut self, entries: impl Iterator<Item = (EntryId, &'a [u8])>) -> Result<(), OutboxError> {
         let mut frame = AcceptedFrame::default();
         for (id, bytes) in entries {
             frame.push(id, bytes);

@@ -30,7 +30,8 @@ fn block_of(transactions: Vec<CheckedTransaction>) -> CheckedBlock {
 #[test]
 fn merchants_are_served_in_turn_each_in_order_of_arrival() {
     let pool = mempool(MempoolOptions::default());
-    let (a, b): (Vec<_>, Vec<_>) = ((0..5).map(|n| of_merchant(1, n)).collect(), (5..7).map(|n| of_merchant(2, n)).collect());
+    let (a, b): (Vec<_>, Vec<_>) =
+        ((0..5).map(|n| of_merchant(1, n)).collect(), (5..7).map(|n| of_merchant(2, n)).collect());
     for transaction in a.iter().chain(&b) {
         pool.insert(transaction.clone()).unwrap();
     }

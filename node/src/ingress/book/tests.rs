@@ -51,7 +51,9 @@ impl Bench {
                     let valid_until_ms = GENESIS_MS + 1_000 * (1 + self.height.0);
                     (self.signer.sign(Content { operations, atomic, valid_until_ms }), entries)
                 }
-                Launch::Signed { entry, bytes } => (CheckedTransaction::check(bytes, &chain_id()).unwrap(), vec![entry]),
+                Launch::Signed { entry, bytes } => {
+                    (CheckedTransaction::check(bytes, &chain_id()).unwrap(), vec![entry])
+                }
             };
             self.book.fly(&transaction, entries, self.height, Instant::now());
             sent.push(transaction);
@@ -111,8 +113,10 @@ fn the_same_operation_is_entered_once_and_another_body_is_refused() {
     let other = Operation { reference: reference(1), ..operation(2) };
     let reused = Err(SubmitError::ReferenceReused { reference: reference(1) });
     assert_eq!(bench.each(vec![operation(3), other.clone()]), reused);
-    assert_eq!(bench.each(vec![operation(4), Operation { reference: reference(4), ..other }]).unwrap_err(), 
-        SubmitError::ReferenceReused { reference: reference(4) });
+    assert_eq!(
+        bench.each(vec![operation(4), Operation { reference: reference(4), ..other }]).unwrap_err(),
+        SubmitError::ReferenceReused { reference: reference(4) }
+    );
     assert_eq!(bench.book.operations(), 1, "of a refused submission nothing is taken");
     assert_eq!(bench.group(vec![operation(1), operation(2)]), reused);
 }

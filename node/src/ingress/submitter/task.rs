@@ -219,14 +219,13 @@ struct Known {
 }
 
 /// The entries among `lookups` whose operations are all known with the same bodies, at this head or later.
-fn look_up_all(
-    replica: &Replica,
-    lookups: &[(EntryId, MerchantId, Vec<Operation>)],
-) -> ((Height, u64), Vec<Known>) {
+fn look_up_all(replica: &Replica, lookups: &[(EntryId, MerchantId, Vec<Operation>)]) -> ((Height, u64), Vec<Known>) {
     let head = replica.read(|view| (view.head.height, view.head.time_ms));
     let mut known = Vec::new();
     for some in lookups.chunks(LOOKUPS_AT_A_TIME) {
-        known.extend(replica.read(|view| some.iter().filter_map(|one| look_up_one(view.store, one)).collect::<Vec<_>>()));
+        known.extend(
+            replica.read(|view| some.iter().filter_map(|one| look_up_one(view.store, one)).collect::<Vec<_>>()),
+        );
     }
     (head, known)
 }
