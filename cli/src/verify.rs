@@ -89,8 +89,8 @@ fn report_text(report: &Report) -> String {
         checks.row([check.name.into(), mark.into(), check.detail.clone()]);
     }
     format!(
-        "{}\nchain      {}\nlast block {}\nlog root   {} ({} leaves)\nstate hash {}\n\n{}\n{}\nverified: everything up to \
-         block {} follows from the genesis",
+        "{}\nchain      {}\nlast block {}\nlog root   {} ({} leaves)\nstate hash {}\n\n{}\n{}\nverify: ok \
+         operations={} blocks={} settlements={}",
         report.name,
         report.chain_id,
         report.block_id,
@@ -99,7 +99,9 @@ fn report_text(report: &Report) -> String {
         report.state_hash,
         facts.text(),
         checks.text(),
-        report.height
+        report.operations.applied,
+        report.height,
+        report.settlements
     )
 }
 

@@ -6,5 +6,6 @@
 pub mod ingress;
 pub mod mempool;
 pub mod network;
+pub mod consensus;
 pub mod replica;
 pub mod storage;

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -85,8 +86,7 @@ impl Alliance {
     pub fn init(merchants: u16) -> Result<Self> {
         let dir = TempDir::new()?;
         let out = dir.path().join("net");
-        let count = merchants.to_string();
-        tally_ok(&["network", "init", "--merchants", &count, "--base-port", "0", "--out", &out.to_string_lossy()])?;
+        init_network(merchants, &out)?;
         let manifest: Value = serde_json::from_slice(&std::fs::read(out.join("alliance.json"))?)?;
         let nodes = manifest["nodes"].as_array().context("alliance.json lists the nodes")?;
         let node = |value: &Value| -> Result<Node> {
@@ -311,6 +311,28 @@ impl Alliance {
         &mut self.nodes[usize::from(merchant) - 1]
     }
 }
+
+/// Makes an alliance on ports of its own: tests of one process run side by side, and a node that restarts must find its
+/// ports free, so they lie below the range from which the system gives out ports by itself.
+fn init_network(merchants: u16, out: &Path) -> Result<()> {
+    static NEXT_PORT: AtomicU16 = AtomicU16::new(FIRST_PORT);
+    loop {
+        let port = NEXT_PORT.fetch_add(PORTS_PER_ALLIANCE, Ordering::Relaxed);
+        ensure!(port < LAST_PORT, "no free ports from {FIRST_PORT} to {LAST_PORT}");
+        let (count, base, dir) = (merchants.to_string(), port.to_string(), out.to_string_lossy());
+        let output = tally(&["network", "init", "--merchants", &count, "--base-port", &base, "--out", &dir])?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let error = String::from_utf8_lossy(&output.stderr);
+        ensure!(error.contains("--base-port"), "tally network init: {error}");
+    }
+}
+
+const FIRST_PORT: u16 = 27_000;
+const LAST_PORT: u16 = 32_000;
+/// Ten a node, at most five nodes.
+const PORTS_PER_ALLIANCE: u16 = 50;
 
 /// Time between two looks at something awaited.
 const POLL: Duration = Duration::from_millis(50);

@@ -10,10 +10,10 @@ use tally_contracts::transaction::{Body, Operation, Transaction};
 use tally_contracts::types::{ClassId, HOUR_MS, Hash, MerchantId};
 use tally_tests::Alliance;
 
-/// A key file of the alliance: its last word is the seed in hexadecimal.
+/// A key file of the alliance: its last part is the seed in hexadecimal.
 fn key(alliance: &Alliance, path: &str) -> Result<SigningKey> {
     let text = std::fs::read_to_string(alliance.dir().join(path))?;
-    let seed = text.split_whitespace().next_back().context("a seed")?;
+    let seed = text.trim().split(':').next_back().context("a seed")?;
     let seed: [u8; 32] = hex::decode(seed)?.try_into().map_err(|_| anyhow::anyhow!("a seed has 32 bytes"))?;
     Ok(SigningKey::from_bytes(&seed))
 }

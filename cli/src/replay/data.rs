@@ -1,6 +1,6 @@
 //! The year's files, read strictly (docs/replay.md, section 1): what does not hold is an error, never skipped.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -203,15 +203,6 @@ fn parse_day(text: &str, calendar: Calendar) -> anyhow::Result<u64> {
         Some(time_ms) => Ok(time_ms),
         None => bail!("`{text}` is no day such as 2017-01-31"),
     }
-}
-
-/// Where each member was seen first: the custodian.
-pub fn first_seen(purchases: &[Purchase]) -> HashMap<u32, MerchantId> {
-    let mut first = HashMap::new();
-    for purchase in purchases {
-        first.entry(purchase.member).or_insert(purchase.merchant);
-    }
-    first
 }
 
 #[cfg(test)]

@@ -288,6 +288,7 @@ impl Drive<'_> {
                             began.elapsed() < Duration::from_secs(60),
                             "{kind} {reference} has no receipt after 60 s"
                         );
+                        tokio::time::sleep(Duration::from_millis(50)).await;
                         continue;
                     };
                     let height = answer.answer.get("height").and_then(serde_json::Value::as_u64).unwrap_or_default();

@@ -96,8 +96,11 @@ impl Feeder {
                         match &answer.receipt {
                             Some(Receipt { outcome: Outcome::Applied(_), .. }) => self.progress.inc(1),
                             // The outcome that stands is the first one's.
+                            Some(Receipt { outcome: Outcome::Duplicate { .. }, .. }) if is_first_applied(&answer) => {
+                                self.progress.inc(1);
+                            }
                             Some(Receipt { outcome: Outcome::Duplicate { .. }, .. }) => {
-                                waiting.push(operation.reference)
+                                waiting.push(operation.reference);
                             }
                             _ => bail!("{}", rejected(self.merchant, &operation, &answer)),
                         }
@@ -148,6 +151,12 @@ fn refuse(operation: &Operation, answer: &BulkLine) -> anyhow::Result<()> {
         bail!("the node refuses {} {}: {problem}", operation.body.kind(), operation.reference);
     }
     Ok(())
+}
+
+/// Whether the node says that the operation was applied when it was first executed.
+fn is_first_applied(answer: &BulkLine) -> bool {
+    let first = answer.more.get("first").map(Receipt::deserialize);
+    matches!(first, Some(Ok(Receipt { outcome: Outcome::Applied(_), .. })))
 }
 
 fn is_passing(answer: &BulkLine) -> bool {

@@ -12,7 +12,7 @@ mod table;
 pub use key::Key;
 pub use overlay::{Overlay, tag};
 pub use store::{MemoryStore, Store};
-pub use table::Table;
+pub use table::{Change, Table};
 
 use crate::encoding::Domain;
 use crate::types::Hash;

@@ -64,7 +64,8 @@ impl Crew {
             let (give, judged) = sync_channel(AHEAD);
             scope.spawn(move || {
                 for frame in frames {
-                    let verdict = if frame.is_intact() { judge(chain, &frame, &frame.payload) } else { Err(Fault::Damaged) };
+                    let verdict =
+                        if frame.is_intact() { judge(chain, &frame, &frame.payload) } else { Err(Fault::Damaged) };
                     if give.send(Judged { frame, verdict }).is_err() {
                         break;
                     }
@@ -106,9 +107,7 @@ pub fn judge(chain: &Chain, frame: &Frame, payload: &[u8]) -> Result<Sound, Faul
     let certificate: CommitCertificate = encoding::decode(parts.certificate).map_err(Fault::CommitBytes)?;
     let id = block.header().id();
     let validators = chain.validators(frame.height);
-    certificate
-        .verify(chain.chain_id(), validators, frame.height, &id)
-        .map_err(|error| Fault::Commit(id, error))?;
+    certificate.verify(chain.chain_id(), validators, frame.height, &id).map_err(|error| Fault::Commit(id, error))?;
     let votes = certificate.signatures.len() + block.last_commit().map_or(0, |c| c.signatures.len());
     Ok(Sound { block, votes })
 }

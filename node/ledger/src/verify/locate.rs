@@ -29,7 +29,9 @@ pub fn archive_error(error: ArchiveError, verified: Height) -> VerifyError {
             let byte = first_difference(&found.to_le_bytes(), &VERSION.to_le_bytes(), offset);
             (place(None, "version", offset, 2), byte, CheckKind::Format)
         }
-        ArchiveError::Truncated { offset, height, .. } => (place(height, "end of file", offset, 0), None, CheckKind::Format),
+        ArchiveError::Truncated { offset, height, .. } => {
+            (place(height, "end of file", offset, 0), None, CheckKind::Format)
+        }
         ArchiveError::Head { offset, head, repair, after } => damaged_head(offset, &head, repair, after),
         ArchiveError::Misplaced { offset, height, .. } => {
             (place(Some(height), "frame head", offset, FRAME_HEAD_BYTES), None, CheckKind::Format)
@@ -37,7 +39,9 @@ pub fn archive_error(error: ArchiveError, verified: Height) -> VerifyError {
         ArchiveError::Oversized { offset, height, .. } => {
             (place(Some(height), "frame length", offset + 12, 4), None, CheckKind::Format)
         }
-        ArchiveError::Trailing { offset } => (place(None, "after the closing frame", offset, 0), None, CheckKind::Format),
+        ArchiveError::Trailing { offset } => {
+            (place(None, "after the closing frame", offset, 0), None, CheckKind::Format)
+        }
     };
     Failure { check, place, byte, reason, verified }.into()
 }
@@ -70,7 +74,8 @@ fn damaged_head(
 pub fn check_genesis(frame: &Frame, genesis: &Genesis, expected: &[u8]) -> Result<(), VerifyError> {
     let Some((offset, byte)) = payload_difference(frame, expected) else { return Ok(()) };
     let at = usize::try_from(offset - frame.payload_offset()).expect("a genesis frame is small");
-    let field = fields_of(genesis, expected).and_then(|fields| fields.into_iter().find(|f| (f.start..f.end).contains(&at)));
+    let field =
+        fields_of(genesis, expected).and_then(|fields| fields.into_iter().find(|f| (f.start..f.end).contains(&at)));
     let place = match field {
         Some(field) => {
             let path = format!("genesis.{}", field.path);
@@ -112,12 +117,8 @@ pub fn block_fault(chain: &Chain, head: &Head, frame: &Frame, fault: Fault) -> V
     if matches!(fault, Fault::Damaged) {
         return damaged_block(chain, head, frame).into();
     }
-    // What `check` meets first is what is reported, whichever thread met something else before.
     let parts = Frame::block_parts(&frame.payload);
-    let fault = match parts.map(|parts| chain.check(head, parts.block)) {
-        Some(Err(error)) => Fault::Block(error),
-        _ => fault,
-    };
+    let fault = first_fault(chain, head, &frame.payload, fault);
     let Target { check, transaction, operation, path, reason } = target(&fault, head);
     let map = FrameMap::new(&frame.payload);
     let (start, bytes) = match map.range(transaction, &path) {
@@ -131,16 +132,22 @@ pub fn block_fault(chain: &Chain, head: &Head, frame: &Frame, fault: Fault) -> V
         _ => (path, None),
     };
     let offset = frame.payload_offset() + start as u64;
-    let place =
-        Place { height: Some(frame.height), transaction, operation, field: path, offset, bytes: bytes as u64 };
+    let place = Place { height: Some(frame.height), transaction, operation, field: path, offset, bytes: bytes as u64 };
     Failure { check, place, byte: None, reason, verified: head.height }.into()
+}
+
+/// What `check` meets first is what is reported, whatever was met before without a head.
+fn first_fault(chain: &Chain, head: &Head, payload: &[u8], met: Fault) -> Fault {
+    match Frame::block_parts(payload).map(|parts| chain.check(head, parts.block)) {
+        Some(Err(error)) => Fault::Block(error),
+        _ => met,
+    }
 }
 
 /// A block frame whose check sum fails: the byte, where one explains it.
 fn damaged_block(chain: &Chain, head: &Head, frame: &Frame) -> Failure {
     let follows = |payload: &[u8]| {
-        judge(chain, frame, payload)
-            .and_then(|sound| chain.check_successor(head, sound.block).map_err(Fault::Block))
+        judge(chain, frame, payload).and_then(|sound| chain.check_successor(head, sound.block).map_err(Fault::Block))
     };
     let end = frame.payload.len();
     for Repair { position, mask } in repairs(&frame.payload, frame.check_sum) {
@@ -163,7 +170,10 @@ fn damaged_block(chain: &Chain, head: &Head, frame: &Frame) -> Failure {
     }
     let finding = match follows(&frame.payload) {
         Ok(_) => "though its content checks out: the check sum itself is damaged".to_owned(),
-        Err(fault) => format!("and more than one byte is wrong; first: {}", target(&fault, head).reason),
+        Err(fault) => {
+            let first = first_fault(chain, head, &frame.payload, fault);
+            format!("and more than one byte is wrong; first: {}", target(&first, head).reason)
+        }
     };
     let place = place(Some(frame.height), "frame", frame.offset, frame.length());
     let reason = format!("the frame does not match its check sum, {finding}");
@@ -180,7 +190,8 @@ struct Target {
 }
 
 fn target(fault: &Fault, head: &Head) -> Target {
-    let whole = |check, path: &str, reason| Target { check, transaction: None, operation: None, path: path.into(), reason };
+    let whole =
+        |check, path: &str, reason| Target { check, transaction: None, operation: None, path: path.into(), reason };
     match fault {
         Fault::Damaged => whole(CheckKind::CheckSum, "payload", "the frame does not match its check sum".into()),
         Fault::Length => {
@@ -197,7 +208,8 @@ fn target(fault: &Fault, head: &Head) -> Target {
 
 fn invalid_block(error: &InvalidBlock, head: &Head) -> Target {
     let reason = error.to_string();
-    let whole = |check, path: &str, reason| Target { check, transaction: None, operation: None, path: path.into(), reason };
+    let whole =
+        |check, path: &str, reason| Target { check, transaction: None, operation: None, path: path.into(), reason };
     match error {
         InvalidBlock::Encoding(_) | InvalidBlock::Oversized(_) => whole(CheckKind::Header, "block", reason),
         InvalidBlock::Header { field: "last_commit", .. } => whole(CheckKind::Header, "last_commit", reason),
@@ -217,7 +229,13 @@ fn invalid_block(error: &InvalidBlock, head: &Head) -> Target {
                 InvalidTransaction::Operation { index, .. } => (Some(*index), format!("operations[{index}]")),
                 InvalidTransaction::Encoding(_) | InvalidTransaction::Oversized { .. } => (None, String::new()),
             };
-            Target { check: CheckKind::Transaction, transaction: Some(*index), operation, path, reason: error.to_string() }
+            Target {
+                check: CheckKind::Transaction,
+                transaction: Some(*index),
+                operation,
+                path,
+                reason: error.to_string(),
+            }
         }
     }
 }

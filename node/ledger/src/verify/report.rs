@@ -86,7 +86,10 @@ impl Check {
             done("signatures", "every transaction, by ZIP-215"),
             done("roots", "transactions root of every block; log root and size after every block"),
             done("re-execution", "every operation; receipts, due work and state hashes follow from the transactions"),
-            done("conservation", "points of every class, counters, settlement cycles and positions add up over all of state"),
+            done(
+                "conservation",
+                "points of every class, counters, settlement cycles and positions add up over all of state",
+            ),
             open(
                 "outcome of the last block",
                 format!(
@@ -97,9 +100,15 @@ impl Check {
             ),
             open(
                 "completeness",
-                format!("whether the chain goes on after block {}: compare with a node or another archive", head.height),
+                format!(
+                    "whether the chain goes on after block {}: compare with a node or another archive",
+                    head.height
+                ),
             ),
-            open("authors", "that the keys in the genesis are the merchants': compare the chain id with theirs".to_owned()),
+            open(
+                "authors",
+                "that the keys in the genesis are the merchants': compare the chain id with theirs".to_owned(),
+            ),
         ]
     }
 }

@@ -131,9 +131,9 @@ impl TestChain {
     }
 
     pub fn propose(&self, now_ms: u64, transactions: &[Transaction]) -> Block {
-        let checked = transactions.iter().map(|t| {
-            CheckedTransaction::check(tally_contracts::encoding::encode(t), self.chain.chain_id()).unwrap()
-        });
+        let checked = transactions
+            .iter()
+            .map(|t| CheckedTransaction::check(tally_contracts::encoding::encode(t), self.chain.chain_id()).unwrap());
         let proposal = Proposal {
             proposer: self.chain.validators(self.head.height.next()).proposer(self.head.height.next(), 0).merchant,
             now_ms,

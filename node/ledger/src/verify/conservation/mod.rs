@@ -91,11 +91,14 @@ where
 }
 
 /// Fails with a sentence unless two sums are equal.
-fn equal<T: PartialEq + std::fmt::Display>(what: impl FnOnce() -> String, found: &T, expected: &T) -> Result<(), String> {
+fn equal<T: PartialEq + std::fmt::Display>(
+    what: impl FnOnce() -> String,
+    found: &T,
+    expected: &T,
+) -> Result<(), String> {
     if found == expected { Ok(()) } else { Err(format!("{} is {found}, must be {expected}", what())) }
 }
 
 const fn wide(points: Points) -> u128 {
     points.0 as u128
 }
-

@@ -29,7 +29,8 @@ pub(super) fn check(store: &MemoryStore, flows: &Flows) -> Result<(u64, Obligati
     let books = Books::of(store)?;
     let booked: i128 = books.gross.values().flat_map(BTreeMap::values).sum();
     equal(|| "the sum of all gross obligations, against the receipts,".into(), &booked, &flows.obligations)?;
-    let pool: i128 = rows::<MerchantId, Obligation>(store, tag::pool_claims, encoding::decode_own).map(|(_, o)| o.0).sum();
+    let pool: i128 =
+        rows::<MerchantId, Obligation>(store, tag::pool_claims, encoding::decode_own).map(|(_, o)| o.0).sum();
     equal(|| "what the pool is owed, against the receipts,".into(), &pool, &flows.pool)?;
 
     let mut carries: BTreeMap<Pair, i128> = BTreeMap::new();
