@@ -41,6 +41,9 @@ pub struct Config {
     /// Whether the node may run an alliance with a simulated clock: demonstrations and tests only.
     #[serde(default)]
     pub allow_simulated_clock: bool,
+    /// How votes and proposals reach the other nodes; the same on all of them.
+    #[serde(default)]
+    pub spread: Spread,
     /// Files that hold the node's secret keys.
     pub keys: KeyFiles,
     /// Where the node listens.
@@ -60,6 +63,26 @@ pub struct Config {
     /// Logging.
     #[serde(default)]
     pub log: Log,
+}
+
+/// How votes and proposals reach the other nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spread {
+    /// To each over its own connection: fastest, where every node reaches every other.
+    #[default]
+    Direct,
+    /// Passed on by the others, where some do not.
+    Gossip,
+}
+
+impl From<Spread> for crate::consensus::Spread {
+    fn from(spread: Spread) -> Self {
+        match spread {
+            Spread::Direct => Self::Direct,
+            Spread::Gossip => Self::Gossip,
+        }
+    }
 }
 
 /// Paths of the secret keys.
@@ -129,6 +152,8 @@ pub struct Limits {
     pub mempool_transactions: usize,
     /// Operations acknowledged and not yet final.
     pub outbox_operations: usize,
+    /// Bytes of what is acknowledged and not yet final.
+    pub outbox_bytes: usize,
     /// Bytes of one request that is not a bulk.
     pub request_bytes: usize,
     /// Bytes of one bulk request.
@@ -149,13 +174,14 @@ impl Default for Limits {
             mempool_bytes: 64 << 20,
             mempool_merchant_bytes: 24 << 20,
             mempool_transactions: 50_000,
-            outbox_operations: 1_000_000,
+            outbox_operations: 200_000,
+            outbox_bytes: 64 << 20,
             request_bytes: 256 << 10,
             bulk_bytes: 32 << 20,
             bulk_operations: 100_000,
             requests: 1_024,
             bulk_requests: 8,
-            flush_blocks: 64,
+            flush_blocks: 256,
         }
     }
 }
@@ -343,6 +369,7 @@ impl Config {
             ("limits.mempool_merchant_bytes", l.mempool_merchant_bytes),
             ("limits.mempool_transactions", l.mempool_transactions),
             ("limits.outbox_operations", l.outbox_operations),
+            ("limits.outbox_bytes", l.outbox_bytes),
             ("limits.request_bytes", l.request_bytes),
             ("limits.bulk_bytes", l.bulk_bytes),
             ("limits.bulk_operations", l.bulk_operations),

@@ -3,3 +3,4 @@
 //! The way of a purchase: `ingress` (acknowledge durably) -> `mempool` -> `network` (to all validators) -> `consensus`
 //! (order) -> `replica` (run the contracts, commit) -> `http` (receipts, balances, statements, proofs).
 pub mod config;
+pub mod query;
