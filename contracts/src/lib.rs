@@ -8,19 +8,22 @@
 //! that its bytes alone decide) -> [`execute::execute_block`] (everything that state decides) -> receipts and writes.
 //! One folder a contract, one file a verb; [`rejection::Rejection`] lists every business rule.
 
-pub mod crypto;
-pub mod due;
-pub mod encoding;
-pub mod execute;
-pub mod genesis;
-pub mod receipt;
-pub mod rejection;
-pub mod state;
-pub mod transaction;
 pub mod types;
+pub mod encoding;
+pub mod crypto;
+pub mod genesis;
+pub mod transaction;
+pub mod rejection;
+pub mod receipt;
+pub mod state;
+pub mod execute;
+pub mod due;
 
-pub mod exchange;
-pub mod governance;
 pub mod membership;
 pub mod points;
+pub mod exchange;
 pub mod settlement;
+pub mod governance;
+
+#[cfg(test)]
+mod testing;

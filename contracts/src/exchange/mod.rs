@@ -5,3 +5,6 @@ mod rate;
 
 pub use exchange_points::Exchange;
 pub use rate::{Conversion, convert, split_lots};
+
+#[cfg(test)]
+mod tests;

@@ -183,3 +183,6 @@ pub const fn required_role(body: &Body) -> Option<Role> {
         Body::ConfirmLeg(_) => Some(Role::Treasurer),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,3 +7,6 @@ mod state;
 pub use set_clock::SetClock;
 pub use start::genesis_writes;
 pub use state::Schedule;
+
+#[cfg(test)]
+mod tests;

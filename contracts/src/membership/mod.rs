@@ -33,3 +33,6 @@ pub(crate) fn require_custody(
     }
     Ok(member)
 }
+
+#[cfg(test)]
+mod tests;

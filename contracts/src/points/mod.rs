@@ -48,3 +48,6 @@ pub(crate) fn count(
     overlay.class_totals.put(class, totals);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

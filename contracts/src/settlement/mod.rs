@@ -16,3 +16,6 @@ pub use state::{Gross, Leg, LegState, NetPosition, PairNet, Position, Statement}
 pub(crate) use book::{Debt, book, book_pool};
 pub use close::CycleClosed;
 pub(crate) use close::close_cycle;
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,6 @@
 
 pub mod block;
 pub mod certificate;
-pub mod chain;
-pub mod leaf;
 pub mod log;
+pub mod leaf;
+pub mod chain;

@@ -137,3 +137,6 @@ macro_rules! hex_text {
 }
 hex_text!(PublicKey[32], Signature[64]);
 crate::types::serde_as_text!(PublicKey, Signature);
+
+#[cfg(test)]
+mod tests;

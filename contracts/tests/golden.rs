@@ -1,0 +1,180 @@
+//! Golden bytes: the encoding of every record that is hashed or signed, pinned in `tests/golden/contracts.txt`.
+//!
+//! A line is `name = hex`. A changed line is a changed format: other versions of Tally, wallets and auditors would no
+//! longer agree with us. To add a record, run with `TALLY_GOLDEN=write` and read the difference before committing it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use tally_contracts::crypto::{PublicKey, Signature};
+use tally_contracts::encoding::encode;
+use tally_contracts::exchange::Exchange;
+use tally_contracts::governance::SetClock;
+use tally_contracts::membership::{Enrol, member_address};
+use tally_contracts::points::{ClassTerms, CreateClass, Issue, IssueLine, Lot, Movement, Reason, Redeem, Transfer};
+use tally_contracts::receipt::{Applied, Outcome, Receipt};
+use tally_contracts::rejection::Rejection;
+use tally_contracts::settlement::{ConfirmLeg, Gross, Leg, LegState, NetPosition, PairNet, Position, Statement};
+use tally_contracts::transaction::{Body, Operation, Till, Transaction};
+use tally_contracts::types::{
+    Address, Category, ClassId, Fen, Hash, Height, MerchantId, Month, Obligation, Points, Rate, Reference, StoreId,
+    TillId,
+};
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/contracts.txt");
+const MEMBER: Address = Address([0xaa; 20]);
+const OTHER: Address = Address([0xbb; 20]);
+
+fn month(text: &str) -> Month {
+    text.parse().expect("a month")
+}
+
+fn terms() -> ClassTerms {
+    ClassTerms {
+        decimals: 2,
+        anchor: "0.015".parse().expect("a rate"),
+        earn_rate: Rate::from_millionths(1_500_000),
+        life_months: 12,
+        accepted_by: vec![MerchantId(1), MerchantId(2)],
+        custodian_member_limit_fen: Fen(1),
+        custodian_limit_fen: Fen(2),
+    }
+}
+
+fn bodies() -> Vec<Body> {
+    let (class, member) = (ClassId(7), MEMBER);
+    let line = |category, fen| IssueLine { category: Category(category), amount_fen: Fen(fen) };
+    vec![
+        Body::SetClock(SetClock { time_ms: 1_483_246_800_000 }),
+        Body::CreateClass(CreateClass { class, terms: terms() }),
+        Body::Enrol(Enrol { commitment: Hash([0xcc; 32]) }),
+        Body::Issue(Issue { class, member, lines: vec![line(3, 1_250), line(4, 99)] }),
+        Body::Transfer(Transfer { class, from: MEMBER, to: OTHER, points: Points(5) }),
+        Body::Redeem(Redeem { class, member, points: Points(6) }),
+        Body::Exchange(Exchange {
+            member,
+            from_class: class,
+            to_class: ClassId(8),
+            points: Points(9),
+            min_out: Points(10),
+        }),
+        Body::ConfirmLeg(ConfirmLeg { cycle: month("2017-03"), leg: 2, amount_fen: Fen(11) }),
+    ]
+}
+
+fn applied() -> Vec<(&'static str, Applied)> {
+    let (points, balance) = (Points(1), Points(2));
+    vec![
+        ("clock_set", Applied::ClockSet),
+        ("class_created", Applied::ClassCreated),
+        ("enrolled", Applied::Enrolled { member: MEMBER }),
+        ("issued", Applied::Issued { points, expires: month("2018-01"), balance }),
+        ("transferred", Applied::Transferred { from_balance: points, to_balance: balance }),
+        ("redeemed", Applied::Redeemed { cash_off_fen: Fen(3), obligation: Obligation(4), balance }),
+        (
+            "exchanged",
+            Applied::Exchanged {
+                points_out: points,
+                from_balance: balance,
+                to_balance: Points(3),
+                obligation: Obligation(5),
+                pool_obligation: Obligation(6),
+            },
+        ),
+        ("leg_confirmed", Applied::LegConfirmed),
+    ]
+}
+
+fn transaction() -> Transaction {
+    let till = Some(Till { store_id: StoreId(12), till_id: TillId(1) });
+    let operation = |(n, body): (u128, Body)| Operation { reference: Reference::new(1_483_246_800_000, n), till, body };
+    Transaction {
+        chain_id: Hash([0x11; 32]),
+        merchant: MerchantId(1),
+        public_key: PublicKey([0x22; 32]),
+        valid_until_ms: 1_483_246_900_000,
+        atomic: true,
+        operations: (1..).zip(bodies()).map(operation).collect(),
+        signature: Signature([0x33; 64]),
+    }
+}
+
+fn records() -> BTreeMap<String, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    let mut add = |name: &str, bytes: Vec<u8>| assert!(all.insert(name.to_owned(), bytes).is_none(), "{name} twice");
+    for body in bodies() {
+        add(&format!("body.{}", body.kind()), encode(&body));
+    }
+    for (name, applied) in applied() {
+        add(&format!("applied.{name}"), encode(&applied));
+    }
+    for rejection in Rejection::ALL {
+        add(&format!("rejection.{:03}.{}", rejection.code(), rejection.name()), encode(rejection));
+    }
+    let reference = Reference::new(1_483_246_800_000, 7);
+    let outcomes = [
+        ("applied", Outcome::Applied(Applied::LegConfirmed)),
+        ("duplicate", Outcome::Duplicate { height: Height(5), index: 6 }),
+        ("rejected", Outcome::Rejected(Rejection::InsufficientPoints)),
+    ];
+    for (name, outcome) in outcomes {
+        add(&format!("receipt.{name}"), encode(&Receipt { reference, outcome }));
+    }
+    let transaction = transaction();
+    add("transaction", encode(&transaction));
+    add("transaction.signing_hash", transaction.signing_hash().0.to_vec());
+    add("operation.body_hash", transaction.operations[3].body_hash().0.to_vec());
+    add("member.address", member_address(MerchantId(1), &Hash([0xcc; 32])).0.to_vec());
+    let lots = vec![Lot { expires: month("2018-01"), points: Points(3) }];
+    let movement =
+        Movement { operation: Some(4), delta: -2, reason: Reason::Redeemed, lots, statement_hash: Hash::ZERO };
+    let chained = movement.chained(&Hash([0x44; 32]), (MEMBER, ClassId(7)), Height(9), 1);
+    add("movement", encode(&chained));
+    add("settlement.gross", encode(&Gross { redemption: Obligation(1), exchange: Obligation(-2) }));
+    add(
+        "settlement.position",
+        encode(&Position { payable: Obligation(1), receivable: Obligation(2), unconfirmed_fen: Fen(3) }),
+    );
+    let pair = PairNet { opening: Obligation(1), net: Obligation(2), net_fen: -3, closing: Obligation(4) };
+    add("settlement.pair_net", encode(&pair));
+    let positions = vec![NetPosition { merchant: MerchantId(1), net_fen: -3 }];
+    add("settlement.statement", encode(&Statement { height: Height(1), time_ms: 2, positions, legs: 4 }));
+    let state = LegState::Confirmed { height: Height(5) };
+    add("settlement.leg", encode(&Leg { payer: MerchantId(1), payee: MerchantId(2), amount_fen: Fen(3), state }));
+    all
+}
+
+#[test]
+fn every_record_has_its_golden_bytes() {
+    let mut text = String::new();
+    for (name, bytes) in records() {
+        writeln!(text, "{name} = {}", hex::encode(bytes)).expect("a string takes all");
+    }
+    if std::env::var_os("TALLY_GOLDEN").is_some_and(|v| v == "write") {
+        std::fs::write(GOLDEN, &text).expect("the golden file can be written");
+    }
+    let golden = std::fs::read_to_string(GOLDEN).expect("tests/golden/contracts.txt is there");
+    for (ours, theirs) in text.lines().zip(golden.lines()) {
+        assert_eq!(ours, theirs);
+    }
+    assert_eq!(text.lines().count(), golden.lines().count());
+}
+
+#[test]
+fn every_receipt_fits_its_bound() {
+    for (body, (name, applied)) in bodies().iter().zip(applied()) {
+        let receipt = Receipt { reference: Reference::new(0, 0), outcome: Outcome::Applied(applied) };
+        assert!(encode(&receipt).len() <= body.max_receipt_bytes(), "{name} exceeds the bound of {}", body.kind());
+    }
+    let duplicate = Receipt {
+        reference: Reference::new(0, 0),
+        outcome: Outcome::Duplicate { height: Height(u64::MAX), index: u32::MAX },
+    };
+    for body in bodies() {
+        assert!(
+            encode(&duplicate).len() <= body.max_receipt_bytes(),
+            "a duplicate exceeds the bound of {}",
+            body.kind()
+        );
+    }
+}

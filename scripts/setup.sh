@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Makes sure that what the build and the demo need is there. On Debian and Ubuntu it installs what is missing, saying so
+# first; elsewhere it says what is missing. With nothing missing it prints nothing and takes no time.
+set -euo pipefail
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# bindgen loads libclang at build time (RocksDB) and wants the compiler's own headers beside it.
+has_libclang() {
+  [[ -n "${LIBCLANG_PATH:-}" ]] && return 0
+  local found=(/usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*-linux-gnu/libclang*.so* /usr/lib64/libclang.so*
+    /usr/lib/libclang.so* /usr/local/opt/llvm/lib/libclang.dylib /opt/homebrew/opt/llvm/lib/libclang.dylib
+    /Library/Developer/CommandLineTools/usr/lib/libclang.dylib)
+  local headers=(/usr/lib/llvm-*/lib/clang/*/include/stddef.h /usr/lib*/clang/*/include/stddef.h
+    /usr/local/opt/llvm/lib/clang/*/include/stddef.h /opt/homebrew/opt/llvm/lib/clang/*/include/stddef.h
+    /Library/Developer/CommandLineTools/usr/lib/clang/*/include/stddef.h)
+  any_exists "${found[@]}" && any_exists "${headers[@]}"
+}
+
+any_exists() {
+  local path
+  for path in "$@"; do [[ -e "$path" ]] && return 0; done
+  return 1
+}
+
+has_python() { has python3 && python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null; }
+
+# What is missing, as Debian packages and in words.
+packages=() words=()
+missing() { packages+=("$1") words+=("$2"); }
+has c++ && has cc || missing build-essential "a C and C++ compiler"
+has_libclang || missing libclang-dev "libclang with its headers (LIBCLANG_PATH names its folder)"
+has zstd || missing zstd "the zstd command"
+has_python || missing python3 "Python 3.8 or later"
+
+if ! has cargo; then
+  echo "setup: Rust is not installed: https://rustup.rs (the toolchain itself is pinned in rust-toolchain.toml)" >&2
+  exit 1
+fi
+((${#packages[@]})) || exit 0
+
+if ! has apt-get; then
+  echo "setup: missing, please install:" >&2
+  printf '  %s\n' "${words[@]}" >&2
+  exit 1
+fi
+
+as_root=()
+if ((EUID != 0)); then
+  if ! has sudo; then
+    echo "setup: missing; as root: apt-get install ${packages[*]}" >&2
+    exit 1
+  fi
+  as_root=(sudo)
+fi
+echo "setup: installing with apt-get: ${packages[*]}"
+export DEBIAN_FRONTEND=noninteractive
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" apt-get install -y -qq --no-install-recommends "${packages[@]}"
