@@ -1,0 +1,366 @@
+//! The replica: the one chain this node holds, and its only writer.
+//!
+//! A block is durable before it is voted for, a decision before it is executed, and only then is it published. Derived
+//! state is flushed now and then; on opening, what is decided and not flushed is executed again. So a crash at any point
+//! costs time, never data.
+//!
+//! Calls that write wait for the disk: async callers use `spawn_blocking`. A call that returns a fault
+//! ([`StorageError::is_fault`]) or panics has stopped the replica; the process must end, and is safe to start again.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+use tally_contracts::state::Write;
+use tally_contracts::types::Height;
+use tally_ledger::block::{Block, BlockId};
+use tally_ledger::certificate::CommitCertificate;
+use tally_ledger::chain::{Chain, CheckedBlock, ExecutedBlock, Head, InvalidBlock};
+use tokio::sync::broadcast;
+
+use crate::storage::StorageError;
+use crate::storage::block_log::{BlockLog, Decision, Opened};
+use crate::storage::disk::{Disk, RealDisk};
+use crate::storage::journal::Position;
+pub use crate::storage::state_db::View;
+use crate::storage::state_db::{Applying, INDEX_TAGS, StateDb};
+
+/// Executed blocks kept whole for those who ask for them again.
+const MAX_RECENT: usize = 16;
+/// Executed blocks a subscriber may lag behind before it misses some.
+const MAX_UNREAD: usize = 64;
+/// Checked successors of the head kept, so that a block is not checked twice.
+const MAX_CHECKED: usize = 8;
+
+/// Rows by which queries find things: a function of the executed block, under tags from 0xc0 to 0xef.
+pub type IndexWrites = fn(&CheckedBlock, &ExecutedBlock) -> Vec<Write>;
+
+/// What a replica is opened with.
+#[derive(Debug)]
+pub struct ReplicaOptions {
+    /// Where its files are; created where missing.
+    pub data_dir: PathBuf,
+    /// The alliance's chain.
+    pub chain: Chain,
+    /// Where the block log is written.
+    pub disk: Arc<dyn Disk>,
+    /// When derived state is flushed.
+    pub flush: FlushOptions,
+    /// The query index.
+    pub index: IndexWrites,
+}
+
+/// Derived state is flushed once either of these is reached. What is not flushed is executed again after a crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlushOptions {
+    /// Blocks since the last flush.
+    pub blocks: u64,
+    /// Bytes written by them.
+    pub bytes: usize,
+}
+
+/// One executed block.
+#[derive(Clone, Debug)]
+pub struct Committed {
+    /// What commits it.
+    pub certificate: CommitCertificate,
+    /// The block.
+    pub block: CheckedBlock,
+    /// What it led to.
+    pub executed: ExecutedBlock,
+}
+
+/// See the module.
+pub struct Replica {
+    chain: Chain,
+    log: BlockLog,
+    state: StateDb,
+    flush: FlushOptions,
+    index: IndexWrites,
+    /// Held by the one who commits or flushes.
+    writing: Mutex<()>,
+    checked: Mutex<VecDeque<Remembered>>,
+    recent: Mutex<VecDeque<Arc<Committed>>>,
+    published: broadcast::Sender<Arc<Committed>>,
+}
+
+/// A block that passed its check, with the bytes that did.
+struct Remembered {
+    bytes: Vec<u8>,
+    block: CheckedBlock,
+}
+
+impl Default for FlushOptions {
+    fn default() -> Self {
+        Self { blocks: 256, bytes: 32 << 20 }
+    }
+}
+
+impl ReplicaOptions {
+    /// On the real disk, flushed by default, without a query index.
+    #[must_use]
+    pub fn new(data_dir: PathBuf, chain: Chain) -> Self {
+        Self { data_dir, chain, disk: Arc::new(RealDisk), flush: FlushOptions::default(), index: |_, _| Vec::new() }
+    }
+}
+
+impl Replica {
+    /// Opens the replica and executes again what is decided and not flushed.
+    ///
+    /// # Errors
+    /// Any fault of [`StorageError`]: the files are damaged, another alliance's, in use by another process, or the disk
+    /// fails.
+    pub fn open(options: ReplicaOptions) -> Result<Self, StorageError> {
+        let ReplicaOptions { data_dir, chain, disk, flush, index } = options;
+        let start = || {
+            let (head, writes) = chain.start();
+            Applying { head, certificate: None, decision: None, writes: writes.writes().to_vec() }
+        };
+        let (state, replay_from) = StateDb::open(&data_dir.join("state"), *chain.chain_id(), start)?;
+        let head = state.read(|view| view.head.height);
+        let Opened { log, decisions } = BlockLog::open(disk, &data_dir.join("blocks"), head, replay_from)?;
+        let replica = Self {
+            chain,
+            log,
+            state,
+            flush,
+            index,
+            writing: Mutex::default(),
+            checked: Mutex::default(),
+            recent: Mutex::default(),
+            published: broadcast::channel(MAX_UNREAD).0,
+        };
+        if replay_from.is_none() {
+            // From now on the directory says whose it is.
+            replica.flush_held(decisions.first().map(Decision::first))?;
+        }
+        replica.replay(decisions)?;
+        Ok(replica)
+    }
+
+    /// The rules of the chain.
+    #[must_use]
+    pub const fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// The last executed block.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        self.state.read(|view| view.head.clone())
+    }
+
+    /// The certificate of the head; `None` at height 0.
+    #[must_use]
+    pub fn last_certificate(&self) -> Option<CommitCertificate> {
+        self.state.read(|view| view.certificate.cloned())
+    }
+
+    /// Makes a valid successor of the head durable and tells its id. A block at the head or below is decided or will never
+    /// be: nothing is written. One that is stored already is not written again.
+    ///
+    /// # Errors
+    /// [`StorageError::Encoding`] or [`StorageError::Invalid`] where it is no successor of the head, a fault when the disk
+    /// fails.
+    pub fn store_block(&self, bytes: &Bytes) -> Result<BlockId, StorageError> {
+        let header = Block::decode(bytes)?.header;
+        let id = header.id();
+        if header.height <= self.state.read(|view| view.head.height) {
+            return Ok(id);
+        }
+        // By its check, the bytes are what the id says: no other bytes can take their place under it.
+        let block = self.check(bytes)?;
+        self.log.store(block.id(), header.height, bytes)?;
+        Ok(id)
+    }
+
+    /// Judges a block that is to follow the head. What passed is remembered until the next commit.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self, bytes: &[u8]) -> Result<CheckedBlock, InvalidBlock> {
+        let head = self.head();
+        if let Some(known) = self.checked().iter().find(|known| known.bytes == bytes) {
+            if known.block.header().parent_hash == head.block_id {
+                return Ok(known.block.clone());
+            }
+        }
+        let block = self.chain.check(&head, bytes)?;
+        let mut checked = self.checked();
+        if checked.len() == MAX_CHECKED {
+            checked.pop_front();
+        }
+        checked.push_back(Remembered { bytes: bytes.to_vec(), block: block.clone() });
+        Ok(block)
+    }
+
+    /// A block by id, undecided or decided.
+    #[must_use]
+    pub fn block(&self, id: &BlockId) -> Option<Bytes> {
+        let pending = self.log.pending_block(id);
+        pending.or_else(|| Some(self.committed(self.state.height_of(id)?)?.0))
+    }
+
+    /// The stored blocks of a height that is not decided.
+    #[must_use]
+    pub fn undecided(&self, height: Height) -> Vec<(BlockId, Bytes)> {
+        self.log.undecided(height)
+    }
+
+    /// Commits a stored block: the decision is made durable, the block executed, the result published.
+    ///
+    /// Committing a height again gives the same, as long as it is among the recent ones.
+    ///
+    /// # Errors
+    /// [`StorageError::UnknownBlock`], [`StorageError::NotNext`] or [`StorageError::Certificate`] where nothing happened;
+    /// [`StorageError::AlreadyCommitted`] where the height is no recent one; else a fault. After a fault of the flush the
+    /// block is committed and published all the same.
+    ///
+    /// # Panics
+    /// When the contracts break conservation.
+    pub fn commit(&self, certificate: CommitCertificate) -> Result<Arc<Committed>, StorageError> {
+        let _writing = self.writing.lock().expect("a replica that failed to commit stays stopped");
+        let head = self.head();
+        let height = certificate.height;
+        if height <= head.height {
+            return self.commit_again(&certificate);
+        }
+        if height != head.height.next() {
+            return Err(StorageError::NotNext { height, head: head.height });
+        }
+        let id = certificate.block_id;
+        certificate.verify(self.chain.chain_id(), self.chain.validators(height), height, &id)?;
+        let bytes = self.log.pending_block(&id).ok_or(StorageError::UnknownBlock(id))?;
+        let block = self.check_decided(&id, &bytes)?;
+        let position = self.log.decide(&certificate)?;
+        let committed = self.execute(&head, block, certificate, position);
+        // Nobody may listen.
+        let _ = self.published.send(committed.clone());
+        if self.is_flush_due() {
+            self.flush_held(None)?;
+        }
+        Ok(committed)
+    }
+
+    /// A decided block with its own certificate, of any height up to the head. `None` where there is none, or where the
+    /// log is damaged there, which is logged.
+    #[must_use]
+    pub fn committed(&self, height: Height) -> Option<(Bytes, CommitCertificate)> {
+        let position = self.state.decision(height)?;
+        self.log.read_decided(position).map_err(|error| tracing::error!(%height, %error, "cannot read a block")).ok()
+    }
+
+    /// An executed block, where it is among the recent ones.
+    #[must_use]
+    pub fn recent(&self, height: Height) -> Option<Arc<Committed>> {
+        self.recent_blocks().iter().find(|c| c.certificate.height == height).cloned()
+    }
+
+    /// Executed blocks from the next on, in order.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Committed>> {
+        self.published.subscribe()
+    }
+
+    /// Runs `f` on state at the head, which stands still meanwhile: keep it short, and call nothing of the replica in it,
+    /// which could wait for a block that waits for `f`.
+    pub fn read<T>(&self, f: impl FnOnce(&View<'_>) -> T) -> T {
+        self.state.read(f)
+    }
+
+    /// Flushes derived state, so that the next start has nothing to execute: for a shutdown in order.
+    ///
+    /// # Errors
+    /// A fault of the disk.
+    pub fn flush(&self) -> Result<(), StorageError> {
+        let _writing = self.writing.lock().expect("a replica that failed to commit stays stopped");
+        if self.state.waiting().blocks == 0 { Ok(()) } else { self.flush_held(None) }
+    }
+
+    fn replay(&self, decisions: Vec<Decision>) -> Result<(), StorageError> {
+        let mut decisions = decisions.into_iter().peekable();
+        while let Some(Decision { position, certificate, .. }) = decisions.next() {
+            let (bytes, _) = self.log.read_decided(position)?;
+            let block = self.check_decided(&certificate.block_id, &bytes)?;
+            self.execute(&self.head(), block, certificate, position);
+            if self.is_flush_due() {
+                self.flush_held(decisions.peek().map(Decision::first))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_flush_due(&self) -> bool {
+        let waiting = self.state.waiting();
+        waiting.blocks >= self.flush.blocks || waiting.bytes >= self.flush.bytes
+    }
+
+    fn check_decided(&self, id: &BlockId, bytes: &[u8]) -> Result<CheckedBlock, StorageError> {
+        let known = self.checked().iter().find(|known| known.block.id() == *id).map(|known| known.block.clone());
+        let head = self.head();
+        let invalid = |reason| StorageError::DecidedInvalid { height: head.height.next(), block_id: *id, reason };
+        known.map_or_else(|| self.chain.check(&head, bytes).map_err(invalid), Ok)
+    }
+
+    /// Executes a decided block; from then on it is the head.
+    fn execute(
+        &self,
+        head: &Head,
+        block: CheckedBlock,
+        certificate: CommitCertificate,
+        decision: Position,
+    ) -> Arc<Committed> {
+        let executed = self.state.read(|view| self.chain.execute(view.store, head, &block));
+        let index = (self.index)(&block, &executed);
+        assert!(index.iter().all(|(key, _)| INDEX_TAGS.contains(&key[0])), "the query index keeps to its tags");
+        let mut writes = executed.writes.writes().to_vec();
+        writes.extend(index);
+        let (head, at) = (executed.head.clone(), Some(decision));
+        self.state.apply(Applying { head, certificate: Some(certificate.clone()), decision: at, writes });
+        self.log.forget_until(certificate.height);
+        self.checked().clear();
+        let committed = Arc::new(Committed { certificate, block, executed });
+        let mut recent = self.recent_blocks();
+        if recent.len() == MAX_RECENT {
+            recent.pop_front();
+        }
+        recent.push_back(committed.clone());
+        committed
+    }
+
+    fn commit_again(&self, certificate: &CommitCertificate) -> Result<Arc<Committed>, StorageError> {
+        let height = certificate.height;
+        if let Some((_, own)) = self.committed(height) {
+            let (committed, other) = (own.block_id, certificate.block_id);
+            if committed != other {
+                return Err(StorageError::Fork { height, committed, other });
+            }
+        }
+        self.recent(height).ok_or(StorageError::AlreadyCommitted(height))
+    }
+
+    /// Flushes; the caller holds `writing`. `replay_from` is given where the log runs ahead of the state.
+    fn flush_held(&self, replay_from: Option<Position>) -> Result<(), StorageError> {
+        let (height, time_ms) = self.state.read(|view| (view.head.height, view.head.time_ms));
+        let waiting = self.state.waiting();
+        let replay_from = match replay_from {
+            Some(position) => position,
+            None => self.log.replay_from()?,
+        };
+        self.state.flush(replay_from, self.chain.genesis().calendar().day(time_ms))?;
+        tracing::debug!(%height, blocks = waiting.blocks, bytes = waiting.bytes, "flushed state");
+        Ok(())
+    }
+
+    fn checked(&self) -> MutexGuard<'_, VecDeque<Remembered>> {
+        self.checked.lock().expect("no thread panics while it holds the checked blocks")
+    }
+
+    fn recent_blocks(&self) -> MutexGuard<'_, VecDeque<Arc<Committed>>> {
+        self.recent.lock().expect("no thread panics while it holds the recent blocks")
+    }
+}
+
+#[cfg(test)]
+mod tests;
