@@ -1,0 +1,68 @@
+//! When to propose, and what.
+//!
+//! A block is made as soon as there is something for it: a transaction waits, or work has fallen due. Otherwise the
+//! proposer lets `idle_block_ms` pass, so that an idle alliance is quiet yet seen to be alive.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use tally_contracts::due::due_at_ms;
+use tally_contracts::genesis::Clock;
+use tally_contracts::types::MerchantId;
+use tally_ledger::block::MAX_BLOCK_BYTES;
+use tally_ledger::chain::Proposal;
+
+use crate::mempool::Mempool;
+use crate::replica::Replica;
+
+/// Room for the header and what surrounds the transactions, besides the parent's certificate.
+const HEADER_BYTES: usize = 1_024;
+/// Room for one signature of the parent's certificate.
+const SIGNATURE_BYTES: usize = 66;
+
+const _: () = assert!(HEADER_BYTES < MAX_BLOCK_BYTES / 2, "the header leaves room for transactions");
+
+/// Our clock, in ms since 1970.
+pub(super) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Returns when there is something to propose, or `idle_until` has come.
+pub(super) async fn wait_for_work(replica: &Replica, mempool: &Mempool, idle_until: Instant) {
+    let until = idle_until.min(due_at(replica));
+    tokio::select! {
+        () = mempool.wait_nonempty() => {}
+        () = tokio::time::sleep_until(until.into()) => {}
+    }
+}
+
+/// When work falls due, by our clock. Under a simulated clock: now, or not before somebody moves it.
+fn due_at(replica: &Replica) -> Instant {
+    let genesis = replica.chain().genesis();
+    let due_ms = replica.read(|view| due_at_ms(view.store, genesis.calendar()));
+    let now = Instant::now();
+    let wait_ms = match genesis.clock {
+        Clock::Real => due_ms.saturating_sub(now_ms()),
+        Clock::Simulated { .. } if due_ms <= replica.head().time_ms + 1 => 0,
+        Clock::Simulated { .. } => u64::MAX,
+    };
+    now.checked_add(Duration::from_millis(wait_ms)).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX)))
+}
+
+/// The bytes of the block that follows the head: as many waiting transactions as fit. (A transaction that sets the clock
+/// comes out of the mempool alone, as its block needs it.)
+pub(super) fn build(replica: &Replica, mempool: &Mempool, proposer: MerchantId) -> Bytes {
+    let (head, last_commit) = (replica.head(), replica.last_certificate());
+    let certificate_bytes = SIGNATURE_BYTES * last_commit.as_ref().map_or(0, |c| c.signatures.len());
+    let room = MAX_BLOCK_BYTES.saturating_sub(HEADER_BYTES + certificate_bytes);
+    let mut transactions = mempool.take(room);
+    loop {
+        let (last_commit, transactions_now) = (last_commit.clone(), transactions.clone());
+        let proposal = Proposal { proposer, now_ms: now_ms(), last_commit, transactions: transactions_now };
+        let bytes = replica.chain().propose(&head, proposal).encode();
+        if bytes.len() <= MAX_BLOCK_BYTES || transactions.pop().is_none() {
+            return bytes.into();
+        }
+    }
+}

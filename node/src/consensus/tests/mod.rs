@@ -1,0 +1,5 @@
+//! Consensus under test: the bytes alone, and whole alliances of engines in one process over loopback.
+
+mod alliance;
+mod support;
+mod wire;
