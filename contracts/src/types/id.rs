@@ -208,12 +208,17 @@ impl FromStr for Reference {
     }
 }
 
-/// Serde through `Display` and `FromStr`.
+/// Serde through `Display` and `FromStr`. A writer that is no text format gets the canonical bytes: the auditor's field map
+/// learns from them where each field of a record lies.
 macro_rules! serde_as_text {
     ($($name:ty),+) => {$(
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                if serializer.is_human_readable() {
+                    serializer.collect_str(self)
+                } else {
+                    serializer.serialize_bytes(&$crate::encoding::encode(self))
+                }
             }
         }
         impl<'de> Deserialize<'de> for $name {

@@ -75,6 +75,15 @@ pub enum InvalidBlock {
     },
 }
 
+/// A block that holds by itself: its parent's certificate is one for the parent it names, its transactions are valid and
+/// are those of its root. Whether it follows a head is open still.
+#[derive(Clone, Debug)]
+pub struct SoundBlock {
+    header: Header,
+    last_commit: Option<CommitCertificate>,
+    transactions: Vec<CheckedTransaction>,
+}
+
 /// A block that is a valid successor of the head it was checked against.
 #[derive(Clone, Debug)]
 pub struct CheckedBlock {
@@ -177,19 +186,31 @@ impl Chain {
     /// # Errors
     /// The first [`InvalidBlock`], in the order of its variants.
     pub fn check(&self, head: &Head, bytes: &[u8]) -> Result<CheckedBlock, InvalidBlock> {
-        if bytes.len() > MAX_BLOCK_BYTES {
-            return Err(InvalidBlock::Oversized(bytes.len()));
-        }
-        let Block { header, last_commit, transactions } = Block::decode(bytes)?;
+        let Block { header, last_commit, transactions } = decode(bytes)?;
         self.check_header(head, &header, last_commit.as_ref())?;
-        if let Some(certificate) = &last_commit {
-            let validators = self.validators(head.height);
-            certificate.verify(&self.chain_id, validators, head.height, &head.block_id)?;
-        }
-        let transactions = CheckedTransaction::check_all(transactions, &self.chain_id)
-            .map_err(|(index, error)| InvalidBlock::Transaction { index, error })?;
-        let root = transactions_root(transactions.iter().map(CheckedTransaction::id));
-        field("transactions_root", &header.transactions_root, &root)?;
+        let transactions = self.check_parts(&header, last_commit.as_ref(), transactions)?;
+        self.check_time(head, &header, &transactions)?;
+        Ok(CheckedBlock { id: header.id(), header, transactions })
+    }
+
+    /// Judges what of a block needs no head, which is nearly all of the work: so many blocks can be judged at once, ahead
+    /// of execution. Followed by [`Self::check_successor`], it accepts what [`Self::check`] accepts.
+    ///
+    /// # Errors
+    /// An [`InvalidBlock`], which need not be the one that [`Self::check`] meets first.
+    pub fn check_alone(&self, bytes: &[u8]) -> Result<SoundBlock, InvalidBlock> {
+        let Block { header, last_commit, transactions } = decode(bytes)?;
+        let transactions = self.check_parts(&header, last_commit.as_ref(), transactions)?;
+        Ok(SoundBlock { header, last_commit, transactions })
+    }
+
+    /// Judges whether a sound block follows `head`.
+    ///
+    /// # Errors
+    /// The first [`InvalidBlock::Header`].
+    pub fn check_successor(&self, head: &Head, block: SoundBlock) -> Result<CheckedBlock, InvalidBlock> {
+        let SoundBlock { header, last_commit, transactions } = block;
+        self.check_header(head, &header, last_commit.as_ref())?;
         self.check_time(head, &header, &transactions)?;
         Ok(CheckedBlock { id: header.id(), header, transactions })
     }
@@ -215,6 +236,24 @@ impl Chain {
         };
         let head = Head { height: header.height, time_ms: header.time_ms, block_id: block.id, outcome, frontier };
         ExecutedBlock { head, due: run.due, receipts: run.receipts, writes: run.writes }
+    }
+
+    /// Certificate, transactions and their root, against the header alone.
+    fn check_parts(
+        &self,
+        header: &Header,
+        last_commit: Option<&CommitCertificate>,
+        transactions: Vec<Vec<u8>>,
+    ) -> Result<Vec<CheckedTransaction>, InvalidBlock> {
+        if let Some(certificate) = last_commit {
+            let parent = Height(header.height.0.saturating_sub(1));
+            certificate.verify(&self.chain_id, self.validators(parent), parent, &header.parent_hash)?;
+        }
+        let transactions = CheckedTransaction::check_all(transactions, &self.chain_id)
+            .map_err(|(index, error)| InvalidBlock::Transaction { index, error })?;
+        let root = transactions_root(transactions.iter().map(CheckedTransaction::id));
+        field("transactions_root", &header.transactions_root, &root)?;
+        Ok(transactions)
     }
 
     fn check_header(
@@ -278,6 +317,14 @@ impl Chain {
     }
 }
 
+impl SoundBlock {
+    /// The header.
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+}
+
 impl CheckedBlock {
     /// The header.
     #[must_use]
@@ -311,6 +358,13 @@ impl CheckedBlock {
         });
         due.chain(transactions).chain([Leaf::Header(self.header.clone())]).collect()
     }
+}
+
+fn decode(bytes: &[u8]) -> Result<Block, InvalidBlock> {
+    if bytes.len() > MAX_BLOCK_BYTES {
+        return Err(InvalidBlock::Oversized(bytes.len()));
+    }
+    Ok(Block::decode(bytes)?)
 }
 
 /// Compares a header field with what it must be.
