@@ -9,21 +9,22 @@
 //! (`validator`, `network` or `operator`), so that no key is used in another's place and scanners for secrets find it.
 //! Nobody but the owner may read the file (mode 0600 or 0400).
 
+mod check;
+mod files;
+
 use std::collections::BTreeSet;
 use std::fmt;
-use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use ed25519_dalek::SigningKey;
 use libp2p::{Multiaddr, PeerId};
 use serde::{Deserialize, Deserializer, de};
-use sha2::{Digest, Sha256};
-use tally_contracts::crypto::PublicKey;
-use tally_contracts::genesis::{Clock, Genesis, GenesisMerchant};
+use tally_contracts::genesis::Genesis;
 use tally_contracts::types::{Hash, MerchantId};
+
+use files::{read, read_client, read_genesis, read_key};
 
 /// What stands at the start of every key file.
 pub const KEY_FILE_MARK: &str = "tally-key-v1";
@@ -361,81 +362,6 @@ impl Config {
             *path = base.join(&path);
         }
     }
-
-    fn check_values(&self) -> Result<(), ConfigError> {
-        let l = &self.limits;
-        let positive = [
-            ("limits.mempool_bytes", l.mempool_bytes),
-            ("limits.mempool_merchant_bytes", l.mempool_merchant_bytes),
-            ("limits.mempool_transactions", l.mempool_transactions),
-            ("limits.outbox_operations", l.outbox_operations),
-            ("limits.outbox_bytes", l.outbox_bytes),
-            ("limits.request_bytes", l.request_bytes),
-            ("limits.bulk_bytes", l.bulk_bytes),
-            ("limits.bulk_operations", l.bulk_operations),
-            ("limits.requests", l.requests),
-            ("limits.bulk_requests", l.bulk_requests),
-        ];
-        let t = &self.timeouts;
-        let times = [
-            ("timeouts.propose_ms", t.propose_ms),
-            ("timeouts.vote_ms", t.vote_ms),
-            ("timeouts.round_delta_ms", t.round_delta_ms),
-            ("timeouts.request_ms", t.request_ms),
-            ("timeouts.ready_lag_ms", t.ready_lag_ms),
-            ("limits.flush_blocks", l.flush_blocks),
-        ];
-        let zero = positive.into_iter().find(|(_, v)| *v == 0).map(|(key, _)| key);
-        if let Some(key) = zero.or_else(|| times.into_iter().find(|(_, v)| *v == 0).map(|(key, _)| key)) {
-            return Err(wrong(key, "is 0, so nothing could pass. Give a value from 1 on, or leave the key out"));
-        }
-        let mut names = BTreeSet::new();
-        for client in &self.clients {
-            if client.name.is_empty() || !names.insert(&client.name) {
-                let reason = format!("`{}` is empty or taken. Give each client a name of its own", client.name);
-                return Err(wrong("clients.name", reason));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_genesis(&self, genesis: &Genesis, keys: &Keys) -> Result<(), ConfigError> {
-        if matches!(genesis.clock, Clock::Simulated { .. }) && !self.allow_simulated_clock {
-            let reason = "the genesis has a simulated clock, which whoever holds its key sets at will. Use a genesis with \
-                          the real clock, or set allow_simulated_clock = true in a demonstration";
-            return Err(wrong("allow_simulated_clock", reason));
-        }
-        let Some(merchant) = genesis.merchants.iter().find(|m| m.id == self.merchant) else {
-            let reason = format!("{} is no merchant of this genesis. Check both", self.merchant);
-            return Err(wrong("merchant", reason));
-        };
-        check_keys(merchant, keys)?;
-        self.check_peers(genesis, keys)
-    }
-
-    fn check_peers(&self, genesis: &Genesis, keys: &Keys) -> Result<(), ConfigError> {
-        let own_id = peer_id(&keys.network);
-        let (mut merchants, mut ids) = (BTreeSet::from([self.merchant]), BTreeSet::from([own_id]));
-        for peer in &self.peers {
-            if !genesis.merchants.iter().any(|m| m.id == peer.merchant) {
-                let reason = format!("{} is no merchant of this genesis. Remove the peer", peer.merchant);
-                return Err(wrong("peers.merchant", reason));
-            }
-            if !merchants.insert(peer.merchant) {
-                let reason = format!("merchant {} is this node's own or appears twice. Remove it", peer.merchant);
-                return Err(wrong("peers.merchant", reason));
-            }
-            if !ids.insert(peer.peer_id) {
-                let reason = format!("{} is this node's own or appears twice. Ask the merchant for its", peer.peer_id);
-                return Err(wrong("peers.peer_id", reason));
-            }
-        }
-        let missing = genesis.merchants.iter().find(|m| !merchants.contains(&m.id));
-        missing.map_or(Ok(()), |m| {
-            let reason = format!("merchant {} ({}) of the genesis is missing. Add its node as a peer", m.id, m.name);
-            Err(wrong("peers", reason))
-        })
-    }
 }
 
 /// The identity of a network key on both networks.
@@ -448,93 +374,6 @@ pub fn peer_id(key: &SigningKey) -> PeerId {
 #[must_use]
 pub fn network_keypair(key: &SigningKey) -> libp2p::identity::Keypair {
     libp2p::identity::Keypair::ed25519_from_bytes(key.to_bytes()).expect("32 bytes are an Ed25519 seed")
-}
-
-fn check_keys(merchant: &GenesisMerchant, keys: &Keys) -> Result<(), ConfigError> {
-    let validator = PublicKey::of(&keys.validator);
-    if merchant.validator_key != validator {
-        let reason = format!(
-            "the file holds the key {validator}, the genesis names {} for merchant {}. Use the key that was made with \
-             this genesis",
-            merchant.validator_key, merchant.id
-        );
-        return Err(wrong("keys.validator", reason));
-    }
-    let operator = PublicKey::of(&keys.operator);
-    // Operator keys may be replaced after genesis, so one that genesis does not know is the chain's matter; what a node
-    // must never hold is a key that can pay or govern.
-    use tally_contracts::genesis::Role;
-    let roles = merchant.operator_keys.iter().find(|k| k.public_key == operator).map(|k| k.roles.as_slice());
-    if roles.unwrap_or_default().iter().any(|role| matches!(role, Role::Treasurer | Role::Governor)) {
-        let reason = "the key may pay or govern, and such a key never lives in a node. Use one whose roles are issuer and \
-                      acceptor; sign the rest elsewhere (`tally submit --key`)";
-        return Err(wrong("keys.operator", reason));
-    }
-    Ok(())
-}
-
-fn read(key: &'static str, path: &Path) -> Result<String, ConfigError> {
-    fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { key, path: path.to_owned(), source })
-}
-
-/// Reads a file that nobody but its owner may read.
-fn read_secret(key: &'static str, path: &Path) -> Result<String, ConfigError> {
-    let unreadable = |source| ConfigError::Unreadable { key, path: path.to_owned(), source };
-    let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(ConfigError::Exposed { key, path: path.to_owned(), mode });
-    }
-    read(key, path)
-}
-
-fn read_genesis(config: &Config) -> Result<Genesis, ConfigError> {
-    let text = read("genesis", &config.genesis)?;
-    let genesis: Genesis = serde_json::from_str(&text).map_err(|e| {
-        wrong("genesis", format!("{}: {e}. Get the file from the alliance again", config.genesis.display()))
-    })?;
-    genesis.check().map_err(|e| wrong("genesis", format!("{e}. Get the file from the alliance again")))?;
-    Ok(genesis)
-}
-
-fn read_key(key: &'static str, path: &Path, purpose: &str) -> Result<SigningKey, ConfigError> {
-    let text = read_secret(key, path)?;
-    // The text is a secret: no error repeats it.
-    let seed = text.trim_end().strip_prefix(KEY_FILE_MARK).and_then(|t| t.strip_prefix(':'));
-    let Some((found, seed)) = seed.and_then(|t| t.split_once(':')) else {
-        let reason = format!("{} is no key file. It must be one line `{KEY_FILE_MARK}:{purpose}:<seed>`", path.display());
-        return Err(wrong(key, reason));
-    };
-    if found != purpose {
-        return Err(wrong(key, format!("{} holds a {found} key. Give the {purpose} key", path.display())));
-    }
-    let mut bytes = [0; 32];
-    hex::decode_to_slice(seed, &mut bytes)
-        .map_err(|_| wrong(key, format!("{}: the seed is not 64 hexadecimal digits", path.display())))?;
-    Ok(SigningKey::from_bytes(&bytes))
-}
-
-/// Shortest token accepted from a file, in characters.
-const MIN_TOKEN_LENGTH: usize = 16;
-
-fn read_client(client: &Client) -> Result<ClientToken, ConfigError> {
-    let name = client.name.clone();
-    match (&client.token_file, &client.token_sha256) {
-        (Some(path), None) => {
-            let text = read_secret("clients.token_file", path)?;
-            let token = text.lines().next().unwrap_or("").trim();
-            if token.len() < MIN_TOKEN_LENGTH || !token.bytes().all(|b| b.is_ascii_graphic()) {
-                let path = path.display();
-                let reason =
-                    format!("{path}: the first line must be {MIN_TOKEN_LENGTH} or more printable characters, no space");
-                return Err(wrong("clients.token_file", reason));
-            }
-            Ok(ClientToken { name, sha256: Sha256::digest(token).into() })
-        }
-        (None, Some(hash)) => Ok(ClientToken { name, sha256: hash.0 }),
-        _ => {
-            Err(wrong("clients", format!("client `{name}` needs either token_file or token_sha256. Give exactly one")))
-        }
-    }
 }
 
 /// Serde through `FromStr`, for types that have no serde of their own here.

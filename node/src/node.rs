@@ -126,7 +126,8 @@ impl Node {
     /// # Errors
     /// When the flush fails; the next start executes again what it did not write.
     pub async fn stop(self) -> anyhow::Result<()> {
-        let Self { replica, submitter, network, mut consensus, stop_consensus, mut http, stop_http, shutdown, .. } = self;
+        let Self { replica, submitter, network, mut consensus, stop_consensus, mut http, stop_http, shutdown, .. } =
+            self;
         tracing::info!("stopping");
         stop_http.send_replace(true);
         if !http.is_finished() && tokio::time::timeout(shutdown, &mut http).await.is_err() {
@@ -168,7 +169,8 @@ async fn open_replica(config: &Config, chain: Chain) -> anyhow::Result<Arc<Repli
     options.flush = FlushOptions { blocks: config.limits.flush_blocks, ..FlushOptions::default() };
     options.index = index_writes;
     let opened = tokio::task::spawn_blocking(move || Replica::open(options)).await?;
-    let replica = opened.with_context(|| format!("data_dir: cannot open the chain in {}", config.data_dir.display()))?;
+    let replica =
+        opened.with_context(|| format!("data_dir: cannot open the chain in {}", config.data_dir.display()))?;
     Ok(Arc::new(replica))
 }
 
@@ -196,11 +198,7 @@ async fn open_submitter(
     let mut options = SubmitterOptions::new(dir, config.merchant, keys.operator.clone());
     options.max_operations = config.limits.outbox_operations;
     options.max_bytes = config.limits.outbox_bytes;
-    let node = submitter::Node {
-        replica: replica.clone(),
-        mempool: mempool.clone(),
-        network: Some(network.clone()),
-    };
+    let node = submitter::Node { replica: replica.clone(), mempool: mempool.clone(), network: Some(network.clone()) };
     // Opening waits for the disk, and starts tasks, so it stays on the runtime.
     let handle = tokio::runtime::Handle::current();
     let open = move || {
@@ -211,9 +209,7 @@ async fn open_submitter(
 }
 
 fn consensus_options(config: &Config, keys: &Keys) -> ConsensusOptions {
-    let address = |p: &crate::config::Peer| {
-        p.consensus.clone().with_p2p(p.peer_id).unwrap_or_else(|address| address)
-    };
+    let address = |p: &crate::config::Peer| p.consensus.clone().with_p2p(p.peer_id).unwrap_or_else(|address| address);
     let usual = ConsensusTimeouts::default();
     let timeouts = ConsensusTimeouts {
         propose_ms: config.timeouts.propose_ms,

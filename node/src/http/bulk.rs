@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
@@ -70,7 +70,7 @@ pub async fn bulk(
     require_media_type(&headers, &["application/x-ndjson", "application/json", "text/plain"])?;
     let wait = api.wait_time(&headers)?;
     let _permit = api.bulks.try_acquire().map_err(|_| Problem::overloaded("too many bulks are in progress", 1_000))?;
-    let RawBody(bytes) = axum::extract::FromRequest::from_request(request, &()).await?;
+    let RawBody(bytes) = RawBody::from_request(request, &()).await?;
     let (most, mode) = (api.limits.bulk_operations, params.mode);
     let mut bulk = api.blocking(move || Bulk::read(&bytes, most)).await??;
     if mode == BulkMode::Atomic {

@@ -43,8 +43,7 @@ pub async fn export(State(api): State<Arc<Api>>, Params(params): Params<ExportPa
     });
     let body = stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) });
     let name = format!("attachment; filename=\"tally-{to_height}.archive\"");
-    let headers =
-        [(header::CONTENT_TYPE, "application/octet-stream".to_owned()), (header::CONTENT_DISPOSITION, name)];
+    let headers = [(header::CONTENT_TYPE, "application/octet-stream".to_owned()), (header::CONTENT_DISPOSITION, name)];
     Ok((headers, Body::from_stream(body)).into_response())
 }
 

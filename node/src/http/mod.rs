@@ -207,7 +207,8 @@ async fn bound(State(api): State<Arc<Api>>, request: Request, next: Next) -> Res
         // Whether the node lives is told under any load.
         Err(_) if !is_health => Problem::overloaded("too many requests are in progress", 1_000).into_response(),
         permit => {
-            let wait_s = params::wait_seconds(request.headers()).ok().flatten().unwrap_or(0).min(api.timeouts.max_wait_s);
+            let wait_s =
+                params::wait_seconds(request.headers()).ok().flatten().unwrap_or(0).min(api.timeouts.max_wait_s);
             let limit = Duration::from_millis(api.timeouts.request_ms) + Duration::from_secs(wait_s);
             let answer = tokio::time::timeout(limit, next.run(request)).await;
             drop(permit);
@@ -215,7 +216,7 @@ async fn bound(State(api): State<Arc<Api>>, request: Request, next: Next) -> Res
         }
     };
     let (status, took) = (response.status().as_u16(), started.elapsed());
-    let client = response.extensions().get::<auth::ClientName>().map_or("-", |c| &c.0).to_owned();
+    let client = response.extensions().get::<auth::ClientName>().map_or("-", |c| c.0.as_ref()).to_owned();
     let labels = [("method", method.to_string()), ("path", path.clone()), ("status", status.to_string())];
     metrics::counter!("tally_http_requests_total", &labels).increment(1);
     metrics::histogram!("tally_http_request_seconds", "path" => path.clone()).record(took.as_secs_f64());

@@ -127,7 +127,8 @@ pub fn wait_seconds(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
         for preference in value.to_str().unwrap_or("").split(',') {
             let name = preference.split(';').next().unwrap_or("").trim();
             if let Some(seconds) = name.strip_prefix("wait=") {
-                let wrong = || Problem::because("invalid_header", format!("Prefer: `{name}` names no number of seconds"));
+                let wrong =
+                    || Problem::because("invalid_header", format!("Prefer: `{name}` names no number of seconds"));
                 return seconds.trim_matches('"').parse().map(Some).map_err(|_| wrong());
             }
         }

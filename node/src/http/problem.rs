@@ -86,7 +86,9 @@ impl Problem {
         let t = self.text;
         let (title, detail) = match (language, &self.context) {
             (Language::English, None) => (t.title, format!("{}.", t.advice)),
-            (Language::English, Some(context)) => (t.title, format!("{}. {}.", context.trim_end_matches('.'), t.advice)),
+            (Language::English, Some(context)) => {
+                (t.title, format!("{}. {}.", context.trim_end_matches('.'), t.advice))
+            }
             (Language::Chinese, None) => (t.title_zh, format!("{}。", t.advice_zh)),
             (Language::Chinese, Some(context)) => (t.title_zh, format!("{}。（{context}）", t.advice_zh)),
         };

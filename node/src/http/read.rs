@@ -29,9 +29,8 @@ type Node = State<Arc<Api>>;
 
 /// `GET /v1/status`.
 pub async fn status(State(api): Node, _: NoParams) -> Answer<Value> {
-    let (head, due_ms) = api
-        .query(|snapshot| Ok((snapshot.head.clone(), due_at_ms(snapshot.store, snapshot.calendar()))))
-        .await?;
+    let (head, due_ms) =
+        api.query(|snapshot| Ok((snapshot.head.clone(), due_at_ms(snapshot.store, snapshot.calendar())))).await?;
     let genesis = api.replica.chain().genesis();
     let is_real = matches!(genesis.clock, Clock::Real);
     let next_ms = if is_real { super::health::now_ms().max(head.time_ms + 1) } else { head.time_ms + 1 };
@@ -191,7 +190,8 @@ impl OperationsParams {
         let kind = self.kind.as_deref().map(|name| kind_number(name).ok_or_else(|| unknown_kind(name))).transpose()?;
         let (from_ms, to_ms) = (self.from_ms.unwrap_or(0), self.to_ms.unwrap_or(u64::MAX));
         if from_ms >= to_ms {
-            let reason = format!("from_ms ({from_ms}) must lie before to_ms ({to_ms}), which is not part of the period");
+            let reason =
+                format!("from_ms ({from_ms}) must lie before to_ms ({to_ms}), which is not part of the period");
             return Err(Problem::because("invalid_parameter", reason));
         }
         Ok(OperationsQuery { merchant: self.merchant, store_id: self.store_id, from_ms, to_ms, kind })

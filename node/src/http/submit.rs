@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -20,9 +20,7 @@ use tally_contracts::transaction::{Body, CheckedTransaction, Operation, Till, Tr
 use tally_contracts::types::{Hash, Height, MerchantId};
 
 use super::Api;
-use super::params::{
-    JsonBody, NoParams, RawBody, idempotency_key, media_type, require_media_type, wait_seconds,
-};
+use super::params::{JsonBody, NoParams, RawBody, idempotency_key, media_type, require_media_type, wait_seconds};
 use super::problem::Problem;
 use crate::ingress::submitter::{Found, Mode, SubmitError, TransactionEnd};
 use crate::query::index::{self, Place};
@@ -89,12 +87,11 @@ pub async fn transaction(
     State(api): State<Arc<Api>>,
     _: NoParams,
     headers: HeaderMap,
-    request: Request,
+    RawBody(bytes): RawBody,
 ) -> Result<Response, Problem> {
     require_media_type(&headers, &["application/json", "application/octet-stream"])?;
     let wait = api.wait_time(&headers)?;
     let is_bytes = media_type(&headers).as_deref() == Some("application/octet-stream");
-    let RawBody(bytes) = axum::extract::FromRequest::from_request(request, &()).await?;
     let bytes = if is_bytes { bytes.to_vec() } else { canonical(&bytes)? };
     let chain_id = *api.replica.chain().chain_id();
     let checked = api.blocking(move || CheckedTransaction::check(bytes, &chain_id)).await??;
@@ -123,9 +120,7 @@ pub async fn transaction(
             Ok(Json(executed.unwrap_or(other)).into_response())
         }
         Some(TransactionEnd::Expired) => Err(Problem::rejection(Rejection::Expired)),
-        None => {
-            Ok(accepted(&format!("/v1/transactions/{id}"), json!({ "status": "pending", "transaction_id": id })))
-        }
+        None => Ok(accepted(&format!("/v1/transactions/{id}"), json!({ "status": "pending", "transaction_id": id }))),
     }
 }
 
@@ -209,7 +204,8 @@ impl Api {
         merchant: MerchantId,
         found: Vec<Found>,
     ) -> Result<Vec<Answer>, Problem> {
-        let needs_state = |f: &Found| f.transaction_id.is_none() || matches!(f.receipt.outcome, Outcome::Duplicate { .. });
+        let needs_state =
+            |f: &Found| f.transaction_id.is_none() || matches!(f.receipt.outcome, Outcome::Duplicate { .. });
         if !found.iter().any(needs_state) {
             return Ok(found.into_iter().map(plain_answer).collect());
         }

@@ -88,8 +88,7 @@ pub fn exists(snapshot: &Snapshot<'_>, id: ClassId) -> bool {
 /// Every merchant.
 #[must_use]
 pub fn merchants(snapshot: &Snapshot<'_>) -> Listing<MerchantView> {
-    let all: Vec<(MerchantId, Merchant)> =
-        read_range(snapshot.store, tag::merchants, &MerchantId(0), None, MAX_LIST);
+    let all: Vec<(MerchantId, Merchant)> = read_range(snapshot.store, tag::merchants, &MerchantId(0), None, MAX_LIST);
     let view = |(id, merchant): (MerchantId, Merchant)| {
         let position: Position = read(snapshot.store, tag::positions, &id).unwrap_or_default();
         MerchantView {

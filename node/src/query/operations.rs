@@ -118,11 +118,7 @@ fn final_of(snapshot: &Snapshot<'_>, place: Place, row: &TransactionRow, at: usi
 ///
 /// # Errors
 /// [`QueryError`].
-pub fn list(
-    snapshot: &Snapshot<'_>,
-    query: &OperationsQuery,
-    page: &PageRequest,
-) -> Result<Page<Listed>, QueryError> {
+pub fn list(snapshot: &Snapshot<'_>, query: &OperationsQuery, page: &PageRequest) -> Result<Page<Listed>, QueryError> {
     require_merchant(snapshot, query.merchant)?;
     let (height, position) = page.start(snapshot, List::Operations)?;
     let from = snapshot.first_height_from(query.from_ms);
@@ -135,7 +131,11 @@ pub fn list(
             _ => return Err(QueryError::Cursor),
         },
     };
-    let last = index::operation_key(query.merchant, Some(StoreId(u32::MAX)), Place { height: Height(u64::MAX), index: u32::MAX });
+    let last = index::operation_key(
+        query.merchant,
+        Some(StoreId(u32::MAX)),
+        Place { height: Height(u64::MAX), index: u32::MAX },
+    );
     let mut rows = Rows::new(snapshot);
     let mut items = Vec::new();
     let next = walk(snapshot.store, start, &last, |found, value| {
@@ -176,12 +176,7 @@ enum Step {
 }
 
 /// Looks at rows with `start <= key < end`, up to [`MAX_ROWS`]; gives the row at which a next page begins, if there is one.
-fn walk(
-    store: &dyn Store,
-    start: Vec<u8>,
-    end: &[u8],
-    mut visit: impl FnMut(&[u8], &[u8]) -> Step,
-) -> Option<Vec<u8>> {
+fn walk(store: &dyn Store, start: Vec<u8>, end: &[u8], mut visit: impl FnMut(&[u8], &[u8]) -> Step) -> Option<Vec<u8>> {
     let (mut next, mut looked_at) = (start, 0);
     loop {
         let rows = store.scan(&next, end, ROWS_PER_SCAN);

@@ -83,8 +83,7 @@ pub fn rates(snapshot: &Snapshot<'_>, query: &RatesQuery) -> Result<RatesView, Q
         let reason = "there are too many pairs for one answer: name from_class or to_class";
         return Err(QueryError::Parameters(reason.into()));
     }
-    let parameters: Parameters =
-        read(snapshot.store, tag::parameters, &()).expect("genesis wrote the parameters");
+    let parameters: Parameters = read(snapshot.store, tag::parameters, &()).expect("genesis wrote the parameters");
     let spread = parameters.exchange_spread;
     let pairs = side(query.from_class)
         .flat_map(|source| side(query.to_class).map(move |target| (source, target)))

@@ -131,14 +131,7 @@ impl Alliance {
         let (height, block_id) = (header.height, header.id());
         let sign = |id: u8| {
             let merchant = MerchantId(id.into());
-            let vote = vote_bytes(
-                self.chain.chain_id(),
-                VoteKind::Precommit,
-                height,
-                round,
-                Some(&block_id),
-                merchant,
-            );
+            let vote = vote_bytes(self.chain.chain_id(), VoteKind::Precommit, height, round, Some(&block_id), merchant);
             CommitSignature { merchant, signature: crypto::sign(&key(id), &vote) }
         };
         CommitCertificate { height, round, block_id, signatures: vec![sign(1), sign(2)] }
@@ -168,7 +161,7 @@ impl Alliance {
         let options = ReplicaOptions {
             disk: Arc::new(disk.clone()),
             flush: FLUSH,
-            index: |block, _| vec![([&[0xc0][..], &block.id().0].concat(), Some(b"indexed".to_vec()))],
+            index: |_, _, block, _| vec![([&[0xc0][..], &block.id().0].concat(), Some(b"indexed".to_vec()))],
             ..ReplicaOptions::new(dir.to_owned(), self.chain.clone())
         };
         Replica::open(options)

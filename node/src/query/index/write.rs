@@ -8,8 +8,8 @@ use tally_contracts::receipt::{Applied, Outcome, Receipt};
 use tally_contracts::rejection::Rejection;
 use tally_contracts::state::{self, Key as _, Store, Write, WriteSet, tag};
 use tally_contracts::transaction::{Body, CheckedTransaction, Operation};
-use tally_contracts::types::{Calendar, ClassId, Day, Height, MerchantId, Month, Obligation};
-use tally_ledger::chain::{CheckedBlock, ExecutedBlock};
+use tally_contracts::types::{ClassId, Day, Height, MerchantId, Month, Obligation};
+use tally_ledger::chain::{Chain, CheckedBlock, ExecutedBlock};
 use wincode::SchemaWrite;
 use wincode::config::DefaultConfig;
 
@@ -18,13 +18,8 @@ use super::{DayKey, DayTotal, ObligationRow, OperationRow, PairKey, Place, Trans
 /// The rows that an executed block adds to the index, sorted by key, each key once; they are to be stored together with
 /// the block's writes. Day totals add up on what `store` holds, which must be the state of the parent.
 #[must_use]
-pub fn index_writes(
-    store: &dyn Store,
-    calendar: Calendar,
-    block: &CheckedBlock,
-    executed: &ExecutedBlock,
-) -> Vec<Write> {
-    let header = block.header();
+pub fn index_writes(chain: &Chain, store: &dyn Store, block: &CheckedBlock, executed: &ExecutedBlock) -> Vec<Write> {
+    let (header, calendar) = (block.header(), chain.genesis().calendar());
     let mut index = BlockIndex {
         store,
         state: &executed.writes,
@@ -156,7 +151,8 @@ impl BlockIndex<'_> {
         let mut key = vec![tag::classes];
         class.put(&mut key);
         let writes = self.state.writes();
-        let written = writes.binary_search_by(|(k, _)| k.as_slice().cmp(&key)).ok().and_then(|at| writes[at].1.as_ref());
+        let written =
+            writes.binary_search_by(|(k, _)| k.as_slice().cmp(&key)).ok().and_then(|at| writes[at].1.as_ref());
         let record: PointClass = match written {
             Some(value) => encoding::decode_own(value),
             None => state::read(self.store, tag::classes, &class).expect("an applied operation's class exists"),
@@ -168,9 +164,9 @@ impl BlockIndex<'_> {
         let store_id = entry.operation.till.map(|t| t.store_id);
         let key = DayKey { merchant: entry.merchant, store_id, day: self.day, kind: entry.kind, class };
         let store = self.store;
-        self.days.entry(key).or_insert_with(|| {
-            store.get(&key.encode()).map(|value| encoding::decode_own(&value)).unwrap_or_default()
-        })
+        self.days
+            .entry(key)
+            .or_insert_with(|| store.get(&key.encode()).map(|value| encoding::decode_own(&value)).unwrap_or_default())
     }
 
     fn finish(mut self) -> Vec<Write> {
