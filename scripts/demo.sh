@@ -70,7 +70,7 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 
 say "Building (a first build takes some twenty minutes on two cores, nearly all of it the storage engine)"
-cargo build --release --locked -p tally-node -p tally-cli
+cargo build --release --locked --workspace
 export PATH="$CARGO_TARGET_DIR/release:$PATH"
 
 say "An alliance of four merchants"

@@ -1,2 +1,114 @@
-//! Placeholder.
-fn main() {}
+//! `tally`: the command line for operators, integrators and auditors of an alliance.
+//!
+//! One file a verb. It links the contracts and the ledger, never a node: what `tally verify` says owes nothing to the
+//! software that ran the chain. Everything that answers answers in JSON with `--json`; every error says what to do next.
+//!
+//! **Invariant:** secrets are read from files and never printed; the exit codes are those of [`EXIT_CODES`].
+
+mod client;
+mod export;
+mod keys;
+mod network;
+mod output;
+mod query;
+mod replay;
+mod settlement;
+mod submit;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use output::{Output, Verdict};
+
+/// Shown at the end of every `--help`.
+const EXIT_CODES: &str = "Exit codes:
+  0  done, and the answer is yes
+  1  done, and the answer is no: an operation was rejected, an archive does not verify, a node is not well
+  2  not done: wrong usage, a file that cannot be read, a node that does not answer";
+
+/// Points ledger of a merchant alliance: make one, run it, use it, audit it.
+#[derive(Debug, Parser)]
+#[command(name = "tally", version, after_help = EXIT_CODES, subcommand_required = true, arg_required_else_help = true)]
+struct Cli {
+    /// Answer in JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Make key files, show their public halves.
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Keys(keys::Verb),
+    /// Make an alliance and run its nodes on this machine.
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Network(Box<network::Verb>),
+    /// Submit operations through a node, or signed here with a key that no node holds.
+    #[command(after_help = EXIT_CODES)]
+    Submit(Box<submit::Submit>),
+    /// Ask a node.
+    #[command(after_help = EXIT_CODES)]
+    Query(query::Query),
+    /// Settlement statements, their legs, and the confirmation of a leg.
+    #[command(after_help = EXIT_CODES)]
+    Settlement(settlement::Settlement),
+    /// Feed the year of tests/data to an alliance with a simulated clock (docs/replay.md).
+    #[command(after_help = EXIT_CODES)]
+    Replay(Box<replay::Replay>),
+    /// Write the whole chain into one file that needs nothing but the genesis to be verified.
+    #[command(after_help = EXIT_CODES)]
+    Export(export::Export),
+    /// Verify an exported chain offline: hash chain, certificates, signatures, log, full re-execution, conservation.
+    #[command(after_help = EXIT_CODES)]
+    Verify(verify::Verify),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output { json: cli.json };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("tally: cannot start: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let answer = runtime.block_on(run(cli.verb, output));
+    // A blocked read of standard input must not keep the process alive.
+    runtime.shutdown_background();
+    match answer {
+        Ok(Verdict::Yes) => ExitCode::SUCCESS,
+        Ok(Verdict::No) => ExitCode::from(1),
+        Err(error) => {
+            output.error(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(verb: Verb, output: Output) -> anyhow::Result<Verdict> {
+    match verb {
+        Verb::Keys(verb) => keys::run(verb, output),
+        Verb::Network(verb) => network::run(*verb, output).await,
+        Verb::Submit(submit) => submit.run(output).await,
+        Verb::Query(query) => query.run(output).await,
+        Verb::Settlement(settlement) => settlement.run(output).await,
+        Verb::Replay(replay) => replay.run(output).await,
+        Verb::Export(export) => export.run(output).await,
+        Verb::Verify(verify) => verify.run(output),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

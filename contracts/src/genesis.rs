@@ -178,8 +178,11 @@ impl Genesis {
         let mut keys = BTreeSet::new();
         let mut last = MerchantId::POOL;
         for merchant in &self.merchants {
-            if merchant.id <= last {
-                return fail(format!("merchant ids must rise from 1 on, {} follows {last}", merchant.id));
+            if merchant.id <= last || merchant.id == MerchantId(u16::MAX) {
+                return fail(format!("merchant ids must rise from 1 to 65534, {} follows {last}", merchant.id));
+            }
+            if merchant.net_debit_cap_fen > MAX_CAP_FEN {
+                return fail(format!("net_debit_cap_fen of merchant {} must be at most {MAX_CAP_FEN}", merchant.id));
             }
             last = merchant.id;
             for key in merchant.operator_keys.iter().map(|k| k.public_key).chain([merchant.validator_key]) {
@@ -213,6 +216,9 @@ impl Genesis {
         Ok(())
     }
 }
+
+/// Highest net debit cap: ten trillion CNY, so that the sums of a thousand merchants fit 63 bits of fen.
+pub const MAX_CAP_FEN: Fen = Fen(1_000_000_000_000_000);
 
 /// 6000-01-01, far past any real block and far below any overflow.
 pub const MAX_TIME_MS: u64 = 127_174_492_800_000;

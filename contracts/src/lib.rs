@@ -8,6 +8,8 @@
 //! that its bytes alone decide) -> [`execute::execute_block`] (everything that state decides) -> receipts and writes.
 //! One folder a contract, one file a verb; [`rejection::Rejection`] lists every business rule.
 
+#![deny(clippy::float_arithmetic)]
+
 pub mod types;
 pub mod encoding;
 pub mod crypto;

@@ -6,8 +6,13 @@ use wincode::{SchemaRead, SchemaWrite};
 use crate::rejection::Rejection;
 use crate::types::{Address, Fen, Height, Month, Obligation, Points, Reference};
 
-/// What a receipt adds to the largest `Applied`: the reference, the outcome's tag and the tag of `Applied`.
-pub const ENVELOPE_BYTES: usize = 16 + 4 + 4;
+/// Most bytes of a receipt whose `Applied` has at most so many fields' bytes: the reference and the outcome's tag, then
+/// `Applied` with its tag, or a duplicate's height and index, whichever is longer.
+#[must_use]
+pub const fn max_bytes(max_applied_bytes: usize) -> usize {
+    let (applied, duplicate) = (4 + max_applied_bytes, 8 + 4);
+    16 + 4 + if applied > duplicate { applied } else { duplicate }
+}
 
 /// What became of one operation.
 #[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]

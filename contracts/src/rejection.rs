@@ -51,7 +51,6 @@ rules! {
     100 Expired "expired" "the transaction's validity ended before the block's time"
     101 ValidUntilTooFar "valid_until_too_far" "the transaction claims to be valid for more than 24 hours ahead"
     102 UnknownKey "unknown_key" "the key is not an operator key of the merchant"
-    103 KeyRevoked "key_revoked" "the key was revoked"
     104 ReferenceTooOld "reference_too_old" "the reference is older than 90 days"
     105 ReferenceAhead "reference_ahead" "the reference lies more than one hour ahead"
     106 ReferenceReused "reference_reused" "the reference was used before, for another operation"

@@ -117,17 +117,16 @@ impl Body {
     /// Most bytes of the operation's receipt.
     #[must_use]
     pub const fn max_receipt_bytes(&self) -> usize {
-        receipt::ENVELOPE_BYTES
-            + match self {
-                Self::SetClock(_) => governance::SetClock::MAX_RECEIPT_BYTES,
-                Self::CreateClass(_) => points::CreateClass::MAX_RECEIPT_BYTES,
-                Self::Enrol(_) => membership::Enrol::MAX_RECEIPT_BYTES,
-                Self::Issue(_) => points::Issue::MAX_RECEIPT_BYTES,
-                Self::Transfer(_) => points::Transfer::MAX_RECEIPT_BYTES,
-                Self::Redeem(_) => points::Redeem::MAX_RECEIPT_BYTES,
-                Self::Exchange(_) => exchange::Exchange::MAX_RECEIPT_BYTES,
-                Self::ConfirmLeg(_) => settlement::ConfirmLeg::MAX_RECEIPT_BYTES,
-            }
+        receipt::max_bytes(match self {
+            Self::SetClock(_) => governance::SetClock::MAX_RECEIPT_BYTES,
+            Self::CreateClass(_) => points::CreateClass::MAX_RECEIPT_BYTES,
+            Self::Enrol(_) => membership::Enrol::MAX_RECEIPT_BYTES,
+            Self::Issue(_) => points::Issue::MAX_RECEIPT_BYTES,
+            Self::Transfer(_) => points::Transfer::MAX_RECEIPT_BYTES,
+            Self::Redeem(_) => points::Redeem::MAX_RECEIPT_BYTES,
+            Self::Exchange(_) => exchange::Exchange::MAX_RECEIPT_BYTES,
+            Self::ConfirmLeg(_) => settlement::ConfirmLeg::MAX_RECEIPT_BYTES,
+        })
     }
 
     /// The members whose points the operation touches, for indexes and filters.
@@ -156,7 +155,10 @@ impl Body {
     }
 
     /// The rules on an operation that its bytes alone decide.
-    fn check_stateless(&self) -> Result<(), &'static str> {
+    ///
+    /// # Errors
+    /// The broken rule, as a sentence.
+    pub fn check_stateless(&self) -> Result<(), &'static str> {
         match self {
             Self::SetClock(_) | Self::Enrol(_) | Self::ConfirmLeg(_) => Ok(()),
             Self::CreateClass(o) => o.check_stateless(),

@@ -1,8 +1,8 @@
 //! The node of one merchant: orders transactions with its peers, executes them, keeps and serves the ledger.
 //!
-//! The way of a purchase: [`http`] and [`ingress`] (acknowledge durably) -> [`mempool`] -> [`network`] (to all validators) ->
-//! [`consensus`] (order) -> [`replica`] (run the contracts, commit, in [`storage`]) -> [`query`] and [`http`] (receipts,
-//! balances, statements). [`node`] starts and stops the parts.
+//! Modules in the order of a purchase's way: [`http`] and [`ingress`] (acknowledge durably) -> [`mempool`] -> [`network`] (to
+//! all validators) -> [`consensus`] (order) -> [`replica`] (run the contracts, commit, in [`storage`]) -> [`query`] and
+//! [`http`] (receipts, balances, statements). [`node`] starts and stops the parts (`docs/architecture.md`).
 
 pub mod config;
 pub mod logging;

@@ -187,10 +187,9 @@ impl Replica {
     /// What is wrong with it.
     pub fn check(&self, bytes: &[u8]) -> Result<CheckedBlock, InvalidBlock> {
         let head = self.head();
-        if let Some(known) = self.checked().iter().find(|known| known.bytes == bytes) {
-            if known.block.header().parent_hash == head.block_id {
-                return Ok(known.block.clone());
-            }
+        let is_same = |known: &&Remembered| known.bytes == bytes && known.block.header().parent_hash == head.block_id;
+        if let Some(known) = self.checked().iter().find(is_same) {
+            return Ok(known.block.clone());
         }
         let block = self.chain.check(&head, bytes)?;
         let mut checked = self.checked();

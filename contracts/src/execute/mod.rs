@@ -47,7 +47,7 @@ pub fn execute_block(store: &dyn Store, context: BlockContext<'_>, transactions:
         receipts.push(execute_transaction(&mut overlay, transaction.transaction(), first_index));
         first_index += u32::try_from(transaction.transaction().operations.len()).expect("a transaction is bounded");
     }
-    conservation::assert_holds(store, &mut overlay);
+    conservation::assert_holds(&overlay);
     BlockRun { due, receipts, writes: overlay.into_writes() }
 }
 
@@ -160,7 +160,7 @@ impl Batch<'_> {
         }
         let merchant = self.merchant;
         match &operation.body {
-            Body::SetClock(o) => o.execute(overlay),
+            Body::SetClock(o) => o.execute(overlay, merchant),
             Body::CreateClass(o) => o.execute(overlay, merchant),
             Body::Enrol(o) => o.execute(overlay, merchant),
             Body::Issue(o) => o.execute(overlay, merchant),

@@ -14,7 +14,7 @@ pub use key::Key;
 pub use overlay::{Overlay, tag};
 pub use read::{read, read_range};
 pub use store::{MemoryStore, Store};
-pub use table::Table;
+pub use table::{Change, Table};
 
 use crate::encoding::Domain;
 use crate::types::Hash;

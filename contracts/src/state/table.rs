@@ -19,6 +19,17 @@ pub struct Table<'a, K, V> {
     undo: Vec<(K, Row<V>)>,
 }
 
+/// A record that a block changed.
+#[derive(Clone, Debug)]
+pub struct Change<K, V> {
+    /// Its key.
+    pub key: K,
+    /// As of the parent.
+    pub before: Option<V>,
+    /// As of now.
+    pub after: Option<V>,
+}
+
 #[derive(Clone, Debug)]
 struct Row<V> {
     value: Option<V>,
@@ -76,6 +87,15 @@ where
         while let Some((key, row)) = self.undo.pop() {
             self.rows.insert(key, row);
         }
+    }
+
+    /// What the block changed: key, and the record before and after it.
+    pub fn changes(&self) -> Vec<Change<K, V>> {
+        let changed = self.rows.iter().filter(|(_, row)| row.dirty);
+        let committed = |key: &K| self.store.get(&self.key_bytes(key)).map(|bytes| encoding::decode_own(&bytes));
+        changed
+            .map(|(key, row)| Change { key: key.clone(), before: committed(key), after: row.value.clone() })
+            .collect()
     }
 
     /// Appends what the block changed, as canonical bytes.

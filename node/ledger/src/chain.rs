@@ -323,6 +323,12 @@ impl SoundBlock {
     pub const fn header(&self) -> &Header {
         &self.header
     }
+
+    /// The certificate of the parent it names; none at height 1.
+    #[must_use]
+    pub const fn last_commit(&self) -> Option<&CommitCertificate> {
+        self.last_commit.as_ref()
+    }
 }
 
 impl CheckedBlock {

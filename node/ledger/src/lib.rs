@@ -2,7 +2,7 @@
 //! and the verification of an archive with nothing but the genesis file.
 //!
 //! No network, no database: a node drives it block by block ([`chain`]), an auditor replays a whole archive through the
-//! very same code. The stage is in the type: bytes -> [`block::Block`] -> [`chain::CheckedBlock`] ->
+//! very same code ([`verify`]). The stage is in the type: bytes -> [`block::Block`] -> [`chain::CheckedBlock`] ->
 //! [`chain::ExecutedBlock`].
 
 pub mod block;
@@ -10,3 +10,5 @@ pub mod certificate;
 pub mod log;
 pub mod leaf;
 pub mod chain;
+pub mod archive;
+pub mod verify;

@@ -1,10 +1,9 @@
 //! Every problem that the HTTP interface can report, in English and Chinese: one table.
 //!
 //! A code is a stable name and never changes its meaning. The rules of the contracts keep their own names and numbers
-//! ([`Rejection`]); a test sees to it that each has its text here.
+//! (`contracts/src/rejection.rs`); a test sees to it that each has its text here.
 
 use axum::http::StatusCode;
-use tally_contracts::rejection::Rejection;
 
 /// One problem: what it means and what to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,12 +26,6 @@ pub struct Text {
 #[must_use]
 pub fn text(code: &str) -> &'static Text {
     TEXTS.iter().find(|t| t.code == code).unwrap_or(&INTERNAL)
-}
-
-/// The text of a rule.
-#[must_use]
-pub fn rejection_text(rejection: Rejection) -> &'static Text {
-    text(rejection.name())
 }
 
 /// What is nobody's fault but the node's.
@@ -255,12 +248,14 @@ texts! {
 mod tests {
     use std::collections::BTreeSet;
 
+    use tally_contracts::rejection::Rejection;
+
     use super::*;
 
     #[test]
     fn every_rule_has_its_text() {
         for rejection in Rejection::ALL {
-            let text = rejection_text(*rejection);
+            let text = text(rejection.name());
             assert_eq!(text.code, rejection.name());
             assert_eq!(text.title, rejection.to_string());
         }

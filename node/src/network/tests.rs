@@ -1,0 +1,193 @@
+use std::sync::Mutex;
+use std::time::Instant;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::*;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A node with what it received.
+struct Node {
+    handle: NetworkHandle,
+    received: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+fn id_of(seed: u8) -> PeerId {
+    peer_id(&[seed; 32]).unwrap()
+}
+
+fn anywhere() -> Multiaddr {
+    "/ip4/127.0.0.1/tcp/0".parse().unwrap()
+}
+
+fn nowhere() -> Multiaddr {
+    "/ip4/127.0.0.1/tcp/9".parse().unwrap()
+}
+
+/// Starts a node that accepts what begins with 1, is busy once in a while, refuses 3 and takes the rest for garbage.
+async fn node(seed: u8, peers: Vec<Peer>) -> Node {
+    let received = Arc::new(Mutex::new(Vec::new()));
+    let (store, calls) = (received.clone(), Mutex::new(0_u32));
+    let incoming = move |bytes: Vec<u8>| {
+        let mut calls = calls.lock().unwrap();
+        *calls += 1;
+        match bytes[0] {
+            1 if *calls % 5 == 0 => Verdict::Busy,
+            1 => {
+                store.lock().unwrap().push(bytes);
+                Verdict::Accept
+            }
+            3 => Verdict::Refuse,
+            _ => Verdict::Garbage,
+        }
+    };
+    let options = NetworkOptions { penalty_ms: 300, ..NetworkOptions::new([seed; 32], anywhere(), peers) };
+    Node { handle: spawn(options, Arc::new(incoming)).await.unwrap(), received }
+}
+
+impl Node {
+    fn as_peer(&self) -> Peer {
+        Peer { id: self.handle.peer_id(), address: self.handle.address().clone() }
+    }
+
+    fn received(&self) -> Vec<Vec<u8>> {
+        let mut received = self.received.lock().unwrap().clone();
+        received.sort();
+        received
+    }
+
+    async fn connected(&self, count: usize) {
+        let mut connected = self.handle.watch_connected();
+        let reached = tokio::time::timeout(LIMIT, connected.wait_for(|c| c.len() == count)).await;
+        reached.unwrap_or_else(|_| panic!("not {count} peers")).unwrap();
+    }
+}
+
+fn listed(seed: u8) -> Peer {
+    Peer { id: id_of(seed), address: nowhere() }
+}
+
+async fn until(what: &str, done: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !done() {
+        assert!(started.elapsed() < LIMIT, "{what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_reaches_every_listed_peer_however_busy() {
+    let a = node(1, vec![listed(2), listed(3)]).await;
+    let b = node(2, vec![a.as_peer(), listed(3)]).await;
+    let c = node(3, vec![a.as_peer(), b.as_peer()]).await;
+    for node in [&a, &b, &c] {
+        node.connected(2).await;
+    }
+    let sent: Vec<Vec<u8>> = (0..40_u8).map(|n| vec![1, n]).collect();
+    for bytes in &sent {
+        a.handle.broadcast(bytes.clone().into()).unwrap();
+    }
+    a.handle.broadcast(vec![3, 3].into()).unwrap();
+    until("all arrive", || b.received() == sent && c.received() == sent).await;
+    assert!(a.received().is_empty());
+    assert_eq!(a.handle.connected_peers().len(), 2, "a refused transaction is no offence");
+}
+
+#[tokio::test]
+async fn a_peer_that_returns_is_announced_and_served() {
+    let a = node(1, vec![listed(2)]).await;
+    let mut joined = a.handle.joined();
+    let b = node(2, vec![a.as_peer()]).await;
+    assert_eq!(joined.recv().await.unwrap(), id_of(2));
+    b.connected(1).await;
+    b.handle.shutdown().await;
+    a.connected(0).await;
+    a.handle.broadcast(vec![1, 1].into()).unwrap();
+    let b = node(2, vec![a.as_peer()]).await;
+    assert_eq!(joined.recv().await.unwrap(), id_of(2));
+    a.handle.send(id_of(2), vec![vec![1, 2].into(), vec![1, 3].into()]).unwrap();
+    until("what was sent to it arrives", || b.received() == [vec![1, 2], vec![1, 3]]).await;
+}
+
+#[tokio::test]
+async fn an_unlisted_peer_is_refused() {
+    let a = node(1, vec![listed(2)]).await;
+    let stranger = node(9, vec![a.as_peer()]).await;
+    let b = node(2, vec![a.as_peer()]).await;
+    a.connected(1).await;
+    stranger.handle.broadcast(vec![1, 66].into()).unwrap();
+    b.handle.broadcast(vec![1, 2].into()).unwrap();
+    until("the listed peer is served", || a.received() == [vec![1, 2]]).await;
+    assert_eq!(a.handle.connected_peers(), [id_of(2)]);
+    stranger.connected(0).await;
+}
+
+#[tokio::test]
+async fn a_peer_that_sends_garbage_is_cut_off_for_a_while() {
+    let a = node(1, vec![listed(2), listed(3)]).await;
+    let (b, c) = (node(2, vec![a.as_peer()]).await, node(3, vec![a.as_peer()]).await);
+    a.connected(2).await;
+    b.handle.broadcast(vec![66].into()).unwrap();
+    a.connected(1).await;
+    assert_eq!(a.handle.connected_peers(), [id_of(3)]);
+    c.handle.broadcast(vec![1, 3].into()).unwrap();
+    until("the others are served", || a.received() == [vec![1, 3]]).await;
+    a.connected(2).await;
+    drop(b);
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_protocol_do_no_harm() {
+    let a = node(1, vec![listed(2)]).await;
+    let port = a.handle.address().iter().find_map(|part| match part {
+        libp2p::multiaddr::Protocol::Tcp(port) => Some(port),
+        _ => None,
+    });
+    let address = ("127.0.0.1", port.unwrap());
+    for garbage in [vec![0xff; 100_000], b"GET / HTTP/1.1\r\n\r\n".to_vec(), vec![0; 3]] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        // May fail, as the node hangs up on the first wrong byte.
+        let _ = stream.write_all(&garbage).await;
+        let _ = stream.shutdown().await;
+        let _ = tokio::time::timeout(LIMIT, stream.read_to_end(&mut Vec::new())).await.expect("the node hangs up");
+    }
+    let b = node(2, vec![a.as_peer()]).await;
+    b.connected(1).await;
+    b.handle.broadcast(vec![1, 2].into()).unwrap();
+    until("the node goes on", || a.received() == [vec![1, 2]]).await;
+}
+
+#[test]
+fn the_codec_reads_what_it_writes_and_nothing_else() {
+    use libp2p::request_response::Codec as _;
+    let read = |bytes: Vec<u8>| {
+        let mut io = futures::io::Cursor::new(bytes);
+        futures::executor::block_on(codec::TransactionCodec.read_request(&codec::PROTOCOL, &mut io))
+    };
+    let mut written = futures::io::Cursor::new(Vec::new());
+    let transaction = Bytes::from(vec![7; 1_000]);
+    let (mut codec, protocol) = (codec::TransactionCodec, codec::PROTOCOL);
+    let write = codec.write_request(&protocol, &mut written, transaction.clone());
+    futures::executor::block_on(write).unwrap();
+    let written = written.into_inner();
+    assert_eq!(written[..4], 1_000_u32.to_le_bytes());
+    assert_eq!(read(written.clone()).unwrap(), transaction);
+    let kind = |bytes| read(bytes).unwrap_err().kind();
+    assert_eq!(kind([written.clone(), vec![0]].concat()), std::io::ErrorKind::InvalidData);
+    assert_eq!(kind(vec![0; 4]), std::io::ErrorKind::InvalidData);
+    assert_eq!(kind(65_536_u32.to_le_bytes().to_vec()), std::io::ErrorKind::InvalidData, "before it is read");
+    assert_eq!(kind(written[..900].to_vec()), std::io::ErrorKind::UnexpectedEof);
+}
+
+#[test]
+fn a_peer_is_read_from_its_address() {
+    let text = format!("/ip4/192.0.2.7/tcp/27000/p2p/{}", id_of(1));
+    let peer: Peer = text.parse().unwrap();
+    assert_eq!((peer.id, peer.to_string()), (id_of(1), text));
+    assert!(format!("/dns4/shop.example/tcp/27000/p2p/{}", id_of(1)).parse::<Peer>().is_ok());
+    for wrong in ["", "/ip4/192.0.2.7/tcp/27000", "/ip4/192.0.2.7/udp/1/quic-v1", "192.0.2.7:27000"] {
+        assert!(wrong.parse::<Peer>().is_err(), "{wrong}");
+    }
+}

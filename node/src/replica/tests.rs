@@ -229,7 +229,7 @@ fn copy_dir(from: &Path, to: &Path) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 10, ..ProptestConfig::default() })]
 
     #[test]
     fn what_was_committed_is_there_after_any_crash_with_the_same_state(seed in any::<u64>(), steps in steps()) {

@@ -16,6 +16,7 @@
 //! everything newer lies. Opening reads from there only.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -128,9 +129,9 @@ impl BlockLog {
         {
             // Held while appending, so that `replay_from` never passes a block on its way into `pending`.
             let mut pending = self.pending();
-            if !pending.contains_key(&id) {
+            if let Entry::Vacant(entry) = pending.entry(id) {
                 let position = self.journal.append(&encode_block(&id, height, bytes))?;
-                pending.insert(id, Pending { height, position, bytes: bytes.clone() });
+                entry.insert(Pending { height, position, bytes: bytes.clone() });
             }
         }
         Ok(self.journal.sync()?)

@@ -4,7 +4,9 @@ use std::io::{self, BufReader, Read};
 
 use tally_contracts::types::{Hash, Height};
 
-use super::{BLOCK_LENGTH_BYTES, CLOSING_BYTES, FRAME_HEAD_BYTES, Kind, MAGIC, PREAMBLE_BYTES, Repair, VERSION, repairs};
+use super::{
+    BLOCK_LENGTH_BYTES, CLOSING_BYTES, FRAME_HEAD_BYTES, Kind, MAGIC, PREAMBLE_BYTES, Repair, VERSION, repairs,
+};
 use crate::block::BlockId;
 
 /// Reads an archive. Memory: one frame.
@@ -71,7 +73,9 @@ pub enum ArchiveError {
         source: io::Error,
     },
     /// It does not start as an archive does.
-    #[error("not an archive, or its first bytes are damaged: byte {offset} reads {found:#04x}, must read {expected:#04x}")]
+    #[error(
+        "not an archive, or its first bytes are damaged: byte {offset} reads {found:#04x}, must read {expected:#04x}"
+    )]
     Magic {
         /// The first byte that differs.
         offset: u64,

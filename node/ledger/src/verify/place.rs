@@ -66,11 +66,11 @@ impl FrameMap {
     #[must_use]
     pub fn new(payload: &[u8]) -> Self {
         let mut map = Self { fields: Vec::new() };
+        map.push(payload.len().min(BLOCK_LENGTH_BYTES), "block (length)");
         let Some(parts) = Frame::block_parts(payload) else {
-            map.push(payload.len(), "payload");
+            map.push(payload.len() - map.end(), "payload");
             return map;
         };
-        map.push(BLOCK_LENGTH_BYTES, "block (length)");
         match Block::decode(parts.block) {
             Ok(block) => map.block(&block),
             Err(_) => map.push(parts.block.len(), "block"),
@@ -135,7 +135,8 @@ impl FrameMap {
 
     fn push(&mut self, bytes: usize, path: &str) {
         let start = self.end();
-        self.fields.push(Mapped { transaction: None, field: Field { start, end: start + bytes, path: path.to_owned() } });
+        self.fields
+            .push(Mapped { transaction: None, field: Field { start, end: start + bytes, path: path.to_owned() } });
     }
 
     fn end(&self) -> usize {

@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 use tally_contracts::types::{Height, MerchantId};
 use tokio::sync::watch;
 
-use super::support::{Alliance, Node, assert_same, enrol, reach};
+use super::support::{Alliance, Node, assert_same, enrol, enrol_many, reach};
 use crate::consensus::{ConsensusError, run};
 use crate::mempool::{Mempool, MempoolOptions};
 
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Operations in one large transaction.
+const OPERATIONS: u64 = 600;
 
 /// Puts a transaction into every mempool, as the transaction network would.
 fn spread(alliance: &Alliance, nodes: &[Node], number: u64) {
@@ -92,6 +94,47 @@ async fn all_nodes_stop_and_go_on_where_they_were() {
     println!("went on after {:?}", start.elapsed());
     assert_eq!(ids, (1..=5).map(|h| nodes[0].block_id(Height(h))).collect::<Vec<_>>());
     assert_same(&nodes, Height(10));
+    for node in nodes {
+        node.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn blocks_of_many_parts_are_decided() {
+    let alliance = Alliance::new(4);
+    let nodes = alliance.start_all();
+    reach(&nodes, Height(2), PATIENCE).await;
+    let numbers = (0..48 * OPERATIONS).collect::<Vec<_>>();
+    let transactions: Vec<_> =
+        numbers.chunks(OPERATIONS as usize).map(|chunk| enrol_many(&alliance.chain, MerchantId(1), chunk)).collect();
+    let start = Instant::now();
+    let before = nodes[0].replica.head().height;
+    for transaction in &transactions {
+        for node in &nodes {
+            node.mempool.insert(transaction.clone()).unwrap();
+        }
+    }
+    while nodes.iter().any(|n| n.mempool.len() > 0) {
+        assert!(start.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let bytes: usize = transactions.iter().map(|t| t.bytes().len()).sum();
+    let heights = nodes[0].replica.head().height.0 - before.0;
+    println!("{} operations, {bytes} bytes, {heights} heights in {:?}", numbers.len(), start.elapsed());
+    assert_same(&nodes, before.next());
+    for node in nodes {
+        node.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_validator_that_nobody_lists_learns_nothing() {
+    let alliance = Alliance::new(5);
+    let stranger = MerchantId(5);
+    let mut nodes: Vec<_> = (1..=4).map(|id| alliance.start_without(MerchantId(id), stranger)).collect();
+    nodes.push(alliance.start(stranger));
+    reach(&nodes[..4], Height(8), PATIENCE).await;
+    assert_eq!(nodes[4].replica.head().height, Height(0));
     for node in nodes {
         node.stop().await;
     }

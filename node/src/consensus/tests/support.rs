@@ -64,8 +64,16 @@ pub fn genesis(merchants: u16) -> Genesis {
 
 /// A transaction that enrols one member nobody has enrolled before.
 pub fn enrol(chain: &Chain, merchant: MerchantId, number: u64) -> CheckedTransaction {
-    let commitment = KEY.hash(&[&number.to_le_bytes()]);
-    let reference = Reference::new(now_ms(), u128::from(number));
+    enrol_many(chain, merchant, &[number])
+}
+
+/// A transaction that enrols many.
+pub fn enrol_many(chain: &Chain, merchant: MerchantId, numbers: &[u64]) -> CheckedTransaction {
+    let operation = |number: &u64| {
+        let commitment = KEY.hash(&[&number.to_le_bytes()]);
+        let reference = Reference::new(now_ms(), u128::from(*number));
+        Operation { reference, till: None, body: Body::Enrol(Enrol { commitment }) }
+    };
     let operator = key("operator", merchant);
     let mut transaction = Transaction {
         chain_id: *chain.chain_id(),
@@ -73,7 +81,7 @@ pub fn enrol(chain: &Chain, merchant: MerchantId, number: u64) -> CheckedTransac
         public_key: PublicKey::of(&operator),
         valid_until_ms: now_ms() + 3_600_000,
         atomic: false,
-        operations: vec![Operation { reference, till: None, body: Body::Enrol(Enrol { commitment }) }],
+        operations: numbers.iter().map(operation).collect(),
         signature: Signature::default(),
     };
     transaction.sign(&operator);
@@ -124,10 +132,21 @@ impl Alliance {
     }
 
     pub fn start(&self, merchant: MerchantId) -> Node {
+        self.start_with(self.options(merchant))
+    }
+
+    /// Starts a validator that does not list `stranger`.
+    pub fn start_without(&self, merchant: MerchantId, stranger: MerchantId) -> Node {
+        let mut options = self.options(merchant);
+        options.peers.retain(|peer| *peer != self.address(stranger));
+        self.start_with(options)
+    }
+
+    fn start_with(&self, options: ConsensusOptions) -> Node {
+        let merchant = options.merchant;
         let replica = Arc::new(open(&self.data_dir(merchant), self.chain.clone()));
         let mempool = Arc::new(Mempool::new(MempoolOptions::default()));
         let (stop, shutdown) = watch::channel(false);
-        let options = self.options(merchant);
         let task = tokio::spawn(run(options, Arc::clone(&replica), Arc::clone(&mempool), shutdown));
         Node { merchant, replica, mempool, stop, task }
     }
@@ -162,7 +181,7 @@ impl Alliance {
 }
 
 fn open(data_dir: &Path, chain: Chain) -> Replica {
-    Replica::open(ReplicaOptions { data_dir: data_dir.to_owned(), chain }).unwrap()
+    Replica::open(ReplicaOptions::new(data_dir.to_owned(), chain)).unwrap()
 }
 
 /// Waits until every node has executed `height`.

@@ -1,0 +1,386 @@
+//! Talks to a node's HTTP interface (`/v1`, docs/formats.md): one client a node, with its token.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tally_contracts::encoding;
+use tally_contracts::receipt::Receipt;
+use tally_contracts::transaction::{Operation, Transaction};
+use tally_contracts::types::{Hash, Height, MerchantId, Reference};
+
+use crate::network::Alliance;
+
+/// Which node to talk to.
+#[derive(Clone, Debug, Args)]
+pub struct Connect {
+    /// The node's address, such as http://127.0.0.1:8400.
+    #[arg(long, env = "TALLY_NODE", value_name = "URL", conflicts_with = "dir")]
+    node: Option<String>,
+    /// A file whose first line is the API token.
+    #[arg(long, value_name = "FILE", conflicts_with = "dir")]
+    token_file: Option<PathBuf>,
+    /// The API token; better in the environment than on the command line, which others can read.
+    #[arg(long, env = "TALLY_TOKEN", hide_env_values = true, conflicts_with_all = ["token_file", "dir"])]
+    token: Option<String>,
+    /// The directory of a local alliance (`tally network init`): address and token are taken from it.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// The merchant to act for; with --dir, also whose node is asked.
+    #[arg(long, value_name = "ID")]
+    pub merchant: Option<u16>,
+}
+
+impl Connect {
+    /// A client of the chosen node.
+    pub fn client(&self) -> anyhow::Result<Client> {
+        if let Some(dir) = &self.dir {
+            let alliance = Alliance::open(dir)?;
+            // The clock acts in no merchant's name: any node takes its transactions.
+            let merchant = self.merchant.filter(|merchant| *merchant != MerchantId::POOL.0);
+            let merchant = merchant.unwrap_or_else(|| alliance.nodes[0].merchant.0);
+            return alliance.client(MerchantId(merchant));
+        }
+        let Some(node) = &self.node else {
+            bail!("which node? Give --node URL and --token-file FILE, or --dir with a local alliance's directory");
+        };
+        let token = match (&self.token, &self.token_file) {
+            (Some(token), _) => Some(token.clone()),
+            (None, Some(path)) => Some(read_token(path)?),
+            (None, None) => None,
+        };
+        Client::new(node, token)
+    }
+}
+
+/// Reads the first line of a token file.
+pub fn read_token(path: &Path) -> anyhow::Result<String> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read the token file {}", path.display()))?;
+    let token = text.lines().next().unwrap_or("").trim();
+    if token.is_empty() {
+        bail!("{} is empty: its first line must be the API token", path.display());
+    }
+    Ok(token.to_owned())
+}
+
+/// Why a node did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// No answer at all: the request may or may not have been taken.
+    #[error("no answer from {base}: {reason}. Is the node running? (`tally network status --dir DIR`)")]
+    Unreachable {
+        /// The node's address.
+        base: String,
+        /// Why.
+        reason: String,
+    },
+    /// The node refused.
+    #[error("{0}")]
+    Problem(Box<Problem>),
+    /// An answer that this version does not understand.
+    #[error("unexpected answer from {path}: {reason}. Are node and command line of the same version?")]
+    Malformed {
+        /// What was asked.
+        path: String,
+        /// What is odd about the answer.
+        reason: String,
+    },
+}
+
+/// A problem document (RFC 9457).
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Problem {
+    /// The stable name.
+    pub code: String,
+    /// HTTP status.
+    pub status: u16,
+    /// One sentence.
+    pub title: String,
+    /// What is wrong and what to do next.
+    pub detail: String,
+    /// The stable number of a rejection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<u16>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub more: serde_json::Map<String, Value>,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = self.number.map(|n| format!(" ({n})")).unwrap_or_default();
+        let text = if self.detail.is_empty() { &self.title } else { &self.detail };
+        write!(f, "{}{number}: {text}", self.code)
+    }
+}
+
+impl ApiError {
+    /// Whether the same request may succeed later: the node is down, catching up, or full.
+    pub const fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Problem(problem) => matches!(problem.status, 408 | 425 | 429 | 500 | 502 | 503 | 504),
+            Self::Malformed { .. } => false,
+        }
+    }
+
+    /// The problem document, if there is one.
+    pub fn problem(&self) -> Option<&Problem> {
+        if let Self::Problem(problem) = self { Some(problem) } else { None }
+    }
+}
+
+/// Whether a submitted line is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LineStatus {
+    /// Durable in the node's outbox; the receipt comes later.
+    Accepted,
+    /// The receipt is here.
+    Final,
+    /// Not taken at all.
+    Refused,
+}
+
+/// The node's answer to one line of a bulk.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BulkLine {
+    /// The operation, unless the line could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
+    /// Whether it is done.
+    pub status: LineStatus,
+    /// Block of the receipt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<Height>,
+    /// Position in that block.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
+    /// The receipt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Receipt>,
+    /// Why it was refused or rejected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
+    /// Everything else the node says, such as the first receipt of a duplicate.
+    #[serde(flatten)]
+    pub more: serde_json::Map<String, Value>,
+}
+
+/// A part of a list.
+#[derive(Debug, Deserialize)]
+struct Page<T> {
+    items: Vec<T>,
+    next_cursor: Option<String>,
+}
+
+/// How a bulk is executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BulkMode {
+    /// Each operation for itself.
+    Continue,
+    /// All operations succeed, or none.
+    Atomic,
+}
+
+/// What became of a pre-signed transaction.
+#[derive(Debug)]
+pub struct SignedAnswer {
+    /// The transaction's id.
+    pub transaction_id: Hash,
+    /// The whole answer; with receipts if it is final.
+    pub answer: Value,
+    /// The receipts, if it is final.
+    pub receipts: Option<Vec<Receipt>>,
+}
+
+/// One node.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: Option<String>,
+}
+
+/// The longest that a request may take: the longest wait that a node allows, and what it takes besides.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+impl Client {
+    /// A client of the node at `base`.
+    pub fn new(base: &str, token: Option<String>) -> anyhow::Result<Self> {
+        let base = base.trim_end_matches('/').to_owned();
+        if !base.starts_with("http://") && !base.starts_with("https://") {
+            bail!(
+                "`{base}` is no address of a node: it starts with http:// or https://, such as http://127.0.0.1:8400"
+            );
+        }
+        let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy();
+        let http = http.tcp_nodelay(true).build().context("cannot make an HTTP client")?;
+        Ok(Self { http, base, token })
+    }
+
+    /// The node's address.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Asks for a path under the node's address and reads its JSON.
+    pub async fn get(&self, path: &str) -> Result<Value, ApiError> {
+        self.get_as(path).await
+    }
+
+    /// The same, into a type of its own.
+    pub async fn get_as<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
+        let response = self.send(self.request(Method::GET, path).timeout(REQUEST_TIMEOUT)).await?;
+        self.json(path, response).await
+    }
+
+    /// Asks for a path whose answer is a stream of octets, as long as it takes.
+    pub async fn stream(&self, path: &str) -> Result<Response, ApiError> {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    /// Every page of a list, one after the other.
+    pub async fn pages<T: DeserializeOwned>(&self, path: &str, mut take: impl FnMut(Vec<T>)) -> Result<(), ApiError> {
+        let mut cursor: Option<String> = None;
+        loop {
+            let page: Page<T> = self.get_as(&page_path(path, cursor.as_deref())).await?;
+            take(page.items);
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether the node is up and keeps up with the others.
+    pub async fn is_ready(&self) -> bool {
+        let request = self.request(Method::GET, "/readyz").timeout(Duration::from_secs(2));
+        matches!(request.send().await, Ok(response) if response.status() == StatusCode::OK)
+    }
+
+    /// Submits operations through the node, which signs them, and waits up to `wait_s` seconds for their receipts.
+    ///
+    /// The answer has one line for each operation, in the same order.
+    pub async fn bulk(&self, lines: &[Operation], mode: BulkMode, wait_s: u32) -> Result<Vec<BulkLine>, ApiError> {
+        let mode = if mode == BulkMode::Atomic { "atomic" } else { "continue" };
+        let path = format!("/v1/operations/bulk?mode={mode}");
+        let mut body = Vec::with_capacity(lines.len() * 256);
+        for operation in lines {
+            serde_json::to_writer(&mut body, operation).expect("an operation has a JSON form");
+            body.push(b'\n');
+        }
+        let request = self.request(Method::POST, &path).header("content-type", "application/x-ndjson").body(body);
+        let response = self.send(prefer(request, wait_s).timeout(REQUEST_TIMEOUT)).await?;
+        let answer = response.bytes().await.map_err(|e| self.unreachable(&e))?;
+        let answers = answer.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let answers: Vec<BulkLine> = answers
+            .map(|line| serde_json::from_slice(line).map_err(|e| malformed(&path, e)))
+            .collect::<Result<_, _>>()?;
+        if answers.len() != lines.len() {
+            // The node went away in the middle of its answer: what is missing has to be asked for again.
+            let reason = format!("{} answers to {} operations", answers.len(), lines.len());
+            return Err(ApiError::Unreachable { base: self.base.clone(), reason });
+        }
+        Ok(answers)
+    }
+
+    /// Posts a transaction that was signed here, and waits up to `wait_s` seconds for its receipts.
+    pub async fn submit_signed(&self, transaction: &Transaction, wait_s: u32) -> Result<SignedAnswer, ApiError> {
+        let path = "/v1/transactions";
+        let request = self.request(Method::POST, path).header("content-type", "application/octet-stream");
+        let request = prefer(request.body(encoding::encode(transaction)), wait_s).timeout(REQUEST_TIMEOUT);
+        let response = self.send(request).await?;
+        let answer: Value = self.json(path, response).await?;
+        let id = answer.get("transaction_id").and_then(Value::as_str).and_then(|id| id.parse().ok());
+        let transaction_id = id.ok_or_else(|| malformed(path, "no transaction_id"))?;
+        let receipts = match answer.get("receipts").and_then(Value::as_array) {
+            None => None,
+            Some(list) => Some(receipts(list).map_err(|e| malformed(path, e))?),
+        };
+        Ok(SignedAnswer { transaction_id, answer, receipts })
+    }
+
+    /// What became of one operation; `None` where the node knows nothing of it.
+    pub async fn operation(&self, merchant: MerchantId, reference: Reference) -> Result<Option<Value>, ApiError> {
+        match self.get(&format!("/v1/operations/{merchant}/{reference}")).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(ApiError::Problem(problem)) if problem.status == 404 => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, ApiError> {
+        let response = request.send().await.map_err(|e| self.unreachable(&e))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        let body = response.bytes().await.map_err(|e| self.unreachable(&e))?;
+        let mut problem: Problem = serde_json::from_slice(&body).unwrap_or_else(|_| Problem {
+            code: "http_error".into(),
+            title: format!("HTTP {status}"),
+            detail: format!("HTTP {status} {}", String::from_utf8_lossy(&body).chars().take(200).collect::<String>()),
+            ..Problem::default()
+        });
+        problem.status = status.as_u16();
+        if status == StatusCode::UNAUTHORIZED {
+            problem.detail.push_str(" (give --token-file or --dir)");
+        }
+        Err(ApiError::Problem(Box::new(problem)))
+    }
+
+    async fn json<T: DeserializeOwned>(&self, path: &str, response: Response) -> Result<T, ApiError> {
+        let body = response.bytes().await.map_err(|e| self.unreachable(&e))?;
+        serde_json::from_slice(&body).map_err(|e| malformed(path, e))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> ApiError {
+        let mut reason = error.to_string();
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            reason = cause.to_string();
+            source = cause.source();
+        }
+        ApiError::Unreachable { base: self.base.clone(), reason }
+    }
+}
+
+fn prefer(request: RequestBuilder, wait_s: u32) -> RequestBuilder {
+    if wait_s == 0 { request } else { request.header("prefer", format!("wait={wait_s}")) }
+}
+
+/// Short lists have neither limit nor cursor; the long ones are those of operations.
+fn page_path(path: &str, cursor: Option<&str>) -> String {
+    let Some(list) = path.contains("/v1/operations").then_some("limit=1000") else { return path.to_owned() };
+    let mark = if path.contains('?') { '&' } else { '?' };
+    match cursor {
+        Some(cursor) => format!("{path}{mark}{list}&cursor={cursor}"),
+        None => format!("{path}{mark}{list}"),
+    }
+}
+
+fn receipts(list: &[Value]) -> Result<Vec<Receipt>, serde_json::Error> {
+    list.iter().map(|item| Receipt::deserialize(item.get("receipt").unwrap_or(item))).collect()
+}
+
+fn malformed(path: &str, reason: impl fmt::Display) -> ApiError {
+    ApiError::Malformed { path: path.to_owned(), reason: reason.to_string() }
+}

@@ -1,0 +1,300 @@
+//! The report of a year (docs/replay.md, section 6): its shape, and how people read it.
+//!
+//! A replay fills it from what the ledger answers ([`super::collect`]), a dry run from its own account; the shape is the
+//! same, so that `tests/year_check.py --compare` reads either.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
+use tally_contracts::points::Lot;
+use tally_contracts::settlement::Gross;
+use tally_contracts::types::{ClassId, Fen, Hash, MerchantId, Month, Obligation, Points};
+
+use crate::output::{Table, cny};
+
+/// The whole report.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Always [`Report::FORMAT`].
+    pub format: String,
+    /// The replay's seed.
+    pub seed: u64,
+    /// How many intervals ran.
+    pub intervals: u32,
+    /// Whether the end ran.
+    pub ended: bool,
+    /// Applied operations.
+    pub operations: Operations,
+    /// By rising id.
+    pub merchants: Vec<MerchantReport>,
+    /// Closed cycles in order.
+    pub cycles: Vec<CycleReport>,
+    /// Gross of the open cycle.
+    pub open_gross: Vec<GrossRow>,
+    /// All live lots.
+    pub holdings: Holdings,
+}
+
+impl Report {
+    /// Name and version of the format.
+    pub const FORMAT: &str = "tally-replay-report/1";
+}
+
+/// Applied operations by kind.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Operations {
+    /// Nobody's, so only in the sum over all merchants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    set_clock: Option<u64>,
+    confirm_leg: u64,
+    enrol: u64,
+    issue: u64,
+    redeem: u64,
+    exchange: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<u64>,
+}
+
+impl Operations {
+    /// The counts of one merchant, or of all with the clock's and the sum.
+    pub fn of(counts: &BTreeMap<(&'static str, MerchantId), u64>, merchant: Option<MerchantId>) -> Self {
+        let count = |kind: &str| {
+            let matches = |(k, m): &(&str, MerchantId)| *k == kind && merchant.is_none_or(|merchant| merchant == *m);
+            counts.iter().filter(|(key, _)| matches(key)).map(|(_, count)| count).sum::<u64>()
+        };
+        let all = merchant.is_none();
+        Self {
+            set_clock: all.then(|| count("set_clock")),
+            confirm_leg: count("confirm_leg"),
+            enrol: count("enrol"),
+            issue: count("issue"),
+            redeem: count("redeem"),
+            exchange: count("exchange"),
+            total: all.then(|| counts.values().sum()),
+        }
+    }
+
+    /// All kinds, of a report over all merchants.
+    pub fn total(&self) -> u64 {
+        self.total.unwrap_or(0)
+    }
+}
+
+/// What became of a class's points over the whole history.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
+    pub issued: u64,
+    pub redeemed_at_home: u64,
+    pub redeemed_elsewhere: u64,
+    pub exchanged_in: u64,
+    pub exchanged_out: u64,
+    pub lapsed: u64,
+}
+
+/// One merchant.
+#[derive(Clone, Debug)]
+pub struct MerchantReport {
+    pub merchant: MerchantId,
+    pub name: String,
+    pub class: ClassId,
+    pub operations: Operations,
+    pub totals: Totals,
+    pub outstanding: u64,
+    pub honoured: Vec<ClassPoints>,
+    pub pool_claim: Obligation,
+    pub net_fen: BTreeMap<Month, i64>,
+}
+
+impl MerchantReport {
+    fn honoured_value(&self) -> Obligation {
+        Obligation(self.honoured.iter().map(|row| row.value.0).sum())
+    }
+}
+
+impl Serialize for MerchantReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Row<'a> {
+            merchant: MerchantId,
+            name: &'a str,
+            class: ClassId,
+            operations: Operations,
+            issued_points: Points,
+            redeemed_points: Points,
+            redeemed_at_home_points: Points,
+            redeemed_elsewhere_points: Points,
+            honoured: &'a [ClassPoints],
+            honoured_value: Obligation,
+            exchanged_in_points: Points,
+            exchanged_out_points: Points,
+            lapsed_points: Points,
+            outstanding_points: Points,
+            pool_claim: Obligation,
+            net_fen: BTreeMap<String, String>,
+        }
+        let totals = &self.totals;
+        Row {
+            merchant: self.merchant,
+            name: &self.name,
+            class: self.class,
+            operations: self.operations,
+            issued_points: Points(totals.issued),
+            redeemed_points: Points(totals.redeemed_at_home + totals.redeemed_elsewhere),
+            redeemed_at_home_points: Points(totals.redeemed_at_home),
+            redeemed_elsewhere_points: Points(totals.redeemed_elsewhere),
+            honoured: &self.honoured,
+            honoured_value: self.honoured_value(),
+            exchanged_in_points: Points(totals.exchanged_in),
+            exchanged_out_points: Points(totals.exchanged_out),
+            lapsed_points: Points(totals.lapsed),
+            outstanding_points: Points(self.outstanding),
+            pool_claim: self.pool_claim,
+            net_fen: self.net_fen.iter().map(|(cycle, net)| (cycle.to_string(), net.to_string())).collect(),
+        }
+        .serialize(serializer)
+    }
+}
+
+/// Points of another's class that a merchant honoured.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct ClassPoints {
+    class: ClassId,
+    points: Points,
+    value: Obligation,
+}
+
+impl ClassPoints {
+    /// A row.
+    pub const fn new(class: ClassId, points: Points, value: Obligation) -> Self {
+        Self { class, points, value }
+    }
+}
+
+/// A closed cycle.
+#[derive(Clone, Debug, Serialize)]
+pub struct CycleReport {
+    /// Its month.
+    pub cycle: Month,
+    /// By debtor, then creditor.
+    pub gross: Vec<GrossRow>,
+    /// By low, then high.
+    pub pairs: Vec<PairRow>,
+    /// By number.
+    pub legs: Vec<LegRow>,
+}
+
+/// What one merchant came to owe another in a cycle.
+#[derive(Clone, Debug, Serialize)]
+pub struct GrossRow {
+    /// Who owes.
+    pub debtor: MerchantId,
+    /// Who is owed.
+    pub creditor: MerchantId,
+    /// For points redeemed.
+    pub redemption: Obligation,
+    /// For points exchanged.
+    pub exchange: Obligation,
+}
+
+/// Rows of gross amounts, without those of nothing.
+pub fn gross_rows(gross: &BTreeMap<(MerchantId, MerchantId), Gross>) -> Vec<GrossRow> {
+    let row = |(&(debtor, creditor), gross): (&(MerchantId, MerchantId), &Gross)| GrossRow {
+        debtor,
+        creditor,
+        redemption: gross.redemption,
+        exchange: gross.exchange,
+    };
+    gross.iter().filter(|(_, gross)| gross.total() != Obligation(0)).map(row).collect()
+}
+
+/// How an unordered pair came out of a cycle.
+#[derive(Clone, Debug, Serialize)]
+pub struct PairRow {
+    /// The lower id.
+    pub low: MerchantId,
+    /// The higher id.
+    pub high: MerchantId,
+    /// What `low` owes `high`, in fen, as text.
+    pub net_fen: String,
+    /// What is carried into the next cycle.
+    pub closing: Obligation,
+}
+
+/// A payment.
+#[derive(Clone, Debug, Serialize)]
+pub struct LegRow {
+    /// Who pays.
+    pub payer: MerchantId,
+    /// Who is paid.
+    pub payee: MerchantId,
+    /// How much.
+    pub amount_fen: Fen,
+    /// Whether it counts as paid.
+    pub confirmed: bool,
+}
+
+/// All live lots as one hash: a single point on one wrong card shows.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Holdings {
+    members: usize,
+    sha256: Hash,
+}
+
+impl Holdings {
+    /// Of lots by member number and class, in any order.
+    pub fn of(mut lots: Vec<(u32, ClassId, Lot)>) -> Self {
+        lots.sort_by_key(|(member, class, lot)| (*member, *class, lot.expires));
+        let mut digest = Sha256::new();
+        for (member, class, lot) in &lots {
+            digest.update(format!("{member},{class},{},{}\n", lot.expires, lot.points));
+        }
+        lots.dedup_by_key(|(member, ..)| *member);
+        Self { members: lots.len(), sha256: Hash(digest.finalize().into()) }
+    }
+}
+
+impl Report {
+    /// The year as people read it: what became of each merchant's points, and who paid whom.
+    pub fn text(&self) -> String {
+        let mut points = Table::new(&[
+            "merchant",
+            "#operations",
+            "#issued",
+            "#redeemed here",
+            "#elsewhere",
+            "#honoured for others",
+            "#exchanged in",
+            "#exchanged out",
+            "#expired",
+            "#outstanding",
+        ]);
+        for m in &self.merchants {
+            let operations = &m.operations;
+            let count =
+                operations.confirm_leg + operations.enrol + operations.issue + operations.redeem + operations.exchange;
+            let numbers = [
+                count,
+                m.totals.issued,
+                m.totals.redeemed_at_home,
+                m.totals.redeemed_elsewhere,
+                m.honoured.iter().map(|row| row.points.0).sum(),
+                m.totals.exchanged_in,
+                m.totals.exchanged_out,
+                m.totals.lapsed,
+                m.outstanding,
+            ];
+            points.row(std::iter::once(m.name.clone()).chain(numbers.iter().map(u64::to_string)));
+        }
+        let headings: Vec<String> = self.merchants.iter().map(|m| format!("#{}", m.name)).collect();
+        let headings: Vec<&str> = ["net, CNY"].into_iter().chain(headings.iter().map(String::as_str)).collect();
+        let mut nets = Table::new(&[&headings[..], &["#legs", "paid"]].concat());
+        for cycle in &self.cycles {
+            let net = |m: &MerchantReport| cny(&m.net_fen.get(&cycle.cycle).copied().unwrap_or(0).to_string());
+            let paid = if cycle.legs.iter().all(|leg| leg.confirmed) { "yes" } else { "no" };
+            let tail = [cycle.legs.len().to_string(), paid.into()];
+            nets.row(std::iter::once(cycle.cycle.to_string()).chain(self.merchants.iter().map(net)).chain(tail));
+        }
+        format!("{}\n{}", points.text(), nets.text())
+    }
+}

@@ -1,0 +1,286 @@
+#!/usr/bin/env python3
+"""Reads docs/formats.md the way an outsider would: none of Tally's code, Python 3.8 and nothing else.
+
+    docs/formats_check.py                  every golden line of the contracts, and the golden archive of the ledger
+    docs/formats_check.py chain.tally      an exported chain: hash chain, certificates, transactions' roots and signatures
+
+It executes nothing: receipts, log roots and state hashes are the business of `tally verify`. Exit code 1 at the first
+difference. A new golden line has to be written here too, from the page: that is the point.
+"""
+import hashlib
+import pathlib
+import sys
+import zlib
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+# --- Section 1 and 2: encoding, domains ---
+
+def le(value, size):
+    return value.to_bytes(size, "little", signed=value < 0)
+
+
+def seq(items):
+    return le(len(items), 8) + b"".join(items)
+
+
+def number(data):
+    return int.from_bytes(data, "little")
+
+
+def domain_hash(domain, *parts):
+    return hashlib.sha256(b"tally/" + domain.encode() + b"/v1\0" + b"".join(parts)).digest()
+
+
+# --- Section 2: Ed25519 by ZIP-215 (cofactored; no small-order keys) ---
+
+P = 2**255 - 19
+L = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+ROOT_MINUS_1 = pow(2, (P - 1) // 4, P)
+IDENTITY = (0, 1, 1, 0)
+
+
+def add(a, b):
+    x, y = (a[1] - a[0]) * (b[1] - b[0]) % P, (a[1] + a[0]) * (b[1] + b[0]) % P
+    t, z = 2 * a[3] * b[3] * D % P, 2 * a[2] * b[2] % P
+    e, f, g, h = y - x, z - t, z + t, y + x
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def multiply(n, point):
+    result = IDENTITY
+    while n:
+        if n & 1:
+            result = add(result, point)
+        point, n = add(point, point), n >> 1
+    return result
+
+
+def same(a, b):
+    return (a[0] * b[2] - b[0] * a[2]) % P == 0 and (a[1] * b[2] - b[1] * a[2]) % P == 0
+
+
+def decompress(data):
+    y = number(data) & (1 << 255) - 1
+    sign = data[31] >> 7
+    u, v = (y * y - 1) % P, (D * y * y + 1) % P
+    x = u * v**3 * pow(u * v**7 % P, (P - 5) // 8, P) % P
+    if (v * x * x - u) % P:
+        x = x * ROOT_MINUS_1 % P
+    if (v * x * x - u) % P:
+        return None
+    x = -x % P if x & 1 != sign else x
+    return x, y % P, 1, x * y % P
+
+
+BASE = decompress(le(4 * pow(5, P - 2, P) % P, 32))
+KEYS = {}
+
+
+def verifies(key, message, signature):
+    if key not in KEYS:
+        KEYS[key] = decompress(key)
+    a, r, s = KEYS[key], decompress(signature[:32]), number(signature[32:])
+    if a is None or r is None or s >= L or same(multiply(8, a), IDENTITY):
+        return False
+    k = number(hashlib.sha512(signature[:32] + key + message).digest()) % L
+    return same(multiply(8 * s, BASE), multiply(8, add(r, multiply(k, a))))
+
+
+# --- Sections 3 to 9 and 13: every line of tests/golden/contracts.txt ---
+
+def reference(time_ms, free):
+    high, low = free >> 62 & 0xFFF, free & (1 << 62) - 1
+    return le(time_ms << 80 | 7 << 76 | high << 64 | 2 << 62 | low, 16)
+
+
+def month(year, number_in_year):
+    return le((year - 1970) * 12 + number_in_year - 1, 2)
+
+
+def contracts(golden):
+    a, b, expires, now = b"\xaa" * 20, b"\xbb" * 20, month(2018, 1), 1483246800000
+    terms = le(2, 1) + le(15000, 8) + le(1500000, 8) + le(12, 2) + seq([le(1, 2), le(2, 2)]) + le(1, 8) + le(2, 8)
+    bodies = {
+        "set_clock": le(1, 4) + le(now, 8),
+        "create_class": le(2, 4) + le(7, 4) + terms,
+        "enrol": le(10, 4) + b"\xcc" * 32,
+        "issue": le(20, 4) + le(7, 4) + a + seq([le(3, 4) + le(1250, 8), le(4, 4) + le(99, 8)]),
+        "transfer": le(21, 4) + le(7, 4) + a + b + le(5, 8),
+        "redeem": le(22, 4) + le(7, 4) + a + le(6, 8),
+        "exchange": le(30, 4) + a + le(7, 4) + le(8, 4) + le(9, 8) + le(10, 8),
+        "confirm_leg": le(40, 4) + month(2017, 3) + le(2, 2) + le(11, 8),
+    }
+    applied = {
+        "clock_set": le(1, 4),
+        "class_created": le(2, 4),
+        "enrolled": le(10, 4) + a,
+        "issued": le(20, 4) + le(1, 8) + expires + le(2, 8),
+        "transferred": le(21, 4) + le(1, 8) + le(2, 8),
+        "redeemed": le(22, 4) + le(3, 8) + le(4, 16) + le(2, 8),
+        "exchanged": le(30, 4) + le(1, 8) + le(2, 8) + le(3, 8) + le(5, 16) + le(6, 16),
+        "leg_confirmed": le(40, 4),
+    }
+    till = b"\1" + le(12, 4) + le(1, 4)
+    operations = [reference(now, n) + till + body for n, body in enumerate(bodies.values(), 1)]
+    unsigned = b"\x11" * 32 + le(1, 2) + b"\x22" * 32 + le(1483246900000, 8) + b"\1" + seq(operations)
+    movement = b"\1" + le(4, 4) + le(-2, 8) + le(4, 4) + seq([expires + le(3, 8)])
+    line = a + le(7, 4) + le(9, 8) + le(1, 4) + movement
+    receipt = reference(now, 7)
+    expected = {
+        "receipt.applied": receipt + le(1, 4) + applied["leg_confirmed"],
+        "receipt.duplicate": receipt + le(2, 4) + le(5, 8) + le(6, 4),
+        "receipt.rejected": receipt + le(3, 4) + le(404, 2),
+        "transaction": unsigned + b"\x33" * 64,
+        "transaction.signing_hash": domain_hash("transaction", unsigned),
+        "operation.body_hash": domain_hash("operation", till, bodies["issue"]),
+        "member.address": domain_hash("address", (1).to_bytes(2, "big"), b"\xcc" * 32)[-20:],
+        "movement": movement + domain_hash("movement", b"\x44" * 32, line),
+        "settlement.gross": le(1, 16) + le(-2, 16),
+        "settlement.position": le(1, 16) + le(2, 16) + le(3, 8),
+        "settlement.pair_net": le(1, 16) + le(2, 16) + le(-3, 8) + le(4, 16),
+        "settlement.statement": le(1, 8) + le(2, 8) + seq([le(1, 2) + le(-3, 8)]) + le(4, 2),
+        "settlement.leg": le(1, 2) + le(2, 2) + le(3, 8) + le(2, 4) + le(5, 8),
+    }
+    expected.update({"body." + name: body for name, body in bodies.items()})
+    expected.update({"applied." + name: fields for name, fields in applied.items()})
+    for text in golden.splitlines():
+        name, _, digits = (part.strip() for part in text.partition("="))
+        wanted = le(int(name.split(".")[1]), 2) if name.startswith("rejection.") else expected.pop(name, None)
+        assert wanted is not None, f"{name}: this script does not know it"
+        assert digits == wanted.hex(), f"{name}: {digits}, by the page {wanted.hex()}"
+    assert not expected, f"not in the golden file: {', '.join(expected)}"
+    return len(golden.splitlines())
+
+
+# --- Sections 4, 5, 10, 11 and 14: an archive ---
+
+def frames(data):
+    assert data[:12] == b"\x89TALLY\r\n\x1a\n\1\0", "not an archive of version 1"
+    at = 12
+    while at < len(data):
+        head, end = data[at:at + 20], at + 20 + number(data[at + 12:at + 16])
+        assert zlib.crc32(head[:16]) == number(head[16:]), f"head of the frame at byte {at}"
+        assert zlib.crc32(data[at + 20:end]) == number(data[end:end + 4]), f"payload of the frame at byte {at}"
+        yield number(head[:4]), number(head[4:12]), data[at + 20:end]
+        at = end + 4
+
+
+class Reader:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, size):
+        self.at += size
+        assert self.at <= len(self.data), "cut off"
+        return self.data[self.at - size:self.at]
+
+    def int(self, size):
+        return number(self.take(size))
+
+    def bytes(self):
+        return self.take(self.int(8))
+
+    def ends(self):
+        assert self.at == len(self.data), "bytes remain"
+
+
+def validators(genesis):
+    r = Reader(genesis)
+    r.bytes(), r.take(12)
+    if r.int(4) == 2:
+        r.take(32 * r.int(8))
+    r.take(40)
+    found = {}
+    for _ in range(r.int(8)):
+        merchant = r.int(2)
+        r.bytes()
+        found[merchant] = r.take(32)
+        for _ in range(r.int(8)):
+            r.take(32), r.take(4 * r.int(8))
+        r.take(8)
+    for _ in range(r.int(8)):
+        r.take(4), r.bytes(), r.take(2 + 1 + 8 + 8 + 2), r.take(2 * r.int(8)), r.take(16)
+    r.ends()
+    return found
+
+
+def root(hashes):
+    if len(hashes) < 2:
+        return hashes[0] if hashes else hashlib.sha256().digest()
+    split = 1 << (len(hashes) - 1).bit_length() - 1
+    return hashlib.sha256(b"\1" + root(hashes[:split]) + root(hashes[split:])).digest()
+
+
+def check_certificate(r, chain_id, keys, height, block_id):
+    start = r.at
+    assert (r.int(8), round_ := r.int(4), r.take(32)) == (height, round_, block_id), "the certificate's subject"
+    signers = []
+    for _ in range(r.int(8)):
+        signers.append(r.int(2))
+        vote = b"tally/vote/v1\0" + chain_id + b"\2" + le(height, 8) + le(round_, 4) + b"\1" + block_id + le(signers[-1], 2)
+        assert verifies(keys[signers[-1]], vote, r.take(64)), f"precommit of merchant {signers[-1]}"
+    assert signers == sorted(set(signers)) and len(signers) * 3 > len(keys) * 2, "quorum"
+    return r.data[start:r.at]
+
+
+def check_block(data, chain_id, keys, height, parent):
+    r = Reader(data)
+    header = r.take(252)
+    assert number(header[:2]) == 1 and header[2:34] == chain_id and number(header[34:42]) == height, "version, chain, height"
+    assert header[50:82] == parent, "parent_hash"
+    assert header[116:148] == domain_hash("validators", seq([le(m, 2) + key for m, key in sorted(keys.items())]))
+    commit = check_certificate(r, chain_id, keys, height - 1, parent) if r.int(1) else None
+    assert (commit is None) == (height == 1), "last_commit"
+    assert header[148:180] == (domain_hash("commit", commit) if commit else bytes(32)), "last_commit_hash"
+    leaves = []
+    for _ in range(r.int(8)):
+        transaction = r.bytes()
+        digest = domain_hash("transaction", transaction[:-64])
+        assert transaction[:32] == chain_id and verifies(transaction[34:66], digest, transaction[-64:]), "a transaction"
+        leaves.append(hashlib.sha256(b"\0" + domain_hash("transaction-id", transaction)).digest())
+    r.ends()
+    assert header[84:116] == root(leaves), "transactions_root"
+    return domain_hash("block", header), len(leaves)
+
+
+def archive(data):
+    blocks = transactions = 0
+    for kind, height, payload in frames(data):
+        try:
+            if kind == 1:
+                chain_id = parent = domain_hash("genesis", payload)
+                keys = validators(payload)
+            elif kind == 2:
+                size = number(payload[:4])
+                parent, count = check_block(payload[4:4 + size], chain_id, keys, height, parent)
+                r = Reader(payload[4 + size:])
+                check_certificate(r, chain_id, keys, height, parent)
+                r.ends()
+                blocks, transactions = blocks + 1, transactions + count
+                assert height == blocks, "every height once"
+            else:
+                assert (kind, payload) == (3, parent + le(blocks, 8)), "the closing frame"
+        except AssertionError as error:
+            raise AssertionError(f"block {height}: {error}") from error
+    return f"chain {chain_id.hex()}: {blocks} blocks, {transactions} transactions"
+
+
+def main():
+    try:
+        if len(sys.argv) > 1:
+            print(archive(pathlib.Path(sys.argv[1]).read_bytes()))
+            return 0
+        lines = contracts((ROOT / "tests/golden/contracts.txt").read_text())
+        text = (ROOT / "node/ledger/tests/golden/archive.hex").read_text()
+        print(f"{lines} golden lines; golden archive, {archive(bytes.fromhex(''.join(text.split())))}")
+        return 0
+    except AssertionError as error:
+        print(f"formats_check: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

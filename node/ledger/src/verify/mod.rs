@@ -1,0 +1,133 @@
+//! Verification of an archive with nothing but the genesis file: no network, no node, no trust in whoever made it.
+//!
+//! Every height is judged by the very code that nodes judge it by ([`crate::chain`]): hash chain, commit certificate against
+//! the validators of that height, signatures, roots, then full re-execution, whose outcome must be the one in the next
+//! header. At the end everything in state is summed up ([`conservation`]). Where an archive fails, [`Failure`] names the
+//! place: block, transaction, operation, field and, where one byte explains the damage, that byte.
+//!
+//! **Invariants**: memory holds state, a bounded number of frames and nothing that grows with the chain; the verdict does
+//! not depend on how many threads judge signatures ahead of execution; whatever is wrong first in the file is reported.
+
+pub mod conservation;
+mod crew;
+mod failure;
+mod layout;
+mod locate;
+mod place;
+mod replay;
+mod report;
+
+pub use failure::{BadByte, CheckKind, Failure, VerifyError};
+pub use place::Place;
+pub use report::{Check, OperationCounts, Report};
+
+use std::io::Read;
+use std::num::NonZeroUsize;
+use std::thread;
+use std::time::Instant;
+
+use tally_contracts::encoding;
+use tally_contracts::genesis::Genesis;
+use tally_contracts::types::Height;
+
+use crate::archive::{ArchiveReader, Frame, Kind};
+use crate::chain::Chain;
+use crew::Crew;
+use replay::Replay;
+
+/// How to verify.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Threads that judge signatures ahead of execution; at most [`MAX_THREADS`] are used.
+    pub threads: NonZeroUsize,
+}
+
+/// Most threads that judge signatures: it bounds the memory for frames on their way.
+pub const MAX_THREADS: usize = 16;
+
+impl Default for Options {
+    /// As many threads as the machine has.
+    fn default() -> Self {
+        Self { threads: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN) }
+    }
+}
+
+/// How far verification is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The last verified and executed block.
+    pub height: Height,
+    /// Operations executed so far.
+    pub operations: u64,
+    /// Bytes of the archive read so far: against the file's length they give a share.
+    pub bytes: u64,
+}
+
+/// Verifies an archive against the genesis that the auditor holds. `progress` is called after every block.
+///
+/// # Errors
+/// [`VerifyError::Failed`] names the first thing wrong with the archive; the others say that nothing was found out.
+///
+/// # Panics
+/// When re-execution breaks conservation: the contracts themselves are wrong then.
+pub fn verify(
+    from: impl Read,
+    genesis: &Genesis,
+    options: Options,
+    mut progress: impl FnMut(Progress),
+) -> Result<Report, VerifyError> {
+    let started = Instant::now();
+    genesis.check().map_err(|e| VerifyError::Genesis(e.to_string()))?;
+    let chain = Chain::new(genesis.clone());
+    let mut reader = ArchiveReader::new(from).map_err(|e| locate::archive_error(e, Height(0)))?;
+    check_genesis(&mut reader, genesis)?;
+    let mut replay = Replay::new(&chain);
+    let closing = replay_blocks(&mut reader, &chain, options, &mut replay, &mut progress)?;
+    locate::check_closing(&closing, replay.head())?;
+    match reader.frame() {
+        Ok(None) => {}
+        Ok(Some(_)) => unreachable!("no frame follows the closing frame: the reader calls it trailing"),
+        Err(e) => return Err(locate::archive_error(e, replay.head().height)),
+    }
+    let bytes = reader.offset();
+    replay.finish(bytes, started.elapsed())
+}
+
+/// The archive's genesis must be the auditor's, byte by byte.
+fn check_genesis(reader: &mut ArchiveReader<impl Read>, genesis: &Genesis) -> Result<(), VerifyError> {
+    match reader.frame().map_err(|e| locate::archive_error(e, Height(0)))? {
+        Some(frame) => locate::check_genesis(&frame, genesis, &encoding::encode(genesis)),
+        None => unreachable!("an archive starts with its genesis frame, or the reader refuses it"),
+    }
+}
+
+/// Reads, judges and executes every block; gives the closing frame.
+fn replay_blocks(
+    reader: &mut ArchiveReader<impl Read>,
+    chain: &Chain,
+    options: Options,
+    replay: &mut Replay<'_>,
+    progress: &mut impl FnMut(Progress),
+) -> Result<Frame, VerifyError> {
+    thread::scope(|scope| {
+        let mut crew = Crew::start(scope, chain, options.threads.get().min(MAX_THREADS));
+        let mut end = None;
+        loop {
+            while end.is_none() && crew.has_room() {
+                match reader.frame() {
+                    Ok(Some(frame)) if frame.kind == Kind::Block => crew.submit(frame),
+                    Ok(Some(frame)) => end = Some(Ok(frame)),
+                    Ok(None) => unreachable!("only the closing frame has nothing after it"),
+                    // Blocks before it are judged first: what is wrong first in the file is reported.
+                    Err(error) => end = Some(Err(error)),
+                }
+            }
+            let Some(judged) = crew.take() else { break };
+            replay.apply(judged)?;
+            let (height, operations) = (replay.head().height, replay.operations());
+            progress(Progress { height, operations, bytes: reader.offset() });
+        }
+        let end = end.expect("the loop ends once the file has");
+        end.map_err(|error| locate::archive_error(error, replay.head().height))
+    })
+}

@@ -1,0 +1,499 @@
+//! The submitter's book: every pending entry, where it stands, and what is to be written of it. No I/O, no clock, no task:
+//! what happens is told to it, what is to be done is asked of it.
+//!
+//! An entry is `Syncing` until the outbox has it on disk, `Ready` until it is part of a signed transaction, `InFlight`
+//! while that transaction waits for a block. It ends with a receipt, or goes back to `Ready` when the transaction expires.
+//!
+//! **Invariants.** A reference of this merchant is pending in at most one entry. Entries become ready, and are signed, in
+//! the order of acceptance. `operations` and `bytes` are the sums over all entries and never exceed the bounds.
+
+mod outcome;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tally_contracts::crypto::PublicKey;
+use tally_contracts::encoding;
+use tally_contracts::transaction::{CheckedTransaction, Operation};
+use tally_contracts::types::{Hash, Height, MerchantId, Reference};
+
+use super::batch::{Room, leaf_bytes};
+use super::outbox::{Changes, Entry, EntryId, Expired, MAX_EXPIRED, Recovered};
+use super::submitter::SubmitError;
+use super::waiters::{TransactionEnd, Waiters};
+
+pub(super) use outcome::Place;
+
+/// First wait before a transaction is sent again; doubles up to [`MAX_RESEND`].
+const MIN_RESEND: Duration = Duration::from_secs(1);
+/// Longest wait before a transaction is sent again.
+const MAX_RESEND: Duration = Duration::from_secs(30);
+/// Blocks that pass a transaction by before it is sent again.
+const RESEND_BLOCKS: u64 = 3;
+/// Transactions sent again at a time.
+const MAX_RESENDS: usize = 64;
+/// When to try again after [`SubmitError::Busy`], in ms: about two blocks.
+const RETRY_AFTER_MS: u64 = 1_000;
+
+/// Bounds of what may be pending.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub operations: usize,
+    pub bytes: usize,
+}
+
+/// An operation that is well formed, encoded and measured.
+#[derive(Clone, Debug)]
+pub(super) struct Prepared {
+    operation: Operation,
+    /// Canonical bytes.
+    encoded: Vec<u8>,
+}
+
+/// What a caller submits as one.
+pub(super) enum Submission {
+    /// Each operation for itself.
+    Each(Vec<Prepared>),
+    /// All or none.
+    Group(Vec<Prepared>),
+    /// Signed elsewhere.
+    Signed(CheckedTransaction),
+}
+
+/// What is to be signed or sent next.
+pub(super) enum Launch {
+    /// Operations for one transaction of this merchant.
+    Own { entries: Vec<EntryId>, operations: Vec<Operation>, atomic: bool },
+    /// A transaction signed elsewhere.
+    Signed { entry: EntryId, bytes: Vec<u8> },
+}
+
+/// A transaction that waits for a block.
+pub(super) struct Flight {
+    entries: Vec<EntryId>,
+    bytes: Bytes,
+    valid_until_ms: u64,
+    sent_height: Height,
+    next_send: Instant,
+    pause: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Syncing,
+    Ready,
+    /// Popped from the ready ones, about to fly.
+    Launching,
+    InFlight(Hash),
+    /// Not before this block time, in ms.
+    Later(u64),
+}
+
+struct Slot {
+    entry: Entry,
+    /// Encoded length of the entry.
+    bytes: usize,
+    /// What its operations take up in a log entry.
+    leaf_bytes: usize,
+    /// What a transaction signed elsewhere says of itself.
+    signed: Option<Signed>,
+    stage: Stage,
+}
+
+#[derive(Clone, Debug)]
+struct Signed {
+    id: Hash,
+    merchant: MerchantId,
+    references: Vec<Reference>,
+    valid_until_ms: u64,
+}
+
+/// See the module.
+pub(super) struct Book {
+    merchant: MerchantId,
+    public_key: PublicKey,
+    bounds: Bounds,
+    slots: HashMap<EntryId, Slot>,
+    /// Entries of this merchant's operations.
+    own: HashMap<Reference, EntryId>,
+    /// Entries of transactions signed elsewhere.
+    signed: HashMap<Hash, EntryId>,
+    /// The last entry that names a reference in a transaction signed elsewhere: for questions only.
+    elsewhere: HashMap<(MerchantId, Reference), EntryId>,
+    signed_by_expiry: BTreeSet<(u64, EntryId)>,
+    ready: BTreeSet<EntryId>,
+    later: BTreeSet<(u64, EntryId)>,
+    flights: HashMap<Hash, Flight>,
+    expired: VecDeque<Expired>,
+    operations: usize,
+    bytes: usize,
+    next_id: u64,
+    changes: Changes,
+    /// Rises with each submission that adds entries; a submission is acknowledged when its ticket is synced.
+    ticket: u64,
+    pub waiters: Waiters,
+}
+
+impl Prepared {
+    pub fn new(operation: Operation) -> Self {
+        Self { encoded: encoding::encode(&operation), operation }
+    }
+
+    /// What it takes up in a log entry at most.
+    pub fn leaf_bytes(&self) -> usize {
+        leaf_bytes(&self.operation, self.encoded.len())
+    }
+}
+
+impl Book {
+    pub fn new(merchant: MerchantId, public_key: PublicKey, bounds: Bounds) -> Self {
+        Self {
+            merchant,
+            public_key,
+            bounds,
+            slots: HashMap::new(),
+            own: HashMap::new(),
+            signed: HashMap::new(),
+            elsewhere: HashMap::new(),
+            signed_by_expiry: BTreeSet::new(),
+            ready: BTreeSet::new(),
+            later: BTreeSet::new(),
+            flights: HashMap::new(),
+            expired: VecDeque::new(),
+            operations: 0,
+            bytes: 0,
+            next_id: 1,
+            changes: Changes::default(),
+            ticket: 0,
+            waiters: Waiters::default(),
+        }
+    }
+
+    /// Takes up what an outbox held. Bounds do not hold here: what was acknowledged is never lost.
+    ///
+    /// `check` reads a transaction signed elsewhere.
+    pub fn restore(&mut self, recovered: Recovered, check: impl Fn(Vec<u8>) -> Option<CheckedTransaction>) {
+        self.next_id = recovered.next_id;
+        self.expired = recovered.expired;
+        for (id, entry) in recovered.pending {
+            let bytes = encoding::encode(&entry).len();
+            let slot = match &entry {
+                Entry::Signed(signed) => match check(signed.clone()) {
+                    Some(transaction) => Slot { bytes, ..Slot::signed(&transaction) },
+                    // Accepted by another version of this code; it could never be executed.
+                    None => {
+                        self.changes.done.push(id);
+                        continue;
+                    }
+                },
+                Entry::Operation(operation) => {
+                    let leaf_bytes = Prepared::new(operation.clone()).leaf_bytes();
+                    Slot { entry, bytes, leaf_bytes, signed: None, stage: Stage::Syncing }
+                }
+                Entry::Group(operations) => {
+                    let leaf_bytes = operations.iter().map(|o| Prepared::new(o.clone()).leaf_bytes()).sum();
+                    Slot { entry, bytes, leaf_bytes, signed: None, stage: Stage::Syncing }
+                }
+            };
+            self.insert(id, slot);
+            self.set_stage(id, Stage::Ready);
+        }
+    }
+
+    /// Accepts a submission; it may be acknowledged once the ticket returned is synced. What is pending already, with the
+    /// same body, is not accepted twice.
+    pub fn accept(&mut self, submission: Submission) -> Result<u64, SubmitError> {
+        let fresh = match submission {
+            Submission::Each(prepared) => self.fresh_operations(prepared)?,
+            Submission::Group(prepared) => self.fresh_group(prepared)?.into_iter().collect(),
+            Submission::Signed(transaction) if self.signed.contains_key(&transaction.id()) => Vec::new(),
+            Submission::Signed(transaction) => {
+                let slot = Slot::signed(&transaction);
+                let encoded = encoding::encode(&slot.entry);
+                vec![(slot, encoded)]
+            }
+        };
+        if fresh.is_empty() {
+            return Ok(self.ticket);
+        }
+        let operations: usize = fresh.iter().map(|(slot, _)| slot.operation_count()).sum();
+        let bytes: usize = fresh.iter().map(|(_, encoded)| encoded.len()).sum();
+        if self.operations + operations > self.bounds.operations || self.bytes + bytes > self.bounds.bytes {
+            return Err(SubmitError::Busy { retry_after_ms: RETRY_AFTER_MS });
+        }
+        for (slot, encoded) in fresh {
+            let id = EntryId(self.next_id);
+            self.next_id += 1;
+            self.insert(id, Slot { bytes: encoded.len(), ..slot });
+            self.changes.accepted.push((id, encoded));
+        }
+        self.ticket += 1;
+        Ok(self.ticket)
+    }
+
+    /// What is to be written, and the ticket that is synced with it.
+    pub fn take_changes(&mut self) -> (Changes, u64) {
+        (std::mem::take(&mut self.changes), self.ticket)
+    }
+
+    /// Whether something is to be written.
+    pub fn has_changes(&self) -> bool {
+        !self.changes.accepted.is_empty() || !self.changes.done.is_empty() || !self.changes.expired.is_empty()
+    }
+
+    /// Entries are on disk: they may be sent.
+    pub fn synced(&mut self, ids: impl Iterator<Item = EntryId>) {
+        for id in ids {
+            if self.slots.get(&id).is_some_and(|slot| slot.stage == Stage::Syncing) {
+                self.set_stage(id, Stage::Ready);
+            }
+        }
+    }
+
+    /// What is to be signed or sent next: as many operations as fit into a transaction, in the order of acceptance.
+    pub fn next_launch(&mut self) -> Option<Launch> {
+        let mut room = Room::new();
+        let (mut entries, mut operations) = (Vec::new(), Vec::new());
+        while let Some(&id) = self.ready.first() {
+            let slot = &self.slots[&id];
+            match &slot.entry {
+                Entry::Operation(operation) => {
+                    if !room.take(1, slot.leaf_bytes) {
+                        break;
+                    }
+                    operations.push(operation.clone());
+                    entries.push(id);
+                    self.set_stage(id, Stage::Launching);
+                }
+                _ if !entries.is_empty() => break,
+                Entry::Group(group) => {
+                    let operations = group.clone();
+                    self.set_stage(id, Stage::Launching);
+                    return Some(Launch::Own { entries: vec![id], operations, atomic: true });
+                }
+                Entry::Signed(bytes) => {
+                    let bytes = bytes.clone();
+                    self.set_stage(id, Stage::Launching);
+                    return Some(Launch::Signed { entry: id, bytes });
+                }
+            }
+        }
+        if entries.is_empty() { None } else { Some(Launch::Own { entries, operations, atomic: false }) }
+    }
+
+    /// A transaction made of launched entries now waits for a block.
+    pub fn fly(&mut self, transaction: &CheckedTransaction, entries: Vec<EntryId>, height: Height, now: Instant) {
+        for &id in &entries {
+            self.set_stage(id, Stage::InFlight(transaction.id()));
+        }
+        let flight = Flight {
+            entries,
+            bytes: Bytes::copy_from_slice(transaction.bytes()),
+            valid_until_ms: transaction.transaction().valid_until_ms,
+            sent_height: height,
+            next_send: now + MIN_RESEND,
+            pause: MIN_RESEND,
+        };
+        self.flights.insert(transaction.id(), flight);
+    }
+
+    /// Whether a transaction still waits for a block.
+    pub fn is_in_flight(&self, id: &Hash) -> bool {
+        self.flights.contains_key(id)
+    }
+
+    /// Transactions to be sent again now: blocks passed them by.
+    pub fn resends(&mut self, height: Height, now: Instant) -> Vec<Bytes> {
+        let due = |f: &&mut Flight| now >= f.next_send && height.0 >= f.sent_height.0 + RESEND_BLOCKS;
+        let resend = |flight: &mut Flight| {
+            flight.pause = (flight.pause * 2).min(MAX_RESEND);
+            flight.next_send = now + flight.pause;
+            flight.bytes.clone()
+        };
+        self.flights.values_mut().filter(due).take(MAX_RESENDS).map(resend).collect()
+    }
+
+    /// Every transaction that waits for a block, in the order of acceptance.
+    pub fn in_flight(&self) -> Vec<Bytes> {
+        let mut flights: Vec<&Flight> = self.flights.values().collect();
+        flights.sort_unstable_by_key(|flight| flight.entries.first().copied());
+        flights.into_iter().map(|flight| flight.bytes.clone()).collect()
+    }
+
+    /// Whether an operation is pending.
+    pub fn is_pending(&self, merchant: MerchantId, reference: Reference) -> bool {
+        (merchant == self.merchant && self.own.contains_key(&reference))
+            || self.elsewhere.contains_key(&(merchant, reference))
+    }
+
+    /// Whether a transaction signed elsewhere is pending.
+    pub fn is_signed_pending(&self, id: &Hash) -> bool {
+        self.signed.contains_key(id)
+    }
+
+    /// Whether a transaction signed elsewhere ended as expired, a while ago at most.
+    pub fn has_expired(&self, id: &Hash) -> bool {
+        self.expired.iter().any(|e| e.transaction_id == *id)
+    }
+
+    /// Pending operations.
+    pub const fn operations(&self) -> usize {
+        self.operations
+    }
+
+    /// Bytes of pending entries.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Every pending entry as it is written, by number, and the expired ones.
+    pub fn snapshot(&self) -> (Vec<(EntryId, Vec<u8>)>, Vec<Expired>) {
+        let mut pending: Vec<_> = self.slots.iter().map(|(id, s)| (*id, encoding::encode(&s.entry))).collect();
+        pending.sort_unstable_by_key(|(id, _)| *id);
+        (pending, self.expired.iter().copied().collect())
+    }
+
+    /// Those of the operations that are not pending yet, as entries.
+    fn fresh_operations(&self, prepared: Vec<Prepared>) -> Result<Vec<(Slot, Vec<u8>)>, SubmitError> {
+        let mut fresh: Vec<(Slot, Vec<u8>)> = Vec::with_capacity(prepared.len());
+        let mut here: HashMap<Reference, usize> = HashMap::new();
+        for one in prepared {
+            let reference = one.operation.reference;
+            let pending = match self.own.get(&reference) {
+                Some(id) => Some(&self.slots[id]),
+                None => here.get(&reference).map(|at| &fresh[*at].0),
+            };
+            match pending {
+                Some(slot) if slot.operations().contains(&one.operation) => {}
+                Some(_) => return Err(SubmitError::ReferenceReused { reference }),
+                None => {
+                    here.insert(reference, fresh.len());
+                    let leaf_bytes = one.leaf_bytes();
+                    let encoded = [&1_u32.to_le_bytes(), one.encoded.as_slice()].concat();
+                    let entry = Entry::Operation(one.operation);
+                    fresh.push((Slot { entry, bytes: 0, leaf_bytes, signed: None, stage: Stage::Syncing }, encoded));
+                }
+            }
+        }
+        Ok(fresh)
+    }
+
+    /// The group as an entry, unless it is pending already.
+    fn fresh_group(&self, prepared: Vec<Prepared>) -> Result<Option<(Slot, Vec<u8>)>, SubmitError> {
+        let leaf_bytes = prepared.iter().map(Prepared::leaf_bytes).sum();
+        let operations: Vec<Operation> = prepared.into_iter().map(|p| p.operation).collect();
+        let mut here = BTreeSet::new();
+        for operation in &operations {
+            let reference = operation.reference;
+            let pending = self.own.get(&reference).map(|id| &self.slots[id].entry);
+            match pending {
+                Some(Entry::Group(group)) if *group == operations => return Ok(None),
+                None if here.insert(reference) => {}
+                _ => return Err(SubmitError::ReferenceReused { reference }),
+            }
+        }
+        let entry = Entry::Group(operations);
+        let encoded = encoding::encode(&entry);
+        Ok(Some((Slot { entry, bytes: 0, leaf_bytes, signed: None, stage: Stage::Syncing }, encoded)))
+    }
+
+    fn insert(&mut self, id: EntryId, slot: Slot) {
+        self.operations += slot.operation_count();
+        self.bytes += slot.bytes;
+        for operation in slot.operations() {
+            self.own.insert(operation.reference, id);
+        }
+        if let Some(signed) = &slot.signed {
+            self.signed.insert(signed.id, id);
+            self.signed_by_expiry.insert((signed.valid_until_ms, id));
+            for reference in &signed.references {
+                self.elsewhere.insert((signed.merchant, *reference), id);
+            }
+        }
+        self.slots.insert(id, slot);
+    }
+
+    /// Ends an entry.
+    fn finish(&mut self, id: EntryId) {
+        self.set_stage(id, Stage::Launching);
+        let Some(slot) = self.slots.remove(&id) else { return };
+        self.operations -= slot.operation_count();
+        self.bytes -= slot.bytes;
+        for operation in slot.operations() {
+            self.own.remove(&operation.reference);
+        }
+        if let Some(signed) = &slot.signed {
+            self.signed.remove(&signed.id);
+            self.signed_by_expiry.remove(&(signed.valid_until_ms, id));
+            for reference in &signed.references {
+                if self.elsewhere.get(&(signed.merchant, *reference)) == Some(&id) {
+                    self.elsewhere.remove(&(signed.merchant, *reference));
+                }
+            }
+        }
+        self.changes.done.push(id);
+    }
+
+    /// Ends a transaction signed elsewhere whose time is over.
+    fn expire_signed(&mut self, id: EntryId) {
+        let Some(Signed { id: transaction_id, valid_until_ms, .. }) =
+            self.slots.get(&id).and_then(|slot| slot.signed.clone())
+        else {
+            return;
+        };
+        let expired = Expired { transaction_id, valid_until_ms };
+        self.expired.push_back(expired);
+        if self.expired.len() > MAX_EXPIRED {
+            self.expired.pop_front();
+        }
+        self.changes.expired.push(expired);
+        self.flights.remove(&transaction_id);
+        self.finish(id);
+        self.waiters.answer_transaction(&transaction_id, || TransactionEnd::Expired);
+    }
+
+    fn set_stage(&mut self, id: EntryId, stage: Stage) {
+        let Some(slot) = self.slots.get_mut(&id) else { return };
+        match std::mem::replace(&mut slot.stage, stage) {
+            Stage::Ready => drop(self.ready.remove(&id)),
+            Stage::Later(not_before_ms) => drop(self.later.remove(&(not_before_ms, id))),
+            Stage::Syncing | Stage::Launching | Stage::InFlight(_) => {}
+        }
+        match stage {
+            Stage::Ready => drop(self.ready.insert(id)),
+            Stage::Later(not_before_ms) => drop(self.later.insert((not_before_ms, id))),
+            Stage::Syncing | Stage::Launching | Stage::InFlight(_) => {}
+        }
+    }
+}
+
+impl Slot {
+    fn signed(transaction: &CheckedTransaction) -> Self {
+        let t = transaction.transaction();
+        let signed = Signed {
+            id: transaction.id(),
+            merchant: t.merchant,
+            references: t.operations.iter().map(|o| o.reference).collect(),
+            valid_until_ms: t.valid_until_ms,
+        };
+        let entry = Entry::Signed(transaction.bytes().to_vec());
+        Self { entry, bytes: 0, leaf_bytes: 0, signed: Some(signed), stage: Stage::Syncing }
+    }
+
+    /// This merchant's operations in it; none in a transaction signed elsewhere.
+    fn operations(&self) -> &[Operation] {
+        match &self.entry {
+            Entry::Operation(operation) => std::slice::from_ref(operation),
+            Entry::Group(operations) => operations,
+            Entry::Signed(_) => &[],
+        }
+    }
+
+    fn operation_count(&self) -> usize {
+        self.signed.as_ref().map_or(self.operations().len(), |signed| signed.references.len())
+    }
+}
+
+#[cfg(test)]
+mod tests;

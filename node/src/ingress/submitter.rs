@@ -1,0 +1,401 @@
+//! The submitter: takes operations from the merchant, promises them, and sees to it that the promise is kept.
+//!
+//! A submission is checked, entered into the book, written to the [outbox](super::outbox) and synced, and only then
+//! acknowledged; all that come in while the disk syncs share the next sync. A task then signs what is ready in batches as
+//! large as a log entry allows, puts them into the node's own mempool and sends them to all peers, again where blocks pass
+//! them by, to a peer that returns at once. Receipts in executed blocks end the entries. Where blocks were missed, after a
+//! restart or a lag, the index of references in state tells what was executed.
+//!
+//! **Invariants.** Nothing is acknowledged that is not on disk. What is acknowledged is pending until a receipt exists or,
+//! for what the node cannot sign again, until block time has passed its end of validity. Pending operations and bytes are
+//! bounded. After a fault of the disk nothing more is accepted and [`Submitter::fault`] returns: the node must stop.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ed25519_dalek::SigningKey;
+use tally_contracts::genesis::Clock;
+use tally_contracts::rejection::Rejection;
+use tally_contracts::transaction::{CheckedTransaction, MAX_OPERATIONS, Operation};
+use tally_contracts::types::{HOUR_MS, Hash, MerchantId, Reference};
+use tokio::sync::{Notify, watch};
+
+use super::admission::Admission;
+use super::batch::{Room, Signer};
+use super::book::{Book, Bounds, Prepared, Submission};
+use super::outbox::{Outbox, OutboxError};
+use crate::mempool::Mempool;
+use crate::network::NetworkHandle;
+use crate::replica::Replica;
+use crate::storage::disk::Disk;
+
+pub use super::waiters::{Found, TransactionEnd};
+
+mod task;
+mod writer;
+
+/// How the submitter works.
+pub struct SubmitterOptions {
+    /// Directory of the outbox.
+    pub dir: PathBuf,
+    /// The merchant whose node this is.
+    pub merchant: MerchantId,
+    /// The node's operator key.
+    pub key: SigningKey,
+    /// How long a signature is valid after head's time, in ms, at most 12 h; `None`: 10 min, under a simulated clock 12 h.
+    pub validity_ms: Option<u64>,
+    /// Most pending operations.
+    pub max_operations: usize,
+    /// Most bytes of pending entries.
+    pub max_bytes: usize,
+    /// How long a batch that is not full waits for more, in ms.
+    pub linger_ms: u64,
+}
+
+impl SubmitterOptions {
+    /// Options with the usual bounds: twice the largest bulk request.
+    #[must_use]
+    pub const fn new(dir: PathBuf, merchant: MerchantId, key: SigningKey) -> Self {
+        let (max_operations, max_bytes) = (200_000, 64 << 20);
+        Self { dir, merchant, key, validity_ms: None, max_operations, max_bytes, linger_ms: 2 }
+    }
+}
+
+/// What the submitter works with.
+#[derive(Clone)]
+pub struct Node {
+    /// The chain and its state.
+    pub replica: Arc<Replica>,
+    /// The node's own mempool.
+    pub mempool: Arc<Mempool>,
+    /// The peers; none for a node alone.
+    pub network: Option<NetworkHandle>,
+}
+
+/// How the operations of one submission belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Each for itself.
+    Each,
+    /// All or none, in one transaction.
+    Atomic,
+}
+
+/// Why a submission was not taken. Nothing of it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubmitError {
+    /// Too much is pending.
+    #[error("too much is pending, try again in {retry_after_ms} ms")]
+    Busy {
+        /// When to try again, in ms.
+        retry_after_ms: u64,
+    },
+    /// The reference is pending with another body, or twice in an atomic submission.
+    #[error("the reference {reference} is pending already, for another operation")]
+    ReferenceReused {
+        /// The reference.
+        reference: Reference,
+    },
+    /// The reference lies too far ahead of the clock.
+    #[error("the reference {reference} lies more than one hour ahead")]
+    ReferenceAhead {
+        /// The reference.
+        reference: Reference,
+    },
+    /// A rule that the operation's bytes alone decide.
+    #[error("operation {index}: {reason}")]
+    Malformed {
+        /// Its position in the submission.
+        index: usize,
+        /// The broken rule.
+        reason: &'static str,
+    },
+    /// No operation at all, or too many for one atomic transaction.
+    #[error("an atomic submission has 1 to {MAX_OPERATIONS} operations, this one has {0}")]
+    OperationCount(usize),
+    /// Does not fit into one transaction.
+    #[error("the operations take up to {bytes} bytes with their receipts, a transaction has room for {room}")]
+    Oversized {
+        /// What they take.
+        bytes: usize,
+        /// What there is.
+        room: usize,
+    },
+    /// A transaction whose key or time execution would refuse.
+    #[error("{0}")]
+    Refused(Rejection),
+    /// The disk failed: the node is about to stop.
+    #[error("the outbox failed, the node is stopping")]
+    Fault,
+}
+
+/// What the node knows of something it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Acknowledged; no receipt yet.
+    Pending,
+    /// Ended without a receipt, for its validity was over. Remembered for the last 1,000 transactions signed elsewhere.
+    Expired,
+    /// Never given, or done: the chain knows.
+    Unknown,
+}
+
+/// See the module. Ends when dropped, or by [`Submitter::shutdown`].
+pub struct Submitter {
+    shared: Arc<Shared>,
+    tasks: Mutex<Tasks>,
+}
+
+/// What the submitter, its writer thread and its task share.
+struct Shared {
+    book: Mutex<Book>,
+    /// Woken when the book has changes to write, or the writer is to stop.
+    to_write: Condvar,
+    /// Woken when entries became ready.
+    ready: Notify,
+    synced: watch::Sender<Synced>,
+    stop: watch::Sender<bool>,
+    signer: Signer,
+    node: Node,
+    admission: Admission,
+    clock: ClockKind,
+    validity_ms: u64,
+    linger: Duration,
+}
+
+/// How far the outbox is on disk.
+#[derive(Clone, Copy, Debug)]
+struct Synced {
+    ticket: u64,
+    failed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ClockKind {
+    Real,
+    Simulated,
+}
+
+struct Tasks {
+    writer: Option<std::thread::JoinHandle<()>>,
+    task: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Submitter {
+    /// Opens the outbox, takes up what is pending and starts to work. Blocks on the disk; needs a tokio runtime.
+    ///
+    /// # Errors
+    /// When what was acknowledged cannot be read back.
+    pub fn open(options: SubmitterOptions, disk: Arc<dyn Disk>, node: Node) -> Result<Arc<Self>, OutboxError> {
+        let SubmitterOptions { dir, merchant, key, validity_ms, max_operations, max_bytes, linger_ms } = options;
+        let (outbox, recovered) = Outbox::open(disk, &dir)?;
+        let chain_id = *node.replica.chain().chain_id();
+        let signer = Signer::new(chain_id, merchant, key);
+        let bounds = Bounds { operations: max_operations, bytes: max_bytes };
+        let mut book = Book::new(merchant, signer.public_key(), bounds);
+        book.restore(recovered, |bytes| CheckedTransaction::check(bytes, &chain_id).ok());
+        let clock = match node.replica.chain().genesis().clock {
+            Clock::Real => ClockKind::Real,
+            Clock::Simulated { .. } => ClockKind::Simulated,
+        };
+        let usual_ms = if clock == ClockKind::Real { 10 * 60_000 } else { MAX_VALIDITY_MS };
+        let shared = Arc::new(Shared {
+            book: Mutex::new(book),
+            to_write: Condvar::new(),
+            ready: Notify::new(),
+            synced: watch::Sender::new(Synced { ticket: 0, failed: false }),
+            stop: watch::Sender::new(false),
+            admission: Admission::new(node.replica.clone(), node.mempool.clone()),
+            signer,
+            node,
+            clock,
+            validity_ms: validity_ms.unwrap_or(usual_ms).min(MAX_VALIDITY_MS),
+            linger: Duration::from_millis(linger_ms),
+        });
+        let writer = writer::start(shared.clone(), outbox);
+        let task = tokio::spawn(task::run(shared.clone()));
+        Ok(Arc::new(Self { shared, tasks: Mutex::new(Tasks { writer: Some(writer), task: Some(task) }) }))
+    }
+
+    /// Accepts operations of this merchant; on return they are on disk. Operations that are pending already, with the same
+    /// body, are accepted again but not entered twice.
+    ///
+    /// # Errors
+    /// [`SubmitError`]; nothing was accepted. After [`SubmitError::Fault`] that is not known.
+    pub async fn submit(&self, operations: Vec<Operation>, mode: Mode) -> Result<(), SubmitError> {
+        let submission = self.prepare(operations, mode)?;
+        self.accept(submission).await
+    }
+
+    /// Accepts a transaction signed elsewhere; on return it is on disk.
+    ///
+    /// # Errors
+    /// As for [`Submitter::submit`].
+    pub async fn submit_signed(&self, transaction: CheckedTransaction) -> Result<(), SubmitError> {
+        let shared = self.shared.clone();
+        let checked = tokio::task::spawn_blocking(move || {
+            shared.admission.check(transaction.transaction()).map(|()| transaction)
+        });
+        let transaction = checked.await.map_err(|_| SubmitError::Fault)?.map_err(SubmitError::Refused)?;
+        self.accept(Submission::Signed(transaction)).await
+    }
+
+    /// The receipt of an operation, as soon as a block holds it. Waits from the call on, so call it before submitting. It
+    /// never ends where no receipt comes: limit the time.
+    pub fn wait(&self, merchant: MerchantId, reference: Reference) -> impl Future<Output = Found> + Send + use<> {
+        self.shared.book().waiters.wait(merchant, reference)
+    }
+
+    /// The end of a transaction; as [`Submitter::wait`].
+    pub fn wait_transaction(&self, id: Hash) -> impl Future<Output = TransactionEnd> + Send + use<> {
+        self.shared.book().waiters.wait_transaction(id)
+    }
+
+    /// What the outbox knows of an operation.
+    #[must_use]
+    pub fn status(&self, merchant: MerchantId, reference: Reference) -> Status {
+        if self.shared.book().is_pending(merchant, reference) { Status::Pending } else { Status::Unknown }
+    }
+
+    /// What the outbox knows of a transaction signed elsewhere.
+    #[must_use]
+    pub fn transaction_status(&self, id: &Hash) -> Status {
+        let book = self.shared.book();
+        match () {
+            () if book.is_signed_pending(id) => Status::Pending,
+            () if book.has_expired(id) => Status::Expired,
+            () => Status::Unknown,
+        }
+    }
+
+    /// Operations that are pending.
+    #[must_use]
+    pub fn pending_operations(&self) -> usize {
+        self.shared.book().operations()
+    }
+
+    /// Bytes of what is pending.
+    #[must_use]
+    pub fn pending_bytes(&self) -> usize {
+        self.shared.book().bytes()
+    }
+
+    /// Returns when the disk has failed. The node must stop then.
+    pub async fn fault(&self) {
+        // The sender lives as long as `self`.
+        let _ = self.shared.synced.subscribe().wait_for(|synced| synced.failed).await;
+    }
+
+    /// Writes what is to be written and ends. What is pending stays in the outbox for the next start.
+    pub async fn shutdown(&self) {
+        self.shared.stop();
+        let (writer, task) = {
+            let mut tasks = self.tasks.lock().expect("no holder of the lock panics");
+            (tasks.writer.take(), tasks.task.take())
+        };
+        if let Some(task) = task {
+            // A task that panicked has been reported by its panic.
+            let _ = task.await;
+        }
+        if let Some(writer) = writer {
+            let _ = tokio::task::spawn_blocking(move || writer.join()).await;
+        }
+    }
+
+    /// Checks what bytes alone decide, and measures.
+    fn prepare(&self, operations: Vec<Operation>, mode: Mode) -> Result<Submission, SubmitError> {
+        if operations.is_empty() || (mode == Mode::Atomic && operations.len() > MAX_OPERATIONS) {
+            return Err(SubmitError::OperationCount(operations.len()));
+        }
+        let latest_ms = self.shared.latest_reference_ms();
+        let mut prepared = Vec::with_capacity(operations.len());
+        let mut together = 0;
+        for (index, operation) in operations.into_iter().enumerate() {
+            let reference = operation.reference;
+            if !reference.is_valid() {
+                return Err(SubmitError::Malformed { index, reason: "the reference is not a UUIDv7" });
+            }
+            operation.body.check_stateless().map_err(|reason| SubmitError::Malformed { index, reason })?;
+            if reference.time_ms() > latest_ms {
+                return Err(SubmitError::ReferenceAhead { reference });
+            }
+            let one = Prepared::new(operation);
+            let bytes = one.leaf_bytes();
+            together += bytes;
+            let bytes = if mode == Mode::Atomic { together } else { bytes };
+            let room = Room::new().bytes();
+            if bytes > room {
+                return Err(SubmitError::Oversized { bytes, room });
+            }
+            prepared.push(one);
+        }
+        Ok(match mode {
+            Mode::Each => Submission::Each(prepared),
+            Mode::Atomic => Submission::Group(prepared),
+        })
+    }
+
+    async fn accept(&self, submission: Submission) -> Result<(), SubmitError> {
+        let mut synced = self.shared.synced.subscribe();
+        let ticket = {
+            let mut book = self.shared.book();
+            let ticket = book.accept(submission)?;
+            if book.has_changes() {
+                self.shared.to_write.notify_one();
+            }
+            ticket
+        };
+        let state = synced.wait_for(|s| s.failed || s.ticket >= ticket).await.map_err(|_| SubmitError::Fault)?;
+        if state.failed { Err(SubmitError::Fault) } else { Ok(()) }
+    }
+}
+
+impl Drop for Submitter {
+    fn drop(&mut self) {
+        self.shared.stop();
+    }
+}
+
+/// Longest validity of an own signature: with the largest lead of our clock over head's time it stays within 24 h.
+const MAX_VALIDITY_MS: u64 = 12 * HOUR_MS;
+
+impl Shared {
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().expect("no holder of the book panics")
+    }
+
+    fn stop(&self) {
+        self.stop.send_replace(true);
+        // Under the lock, so that the writer cannot miss it between its look and its wait.
+        let _book = self.book();
+        self.to_write.notify_all();
+    }
+
+    /// The end of validity for a signature made now. Our clock counts where head lies behind it, but never so far that a
+    /// block would find it too far ahead.
+    fn valid_until_ms(&self, head_time_ms: u64) -> u64 {
+        let from_ms = match self.clock {
+            ClockKind::Simulated => head_time_ms,
+            ClockKind::Real => now_ms().clamp(head_time_ms, head_time_ms + MAX_VALIDITY_MS),
+        };
+        from_ms + self.validity_ms
+    }
+
+    /// The latest time of a reference that is not refused as ahead.
+    fn latest_reference_ms(&self) -> u64 {
+        match self.clock {
+            ClockKind::Simulated => u64::MAX,
+            ClockKind::Real => now_ms() + HOUR_MS,
+        }
+    }
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).expect("milliseconds since 1970 fit")
+}
+
+#[cfg(test)]
+mod tests;

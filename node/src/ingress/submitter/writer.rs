@@ -1,0 +1,55 @@
+//! The thread that writes the outbox: the only one to wait for the disk.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tracing::error;
+
+use super::{Shared, Synced};
+use crate::ingress::outbox::{Changes, Outbox, OutboxError};
+
+/// Starts the writer.
+pub(super) fn start(shared: Arc<Shared>, outbox: Outbox) -> JoinHandle<()> {
+    let name = "outbox".to_owned();
+    let thread = std::thread::Builder::new().name(name).spawn(move || run(&shared, outbox));
+    thread.expect("a thread starts because the process has just begun")
+}
+
+fn run(shared: &Shared, mut outbox: Outbox) {
+    while let Some((changes, ticket)) = next(shared) {
+        if let Err(error) = write(shared, &mut outbox, &changes) {
+            error!(%error, "the outbox failed, nothing more is accepted");
+            shared.synced.send_replace(Synced { ticket: 0, failed: true });
+            return;
+        }
+        let is_news = !changes.accepted.is_empty();
+        shared.book().synced(changes.accepted.into_iter().map(|(id, _)| id));
+        // Also where nothing was accepted: a ticket that is on disk stays so.
+        shared.synced.send_replace(Synced { ticket, failed: false });
+        if is_news {
+            shared.ready.notify_one();
+        }
+    }
+}
+
+/// Waits for changes; none when the writer is to stop and nothing is left to write.
+fn next(shared: &Shared) -> Option<(Changes, u64)> {
+    let mut book = shared.book();
+    while !book.has_changes() {
+        if *shared.stop.borrow() {
+            return None;
+        }
+        book = shared.to_write.wait(book).expect("no holder of the book panics");
+    }
+    Some(book.take_changes())
+}
+
+fn write(shared: &Shared, outbox: &mut Outbox, changes: &Changes) -> Result<(), OutboxError> {
+    outbox.write(changes)?;
+    let pending_bytes = shared.book().bytes();
+    if outbox.is_bloated(pending_bytes) {
+        let (pending, expired) = shared.book().snapshot();
+        outbox.compact(pending.iter().map(|(id, bytes)| (*id, bytes.as_slice())), &expired)?;
+    }
+    Ok(())
+}

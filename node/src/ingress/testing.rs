@@ -1,0 +1,124 @@
+//! Small things that the tests of ingress, mempool and network share: keys, operations, transactions, and an alliance of
+//! one merchant whose blocks the test itself proposes and commits.
+
+use std::sync::Arc;
+
+use ed25519_dalek::SigningKey;
+use tally_contracts::crypto::{self, PublicKey, Signature};
+use tally_contracts::encoding;
+use tally_contracts::genesis::{Clock, Genesis, GenesisMerchant, OperatorKey, Parameters, Role};
+use tally_contracts::membership::Enrol;
+use tally_contracts::transaction::{Body, CheckedTransaction, Operation, Transaction};
+use tally_contracts::types::{ChainId, Fen, Hash, MerchantId, Rate, Reference};
+use tally_ledger::certificate::{CommitCertificate, CommitSignature, VoteKind, vote_bytes};
+use tally_ledger::chain::{Chain, Proposal};
+
+use crate::replica::{Committed, Replica, ReplicaOptions};
+
+/// Time before the first block, in ms since 1970.
+pub const GENESIS_MS: u64 = 1_700_000_000_000;
+/// The merchant whose node is under test.
+pub const MERCHANT: MerchantId = MerchantId(1);
+/// Seed of its validator's key.
+const VALIDATOR: u8 = 1;
+/// Seed of its operator's key.
+pub const OPERATOR: u8 = 2;
+
+pub fn key(seed: u8) -> SigningKey {
+    SigningKey::from_bytes(&[seed; 32])
+}
+
+pub fn reference(number: u32) -> Reference {
+    Reference::new(GENESIS_MS, u128::from(number))
+}
+
+/// An enrolment; another one for each number.
+pub fn operation(number: u32) -> Operation {
+    let mut commitment = Hash::ZERO;
+    commitment.0[..4].copy_from_slice(&number.to_le_bytes());
+    Operation { reference: reference(number), till: None, body: Body::Enrol(Enrol { commitment }) }
+}
+
+pub fn operations(numbers: std::ops::Range<u32>) -> Vec<Operation> {
+    numbers.map(operation).collect()
+}
+
+/// An unsigned transaction of [`MERCHANT`], valid for an hour.
+pub fn unsigned(operations: Vec<Operation>) -> Transaction {
+    Transaction {
+        chain_id: chain_id(),
+        merchant: MERCHANT,
+        public_key: PublicKey::default(),
+        valid_until_ms: GENESIS_MS + 3_600_000,
+        atomic: false,
+        operations,
+        signature: Signature::default(),
+    }
+}
+
+pub fn signed(mut transaction: Transaction, key_seed: u8) -> CheckedTransaction {
+    transaction.sign(&key(key_seed));
+    let chain_id = transaction.chain_id;
+    CheckedTransaction::check(encoding::encode(&transaction), &chain_id).expect("a valid transaction")
+}
+
+pub fn chain_id() -> ChainId {
+    genesis().chain_id()
+}
+
+pub fn genesis() -> Genesis {
+    let operator = OperatorKey { public_key: PublicKey::of(&key(OPERATOR)), roles: vec![Role::Issuer, Role::Acceptor] };
+    Genesis {
+        name: "one".into(),
+        time_ms: GENESIS_MS,
+        utc_offset_minutes: 0,
+        clock: Clock::Real,
+        parameters: Parameters {
+            idle_block_ms: 1_000,
+            min_anchor: Rate::from_millionths(1),
+            max_anchor: Rate::from_millionths(Rate::ONE),
+            exchange_spread: Rate::ZERO,
+            no_consent_limit_fen: Fen(0),
+        },
+        merchants: vec![GenesisMerchant {
+            id: MERCHANT,
+            name: "shop".into(),
+            validator_key: PublicKey::of(&key(VALIDATOR)),
+            operator_keys: vec![operator],
+            net_debit_cap_fen: Fen(0),
+        }],
+        classes: Vec::new(),
+    }
+}
+
+/// A replica of the alliance of one, in a directory that goes with it.
+pub struct Alliance {
+    pub replica: Arc<Replica>,
+    pub dir: tempfile::TempDir,
+}
+
+impl Alliance {
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let options = ReplicaOptions::new(dir.path().join("chain"), Chain::new(genesis()));
+        Self { replica: Arc::new(Replica::open(options).unwrap()), dir }
+    }
+
+    /// Commits a block of these transactions, so much later than the head.
+    pub fn commit(&self, transactions: Vec<CheckedTransaction>, later_ms: u64) -> Arc<Committed> {
+        let head = self.replica.head();
+        let proposal = Proposal {
+            proposer: MERCHANT,
+            now_ms: head.time_ms + later_ms,
+            last_commit: self.replica.last_certificate(),
+            transactions,
+        };
+        let block = self.replica.chain().propose(&head, proposal);
+        let (height, block_id) = (block.header.height, block.header.id());
+        self.replica.store_block(&block.encode().into()).unwrap();
+        let vote = vote_bytes(&chain_id(), VoteKind::Precommit, height, 0, Some(&block_id), MERCHANT);
+        let signature = crypto::sign(&key(VALIDATOR), &vote);
+        let signatures = vec![CommitSignature { merchant: MERCHANT, signature }];
+        self.replica.commit(CommitCertificate { height, round: 0, block_id, signatures }).unwrap()
+    }
+}
