@@ -138,7 +138,7 @@ where
     }
 }
 
-fn key_bytes<K: Key>(tag: u8, key: &K) -> Vec<u8> {
+pub(super) fn key_bytes<K: Key>(tag: u8, key: &K) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(48);
     bytes.push(tag);
     key.put(&mut bytes);
