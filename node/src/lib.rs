@@ -1,11 +1,18 @@
-//! `tallyd`, a merchant's node of a Tally alliance.
+//! The node of one merchant: orders transactions with its peers, executes them, keeps and serves the ledger.
 //!
-//! The way of a purchase: `ingress` (acknowledge durably) -> `mempool` -> `network` (to all validators) -> `consensus`
-//! (order) -> `replica` (run the contracts, commit) -> `http` (receipts, balances, statements, proofs).
+//! Modules in the order of a purchase's way: [`http`] and [`ingress`] (acknowledge durably) -> [`mempool`] -> [`network`] (to
+//! all validators) -> [`consensus`] (order) -> [`replica`] (run the contracts, commit, in [`storage`]) -> [`query`] and
+//! [`http`] (receipts, balances, statements). [`node`] starts and stops the parts (`docs/architecture.md`).
 
+pub mod config;
+pub mod logging;
+pub mod node;
+
+pub mod http;
 pub mod ingress;
 pub mod mempool;
 pub mod network;
 pub mod consensus;
 pub mod replica;
 pub mod storage;
+pub mod query;

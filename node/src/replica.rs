@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
-use tally_contracts::state::Write;
+use tally_contracts::state::{Store, Write};
 use tally_contracts::types::Height;
 use tally_ledger::block::{Block, BlockId};
 use tally_ledger::certificate::CommitCertificate;
@@ -33,8 +33,8 @@ const MAX_UNREAD: usize = 64;
 /// Checked successors of the head kept, so that a block is not checked twice.
 const MAX_CHECKED: usize = 8;
 
-/// Rows by which queries find things: a function of the executed block, under tags from 0xc0 to 0xef.
-pub type IndexWrites = fn(&CheckedBlock, &ExecutedBlock) -> Vec<Write>;
+/// Rows by which queries find things: a function of the parent's state and the executed block, under tags from 0xc0 to 0xef.
+pub type IndexWrites = fn(&Chain, &dyn Store, &CheckedBlock, &ExecutedBlock) -> Vec<Write>;
 
 /// What a replica is opened with.
 #[derive(Debug)]
@@ -101,7 +101,13 @@ impl ReplicaOptions {
     /// On the real disk, flushed by default, without a query index.
     #[must_use]
     pub fn new(data_dir: PathBuf, chain: Chain) -> Self {
-        Self { data_dir, chain, disk: Arc::new(RealDisk), flush: FlushOptions::default(), index: |_, _| Vec::new() }
+        Self {
+            data_dir,
+            chain,
+            disk: Arc::new(RealDisk),
+            flush: FlushOptions::default(),
+            index: |_, _, _, _| Vec::new(),
+        }
     }
 }
 
@@ -310,8 +316,11 @@ impl Replica {
         certificate: CommitCertificate,
         decision: Position,
     ) -> Arc<Committed> {
-        let executed = self.state.read(|view| self.chain.execute(view.store, head, &block));
-        let index = (self.index)(&block, &executed);
+        let (executed, index) = self.state.read(|view| {
+            let executed = self.chain.execute(view.store, head, &block);
+            let index = (self.index)(&self.chain, view.store, &block, &executed);
+            (executed, index)
+        });
         assert!(index.iter().all(|(key, _)| INDEX_TAGS.contains(&key[0])), "the query index keeps to its tags");
         let mut writes = executed.writes.writes().to_vec();
         writes.extend(index);

@@ -6,11 +6,13 @@
 
 mod key;
 mod overlay;
+mod read;
 mod store;
 mod table;
 
 pub use key::Key;
 pub use overlay::{Overlay, tag};
+pub use read::{read, read_range};
 pub use store::{MemoryStore, Store};
 pub use table::{Change, Table};
 

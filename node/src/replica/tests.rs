@@ -161,7 +161,7 @@ impl Alliance {
         let options = ReplicaOptions {
             disk: Arc::new(disk.clone()),
             flush: FLUSH,
-            index: |block, _| vec![([&[0xc0][..], &block.id().0].concat(), Some(b"indexed".to_vec()))],
+            index: |_, _, block, _| vec![([&[0xc0][..], &block.id().0].concat(), Some(b"indexed".to_vec()))],
             ..ReplicaOptions::new(dir.to_owned(), self.chain.clone())
         };
         Replica::open(options)

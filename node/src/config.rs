@@ -1,0 +1,387 @@
+//! `node.toml`: what one merchant's node is told. Every key is explained in `network-configs/production.toml`.
+//!
+//! Strict on purpose: an unknown key is refused, so that a mistyped limit is never silently the default. Paths are relative
+//! to the directory of the configuration file. No secret stands in the file itself: keys and tokens are given by path, and
+//! a key file that others may read is refused.
+//!
+//! # Format of a key file
+//! One line `tally-key-v1:<purpose>:<64 hexadecimal digits>`: the Ed25519 seed (RFC 8032) marked with what it is for
+//! (`validator`, `network` or `operator`), so that no key is used in another's place and scanners for secrets find it.
+//! Nobody but the owner may read the file (mode 0600 or 0400).
+
+mod check;
+mod files;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use ed25519_dalek::SigningKey;
+use libp2p::{Multiaddr, PeerId};
+use serde::{Deserialize, Deserializer, de};
+use tally_contracts::genesis::Genesis;
+use tally_contracts::types::{Hash, MerchantId};
+
+use files::{read, read_client, read_genesis, read_key};
+
+/// What stands at the start of every key file.
+pub const KEY_FILE_MARK: &str = "tally-key-v1";
+
+/// The configuration of a node, as written.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where the node keeps its chain, state and outbox.
+    pub data_dir: PathBuf,
+    /// The alliance's founding agreement, `genesis.json`.
+    pub genesis: PathBuf,
+    /// The merchant whose node this is.
+    pub merchant: MerchantId,
+    /// Whether the node may run an alliance with a simulated clock: demonstrations and tests only.
+    #[serde(default)]
+    pub allow_simulated_clock: bool,
+    /// How votes and proposals reach the other nodes; the same on all of them.
+    #[serde(default)]
+    pub spread: Spread,
+    /// Files that hold the node's secret keys.
+    pub keys: KeyFiles,
+    /// Where the node listens.
+    pub listen: Listen,
+    /// The other merchants' nodes: nobody else is talked to.
+    #[serde(default)]
+    pub peers: Vec<Peer>,
+    /// Who may use the HTTP interface.
+    #[serde(default)]
+    pub clients: Vec<Client>,
+    /// Bounds of queues and requests.
+    #[serde(default)]
+    pub limits: Limits,
+    /// How long things may take.
+    #[serde(default)]
+    pub timeouts: Timeouts,
+    /// Logging.
+    #[serde(default)]
+    pub log: Log,
+}
+
+/// How votes and proposals reach the other nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spread {
+    /// To each over its own connection: fastest, where every node reaches every other.
+    #[default]
+    Direct,
+    /// Passed on by the others, where some do not.
+    Gossip,
+}
+
+impl From<Spread> for crate::consensus::Spread {
+    fn from(spread: Spread) -> Self {
+        match spread {
+            Spread::Direct => Self::Direct,
+            Spread::Gossip => Self::Gossip,
+        }
+    }
+}
+
+/// Paths of the secret keys.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyFiles {
+    /// Signs votes and proposals; the genesis names its public half.
+    pub validator: PathBuf,
+    /// Identifies the node to its peers, on both networks; its peer id stands in their configurations.
+    pub network: PathBuf,
+    /// Signs the transactions that the node makes of submitted operations; roles issuer and acceptor.
+    pub operator: PathBuf,
+}
+
+/// Addresses to listen on.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listen {
+    /// Votes, proposals and synchronisation, as a multiaddr: `/ip4/0.0.0.0/tcp/27000`.
+    #[serde(deserialize_with = "from_text")]
+    pub consensus: Multiaddr,
+    /// Transactions on their way to the proposers, as a multiaddr: `/ip4/0.0.0.0/tcp/27001`.
+    #[serde(deserialize_with = "from_text")]
+    pub transactions: Multiaddr,
+    /// The HTTP interface: `127.0.0.1:8080`. Port 0 lets the system choose; the log says which.
+    pub http: SocketAddr,
+}
+
+/// Another merchant's node.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Peer {
+    /// Whose node it is.
+    pub merchant: MerchantId,
+    /// Its identity on both networks, `12D3KooW...`.
+    #[serde(deserialize_with = "from_text")]
+    pub peer_id: PeerId,
+    /// Its consensus address: `/dns4/tally.example/tcp/27000`.
+    #[serde(deserialize_with = "from_text")]
+    pub consensus: Multiaddr,
+    /// Its address for transactions.
+    #[serde(deserialize_with = "from_text")]
+    pub transactions: Multiaddr,
+}
+
+/// A user of the HTTP interface. Exactly one of `token_file` and `token_sha256` is given.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// A name for the log and the metrics.
+    pub name: String,
+    /// A file whose first line is the token; nobody but the owner may read it.
+    pub token_file: Option<PathBuf>,
+    /// SHA-256 of the token: the node then never learns the token before it is used.
+    pub token_sha256: Option<Hash>,
+}
+
+/// Bounds. What is beyond them is refused with a clear answer, never queued without end.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Bytes of transactions that wait for a block.
+    pub mempool_bytes: usize,
+    /// Of those, bytes of any one merchant.
+    pub mempool_merchant_bytes: usize,
+    /// Transactions that wait for a block.
+    pub mempool_transactions: usize,
+    /// Operations acknowledged and not yet final.
+    pub outbox_operations: usize,
+    /// Bytes of what is acknowledged and not yet final.
+    pub outbox_bytes: usize,
+    /// Bytes of one request that is not a bulk.
+    pub request_bytes: usize,
+    /// Bytes of one bulk request.
+    pub bulk_bytes: usize,
+    /// Operations of one bulk request.
+    pub bulk_operations: usize,
+    /// HTTP requests in progress.
+    pub requests: usize,
+    /// Bulk requests in progress.
+    pub bulk_requests: usize,
+    /// Blocks between two flushes of state to its database; the rest is replayed on start.
+    pub flush_blocks: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            mempool_bytes: 64 << 20,
+            mempool_merchant_bytes: 24 << 20,
+            mempool_transactions: 50_000,
+            outbox_operations: 200_000,
+            outbox_bytes: 64 << 20,
+            request_bytes: 256 << 10,
+            bulk_bytes: 32 << 20,
+            bulk_operations: 100_000,
+            requests: 1_024,
+            bulk_requests: 8,
+            flush_blocks: 256,
+        }
+    }
+}
+
+/// How long things may take, in milliseconds where not said otherwise.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Timeouts {
+    /// For a proposal to arrive in the first round.
+    pub propose_ms: u64,
+    /// For the votes of a step to arrive in the first round.
+    pub vote_ms: u64,
+    /// What each further round adds to both.
+    pub round_delta_ms: u64,
+    /// For an HTTP request, without the time it asked to wait.
+    pub request_ms: u64,
+    /// The longest wait for a final receipt that a request may ask for, in seconds.
+    pub max_wait_s: u64,
+    /// Behind this much, by block time, `/readyz` says no.
+    pub ready_lag_ms: u64,
+    /// For requests in progress to end when the node stops.
+    pub shutdown_ms: u64,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            propose_ms: 1_000,
+            vote_ms: 500,
+            round_delta_ms: 500,
+            request_ms: 30_000,
+            max_wait_s: 60,
+            ready_lag_ms: 10_000,
+            shutdown_ms: 1_500,
+        }
+    }
+}
+
+/// Logging.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// How lines are written.
+    pub format: LogFormat,
+    /// What is logged, as a `tracing` filter such as `info,tally_node=debug`; empty for the node's own choice.
+    pub filter: String,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A configuration that a node cannot run with: which key, why, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file that cannot be read.
+    #[error("{key}: cannot read {}: {source}. Check the path (it is relative to the configuration file)", path.display())]
+    Unreadable {
+        /// The key that names the file.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not the TOML that a node expects.
+    #[error("{}: {message}\nnetwork-configs/production.toml explains every key", path.display())]
+    Format {
+        /// The configuration file.
+        path: PathBuf,
+        /// What the parser says, with line and key.
+        message: String,
+    },
+    /// A secret that others may read.
+    #[error("{key}: {} may be read by others (mode {mode:03o}). Run: chmod 600 {}", path.display(), path.display())]
+    Exposed {
+        /// The key that names the file.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Anything else: the key, why it is wrong and what to do.
+    #[error("{key}: {reason}")]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// Why it is wrong and what to do.
+        reason: String,
+    },
+}
+
+fn wrong(key: &'static str, reason: impl Into<String>) -> ConfigError {
+    ConfigError::Value { key, reason: reason.into() }
+}
+
+/// The node's secret keys.
+#[derive(Clone)]
+pub struct Keys {
+    /// Signs votes and proposals.
+    pub validator: SigningKey,
+    /// Identifies the node to its peers.
+    pub network: SigningKey,
+    /// Signs transactions.
+    pub operator: SigningKey,
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keys(secret)")
+    }
+}
+
+/// A client of the HTTP interface, its token as a hash.
+#[derive(Clone, Debug)]
+pub struct ClientToken {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of its token.
+    pub sha256: [u8; 32],
+}
+
+/// A configuration with all that it names read and checked against each other: the node can start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The configuration, its paths made absolute or relative to the working directory.
+    pub config: Config,
+    /// The founding agreement.
+    pub genesis: Genesis,
+    /// The secret keys.
+    pub keys: Keys,
+    /// Who may use the HTTP interface.
+    pub clients: Vec<ClientToken>,
+}
+
+impl Settings {
+    /// Reads a configuration file and everything it names.
+    ///
+    /// # Errors
+    /// The first [`ConfigError`].
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = read("--config", path)?;
+        let format = |e: toml::de::Error| ConfigError::Format { path: path.to_owned(), message: e.to_string() };
+        let mut config: Config = toml::from_str(&text).map_err(format)?;
+        config.resolve_paths(path.parent().unwrap_or(Path::new("")));
+        config.check_values()?;
+        let genesis = read_genesis(&config)?;
+        let keys = Keys {
+            validator: read_key("keys.validator", &config.keys.validator, "validator")?,
+            network: read_key("keys.network", &config.keys.network, "network")?,
+            operator: read_key("keys.operator", &config.keys.operator, "operator")?,
+        };
+        config.check_genesis(&genesis, &keys)?;
+        let clients = config.clients.iter().map(read_client).collect::<Result<Vec<_>, _>>()?;
+        let tokens: BTreeSet<_> = clients.iter().map(|c| c.sha256).collect();
+        if tokens.len() < clients.len() {
+            return Err(wrong("clients", "two clients share a token. Give each its own, so that one can be withdrawn"));
+        }
+        Ok(Self { config, genesis, keys, clients })
+    }
+}
+
+impl Config {
+    fn resolve_paths(&mut self, base: &Path) {
+        let keys = &mut self.keys;
+        let tokens = self.clients.iter_mut().filter_map(|c| c.token_file.as_mut());
+        let named = [&mut self.data_dir, &mut self.genesis, &mut keys.validator, &mut keys.network, &mut keys.operator];
+        for path in named.into_iter().chain(tokens) {
+            *path = base.join(&path);
+        }
+    }
+}
+
+/// The identity of a network key on both networks.
+#[must_use]
+pub fn peer_id(key: &SigningKey) -> PeerId {
+    PeerId::from_public_key(&network_keypair(key).public())
+}
+
+/// A network key as libp2p has it.
+#[must_use]
+pub fn network_keypair(key: &SigningKey) -> libp2p::identity::Keypair {
+    libp2p::identity::Keypair::ed25519_from_bytes(key.to_bytes()).expect("32 bytes are an Ed25519 seed")
+}
+
+/// Serde through `FromStr`, for types that have no serde of their own here.
+fn from_text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: fmt::Display>,
+{
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|e| de::Error::custom(format!("`{text}`: {e}")))
+}

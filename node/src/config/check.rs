@@ -1,0 +1,107 @@
+//! What a configuration must be: each value for itself, and all of them together with the genesis.
+
+use std::collections::BTreeSet;
+
+use tally_contracts::crypto::PublicKey;
+use tally_contracts::genesis::{Clock, Genesis, GenesisMerchant, Role};
+
+use super::{Config, ConfigError, Keys, peer_id, wrong};
+
+impl Config {
+    pub(super) fn check_values(&self) -> Result<(), ConfigError> {
+        let l = &self.limits;
+        let positive = [
+            ("limits.mempool_bytes", l.mempool_bytes),
+            ("limits.mempool_merchant_bytes", l.mempool_merchant_bytes),
+            ("limits.mempool_transactions", l.mempool_transactions),
+            ("limits.outbox_operations", l.outbox_operations),
+            ("limits.outbox_bytes", l.outbox_bytes),
+            ("limits.request_bytes", l.request_bytes),
+            ("limits.bulk_bytes", l.bulk_bytes),
+            ("limits.bulk_operations", l.bulk_operations),
+            ("limits.requests", l.requests),
+            ("limits.bulk_requests", l.bulk_requests),
+        ];
+        let t = &self.timeouts;
+        let times = [
+            ("timeouts.propose_ms", t.propose_ms),
+            ("timeouts.vote_ms", t.vote_ms),
+            ("timeouts.round_delta_ms", t.round_delta_ms),
+            ("timeouts.request_ms", t.request_ms),
+            ("timeouts.ready_lag_ms", t.ready_lag_ms),
+            ("limits.flush_blocks", l.flush_blocks),
+        ];
+        let zero = positive.into_iter().find(|(_, v)| *v == 0).map(|(key, _)| key);
+        if let Some(key) = zero.or_else(|| times.into_iter().find(|(_, v)| *v == 0).map(|(key, _)| key)) {
+            return Err(wrong(key, "is 0, so nothing could pass. Give a value from 1 on, or leave the key out"));
+        }
+        let mut names = BTreeSet::new();
+        for client in &self.clients {
+            if client.name.is_empty() || !names.insert(&client.name) {
+                let reason = format!("`{}` is empty or taken. Give each client a name of its own", client.name);
+                return Err(wrong("clients.name", reason));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_genesis(&self, genesis: &Genesis, keys: &Keys) -> Result<(), ConfigError> {
+        if matches!(genesis.clock, Clock::Simulated { .. }) && !self.allow_simulated_clock {
+            let reason = "the genesis has a simulated clock, which whoever holds its key sets at will. Use a genesis with \
+                          the real clock, or set allow_simulated_clock = true in a demonstration";
+            return Err(wrong("allow_simulated_clock", reason));
+        }
+        let Some(merchant) = genesis.merchants.iter().find(|m| m.id == self.merchant) else {
+            let reason = format!("{} is no merchant of this genesis. Check both", self.merchant);
+            return Err(wrong("merchant", reason));
+        };
+        check_keys(merchant, keys)?;
+        self.check_peers(genesis, keys)
+    }
+
+    fn check_peers(&self, genesis: &Genesis, keys: &Keys) -> Result<(), ConfigError> {
+        let own_id = peer_id(&keys.network);
+        let (mut merchants, mut ids) = (BTreeSet::from([self.merchant]), BTreeSet::from([own_id]));
+        for peer in &self.peers {
+            if !genesis.merchants.iter().any(|m| m.id == peer.merchant) {
+                let reason = format!("{} is no merchant of this genesis. Remove the peer", peer.merchant);
+                return Err(wrong("peers.merchant", reason));
+            }
+            if !merchants.insert(peer.merchant) {
+                let reason = format!("merchant {} is this node's own or appears twice. Remove it", peer.merchant);
+                return Err(wrong("peers.merchant", reason));
+            }
+            if !ids.insert(peer.peer_id) {
+                let reason = format!("{} is this node's own or appears twice. Ask the merchant for its", peer.peer_id);
+                return Err(wrong("peers.peer_id", reason));
+            }
+        }
+        let missing = genesis.merchants.iter().find(|m| !merchants.contains(&m.id));
+        missing.map_or(Ok(()), |m| {
+            let reason = format!("merchant {} ({}) of the genesis is missing. Add its node as a peer", m.id, m.name);
+            Err(wrong("peers", reason))
+        })
+    }
+}
+
+fn check_keys(merchant: &GenesisMerchant, keys: &Keys) -> Result<(), ConfigError> {
+    let validator = PublicKey::of(&keys.validator);
+    if merchant.validator_key != validator {
+        let reason = format!(
+            "the file holds the key {validator}, the genesis names {} for merchant {}. Use the key that was made with \
+             this genesis",
+            merchant.validator_key, merchant.id
+        );
+        return Err(wrong("keys.validator", reason));
+    }
+    let operator = PublicKey::of(&keys.operator);
+    // Operator keys may be replaced after genesis, so one that genesis does not know is the chain's matter; what a node
+    // must never hold is a key that can pay or govern.
+    let roles = merchant.operator_keys.iter().find(|k| k.public_key == operator).map(|k| k.roles.as_slice());
+    if roles.unwrap_or_default().iter().any(|role| matches!(role, Role::Treasurer | Role::Governor)) {
+        let reason = "the key may pay or govern, and such a key never lives in a node. Use one whose roles are issuer and \
+                      acceptor; sign the rest elsewhere (`tally submit --key`)";
+        return Err(wrong("keys.operator", reason));
+    }
+    Ok(())
+}

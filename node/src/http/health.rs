@@ -1,0 +1,161 @@
+//! Health: whether the process lives, whether it keeps up with the alliance, and numbers for monitoring.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use tally_contracts::genesis::{Clock, Genesis};
+use tally_contracts::receipt::Outcome;
+use tally_ledger::chain::Head;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::Api;
+use crate::replica::{Committed, Replica};
+
+/// What the node knows of its own progress.
+#[derive(Debug)]
+pub struct Health {
+    is_real_clock: bool,
+    /// Longest time without a block that is nothing to worry about.
+    quiet: Duration,
+    last_block: Mutex<Instant>,
+}
+
+impl Health {
+    /// The health of a node that has just started; `ready_lag_ms` is how far it may fall behind.
+    #[must_use]
+    pub fn new(genesis: &Genesis, ready_lag_ms: u64) -> Self {
+        Self {
+            is_real_clock: matches!(genesis.clock, Clock::Real),
+            quiet: Duration::from_millis(genesis.parameters.idle_block_ms.saturating_add(ready_lag_ms)),
+            last_block: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// Follows the replica until it is gone.
+    pub async fn follow(self: Arc<Self>, replica: Arc<Replica>) {
+        let mut blocks = replica.subscribe();
+        // The replica would otherwise live as long as its own subscriber.
+        drop(replica);
+        loop {
+            match blocks.recv().await {
+                Ok(committed) => count(&committed),
+                Err(RecvError::Lagged(missed)) => metrics::counter!("tally_blocks_total").increment(missed),
+                Err(RecvError::Closed) => return,
+            }
+            *self.last_block.lock().expect("no holder of the lock panics") = Instant::now();
+        }
+    }
+
+    /// How far block time lies behind this node's clock; none under a simulated clock.
+    #[must_use]
+    pub fn lag_ms(&self, head: &Head) -> Option<u64> {
+        self.is_real_clock.then(|| now_ms().saturating_sub(head.time_ms))
+    }
+
+    /// Time since a block was executed, or since the start.
+    fn since_block(&self) -> Duration {
+        self.last_block.lock().expect("no holder of the lock panics").elapsed()
+    }
+}
+
+/// This node's clock, in ms since 1970.
+#[must_use]
+pub fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn count(committed: &Committed) {
+    metrics::counter!("tally_blocks_total").increment(1);
+    let transactions = committed.block.transactions();
+    metrics::counter!("tally_transactions_total").increment(transactions.len() as u64);
+    for (transaction, receipts) in transactions.iter().zip(&committed.executed.receipts) {
+        for (operation, receipt) in transaction.transaction().operations.iter().zip(receipts) {
+            let outcome = match receipt.outcome {
+                Outcome::Applied(_) => "applied",
+                Outcome::Duplicate { .. } => "duplicate",
+                Outcome::Rejected(_) => "rejected",
+            };
+            let kind = operation.body.kind();
+            metrics::counter!("tally_operations_total", "kind" => kind, "outcome" => outcome).increment(1);
+        }
+    }
+}
+
+/// `GET /livez`: the process answers.
+pub async fn livez() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`: 200 where the node keeps up, else 503 with the reasons.
+pub async fn readyz(State(api): State<Arc<Api>>) -> Response {
+    let reasons = api.not_ready();
+    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let head = api.replica.head();
+    let body = json!({
+        "ready": reasons.is_empty(),
+        "reasons": reasons,
+        "height": head.height,
+        "lag_ms": api.health.lag_ms(&head),
+        "peers": api.peers(),
+    });
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+/// `GET /metrics`, in the text format of Prometheus.
+pub async fn metrics(State(api): State<Arc<Api>>) -> Response {
+    let head = api.replica.head();
+    // Exact up to 2^53, far beyond any height or time here.
+    let gauges = [
+        ("tally_height", head.height.0),
+        ("tally_block_time_ms", head.time_ms),
+        ("tally_log_size", head.outcome.log_size),
+        ("tally_peers", api.peers() as u64),
+        ("tally_mempool_transactions", api.mempool.len() as u64),
+        ("tally_mempool_bytes", api.mempool.bytes() as u64),
+        ("tally_outbox_operations", api.submitter.pending_operations() as u64),
+        ("tally_outbox_bytes", api.submitter.pending_bytes() as u64),
+    ];
+    for (name, value) in gauges {
+        metrics::gauge!(name).set(value as f64);
+    }
+    if let Some(lag_ms) = api.health.lag_ms(&head) {
+        metrics::gauge!("tally_lag_ms").set(lag_ms as f64);
+    }
+    metrics::gauge!("tally_ready").set(if api.not_ready().is_empty() { 1.0 } else { 0.0 });
+    api.metrics.run_upkeep();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], api.metrics.render()).into_response()
+}
+
+impl Api {
+    /// Why the node should get no traffic just now; nothing where it should.
+    pub(super) fn not_ready(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        let health = &self.health;
+        if self.is_stopping() {
+            reasons.push("the node is stopping".to_owned());
+        }
+        let lag_ms = health.lag_ms(&self.replica.head()).unwrap_or(0);
+        if u128::from(lag_ms) > health.quiet.as_millis() {
+            reasons.push(format!("block time lies {lag_ms} ms behind this node's clock: it is catching up or cut off"));
+        }
+        let silent = health.since_block();
+        if silent > health.quiet {
+            let (peers, all) = (self.peers(), self.replica.chain().genesis().merchants.len());
+            // With more than two thirds of all validators, this one among them.
+            let needed = all * 2 / 3;
+            reasons.push(format!(
+                "no block for {} ms: {peers} of {} peers are connected, a quorum needs {needed}",
+                silent.as_millis(),
+                all - 1
+            ));
+        }
+        reasons
+    }
+}

@@ -1,0 +1,230 @@
+//! A running node: its parts, started in the order in which they need each other and stopped in the order in which they
+//! may miss each other.
+//!
+//! **Invariant**: HTTP is served last and stopped first, so nothing is taken that the parts behind it cannot keep; the
+//! replica is flushed after all who write to it have ended.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tally_contracts::genesis::Clock;
+use tally_ledger::chain::Chain;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinHandle};
+
+use crate::config::{Config, Keys, Settings};
+use crate::consensus::{self, ConsensusError, ConsensusOptions, ConsensusTimeouts};
+use crate::http::{Api, ApiOptions};
+use crate::ingress::Admission;
+use crate::ingress::submitter::{self, Submitter, SubmitterOptions};
+use crate::mempool::{Mempool, MempoolOptions};
+use crate::network::{self, NetworkHandle, NetworkOptions};
+use crate::query::index::index_writes;
+use crate::replica::{FlushOptions, Replica, ReplicaOptions};
+use crate::storage::disk::RealDisk;
+
+/// See the module.
+pub struct Node {
+    replica: Arc<Replica>,
+    submitter: Arc<Submitter>,
+    network: NetworkHandle,
+    consensus: JoinHandle<Result<(), ConsensusError>>,
+    stop_consensus: watch::Sender<bool>,
+    http: JoinHandle<std::io::Result<()>>,
+    stop_http: watch::Sender<bool>,
+    http_address: SocketAddr,
+    shutdown: Duration,
+}
+
+impl Node {
+    /// Starts all parts; on return the node serves.
+    ///
+    /// # Errors
+    /// When a part does not start, with what to do where that is known.
+    pub async fn start(settings: Settings) -> anyhow::Result<Self> {
+        let Settings { config, genesis, keys, clients } = settings;
+        let metrics = start_metrics()?;
+        let chain = Chain::new(genesis);
+        let clock_keys = match &chain.genesis().clock {
+            Clock::Real => Vec::new(),
+            Clock::Simulated { keys } => keys.clone(),
+        };
+        let name = chain.genesis().name.clone();
+        let replica = open_replica(&config, chain).await?;
+        let head = replica.head();
+        let limits = &config.limits;
+        let mempool = Arc::new(Mempool::new(MempoolOptions {
+            max_bytes: limits.mempool_bytes,
+            max_merchant_bytes: limits.mempool_merchant_bytes,
+            max_transactions: limits.mempool_transactions,
+            clock_keys,
+        }));
+        let network = start_network(&config, &keys, &replica, &mempool).await?;
+        let submitter = open_submitter(&config, &keys, &replica, &mempool, &network).await?;
+        let (stop_consensus, stopping) = watch::channel(false);
+        let options = consensus_options(&config, &keys);
+        let consensus = tokio::spawn(consensus::run(options, replica.clone(), mempool.clone(), stopping));
+
+        let listener = TcpListener::bind(config.listen.http).await;
+        let listener = listener.with_context(|| format!("listen.http: cannot listen on {}", config.listen.http))?;
+        let http_address = listener.local_addr()?;
+        let api = Api::new(ApiOptions {
+            merchant: config.merchant,
+            replica: replica.clone(),
+            mempool,
+            submitter: submitter.clone(),
+            network: Some(network.clone()),
+            clients,
+            limits: config.limits.clone(),
+            timeouts: config.timeouts.clone(),
+            metrics,
+        });
+        let (stop_http, mut stopping) = watch::channel(false);
+        let stopped = async move {
+            // An error means that the node is gone, which is a stop as well.
+            let _ = stopping.wait_for(|stop| *stop).await;
+        };
+        let http = tokio::spawn(api.serve(listener, stopped));
+        tracing::info!(
+            alliance = name,
+            chain_id = %replica.chain().chain_id(),
+            merchant = %config.merchant,
+            height = %head.height,
+            peer_id = %network.peer_id(),
+            http = %http_address,
+            consensus = %config.listen.consensus,
+            transactions = %network.address(),
+            "ready"
+        );
+        let shutdown = Duration::from_millis(config.timeouts.shutdown_ms);
+        Ok(Self { replica, submitter, network, consensus, stop_consensus, http, stop_http, http_address, shutdown })
+    }
+
+    /// Where HTTP is served, with the port that the system chose.
+    #[must_use]
+    pub const fn http_address(&self) -> SocketAddr {
+        self.http_address
+    }
+
+    /// Returns when the node can no longer work and must stop; says why.
+    pub async fn fault(&mut self) -> anyhow::Error {
+        tokio::select! {
+            ended = &mut self.consensus => part_ended("consensus", ended),
+            ended = &mut self.http => part_ended("the HTTP interface", ended),
+            () = self.submitter.fault() => anyhow::anyhow!(
+                "the outbox cannot be written: check the disk under data_dir. Whatever was acknowledged before is kept"
+            ),
+        }
+    }
+
+    /// Stops taking requests, lets those in progress end, stops the parts and flushes.
+    ///
+    /// # Errors
+    /// When the flush fails; the next start executes again what it did not write.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        let Self { replica, submitter, network, mut consensus, stop_consensus, mut http, stop_http, shutdown, .. } =
+            self;
+        tracing::info!("stopping");
+        stop_http.send_replace(true);
+        if !http.is_finished() && tokio::time::timeout(shutdown, &mut http).await.is_err() {
+            // Whoever still waits for a receipt finds it under its Location.
+            http.abort();
+        }
+        submitter.shutdown().await;
+        stop_consensus.send_replace(true);
+        if !consensus.is_finished() && tokio::time::timeout(shutdown, &mut consensus).await.is_err() {
+            tracing::warn!("consensus did not stop in time");
+            consensus.abort();
+        }
+        network.shutdown().await;
+        let head = replica.head();
+        tokio::task::spawn_blocking(move || replica.flush()).await?.context("data_dir: the last flush failed")?;
+        tracing::info!(height = %head.height, "stopped");
+        Ok(())
+    }
+}
+
+fn part_ended<E: Into<anyhow::Error>>(part: &str, ended: Result<Result<(), E>, JoinError>) -> anyhow::Error {
+    match ended {
+        Ok(Ok(())) => anyhow::anyhow!("{part} ended by itself"),
+        Ok(Err(error)) => error.into().context(format!("{part} failed")),
+        Err(error) => anyhow::Error::from(error).context(format!("{part} broke off; the log says where")),
+    }
+}
+
+/// Upper bounds of the histogram of request times, in seconds.
+const SECONDS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+fn start_metrics() -> anyhow::Result<PrometheusHandle> {
+    let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)?;
+    Ok(builder.install_recorder()?)
+}
+
+async fn open_replica(config: &Config, chain: Chain) -> anyhow::Result<Arc<Replica>> {
+    let mut options = ReplicaOptions::new(config.data_dir.clone(), chain);
+    options.flush = FlushOptions { blocks: config.limits.flush_blocks, ..FlushOptions::default() };
+    options.index = index_writes;
+    let opened = tokio::task::spawn_blocking(move || Replica::open(options)).await?;
+    let replica =
+        opened.with_context(|| format!("data_dir: cannot open the chain in {}", config.data_dir.display()))?;
+    Ok(Arc::new(replica))
+}
+
+async fn start_network(
+    config: &Config,
+    keys: &Keys,
+    replica: &Arc<Replica>,
+    mempool: &Arc<Mempool>,
+) -> anyhow::Result<NetworkHandle> {
+    let peer = |p: &crate::config::Peer| network::Peer { id: p.peer_id, address: p.transactions.clone() };
+    let peers = config.peers.iter().map(peer).collect();
+    let options = NetworkOptions::new(keys.network.to_bytes(), config.listen.transactions.clone(), peers);
+    let admission = Admission::new(replica.clone(), mempool.clone());
+    network::spawn(options, admission.incoming()).await.context("listen.transactions")
+}
+
+async fn open_submitter(
+    config: &Config,
+    keys: &Keys,
+    replica: &Arc<Replica>,
+    mempool: &Arc<Mempool>,
+    network: &NetworkHandle,
+) -> anyhow::Result<Arc<Submitter>> {
+    let dir = config.data_dir.join("outbox");
+    let mut options = SubmitterOptions::new(dir, config.merchant, keys.operator.clone());
+    options.max_operations = config.limits.outbox_operations;
+    options.max_bytes = config.limits.outbox_bytes;
+    let node = submitter::Node { replica: replica.clone(), mempool: mempool.clone(), network: Some(network.clone()) };
+    // Opening waits for the disk, and starts tasks, so it stays on the runtime.
+    let handle = tokio::runtime::Handle::current();
+    let open = move || {
+        let _runtime = handle.enter();
+        Submitter::open(options, Arc::new(RealDisk), node)
+    };
+    tokio::task::spawn_blocking(open).await?.context("data_dir: cannot open the outbox")
+}
+
+fn consensus_options(config: &Config, keys: &Keys) -> ConsensusOptions {
+    let address = |p: &crate::config::Peer| p.consensus.clone().with_p2p(p.peer_id).unwrap_or_else(|address| address);
+    let usual = ConsensusTimeouts::default();
+    let timeouts = ConsensusTimeouts {
+        propose_ms: config.timeouts.propose_ms,
+        vote_ms: config.timeouts.vote_ms,
+        round_ms: config.timeouts.round_delta_ms,
+        ..usual
+    };
+    ConsensusOptions {
+        merchant: config.merchant,
+        validator_key: keys.validator.clone(),
+        network_key: keys.network.to_bytes(),
+        listen: config.listen.consensus.clone(),
+        peers: config.peers.iter().map(address).collect(),
+        data_dir: config.data_dir.join("consensus"),
+        timeouts,
+        spread: config.spread.into(),
+    }
+}

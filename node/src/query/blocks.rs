@@ -1,0 +1,147 @@
+//! Blocks and transactions as people read them. The bytes come from the block log, the receipts from the index.
+
+use serde::Serialize;
+use tally_contracts::due::DueRecord;
+use tally_contracts::encoding;
+use tally_contracts::receipt::Receipt;
+use tally_contracts::transaction::Transaction;
+use tally_contracts::types::{Day, Hash, Height};
+use tally_ledger::block::{Block, BlockId, Header};
+use tally_ledger::certificate::CommitCertificate;
+
+use super::index::{self, TransactionRow};
+use super::{QueryError, Snapshot};
+
+/// A block with all that it led to.
+#[derive(Clone, Debug, Serialize)]
+pub struct BlockView {
+    /// Its height.
+    pub height: Height,
+    /// The hash of its header.
+    pub block_id: BlockId,
+    /// What was voted for.
+    pub header: Header,
+    /// The parent's commit certificate, which the block carries.
+    pub last_commit: Option<CommitCertificate>,
+    /// Work that fell due, in order.
+    pub due: Vec<DueRecord>,
+    /// The transactions with their receipts, in order.
+    pub transactions: Vec<TransactionView>,
+    /// The certificate that commits the block itself.
+    pub certificate: CommitCertificate,
+}
+
+/// An executed transaction.
+#[derive(Clone, Debug, Serialize)]
+pub struct TransactionView {
+    /// What it is known by.
+    pub transaction_id: Hash,
+    /// The block.
+    pub height: Height,
+    /// Its position in the block.
+    pub position: u32,
+    /// The block's time in ms since 1970.
+    pub time_ms: u64,
+    /// What was signed.
+    pub transaction: Transaction,
+    /// One for each operation, in order; with the operation's position in the block.
+    pub receipts: Vec<PlacedReceipt>,
+}
+
+/// A receipt with where it stands.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlacedReceipt {
+    /// The operation's position in the block.
+    pub index: u32,
+    /// Its outcome.
+    pub receipt: Receipt,
+}
+
+/// A block of the log, decoded.
+pub struct StoredBlock {
+    /// The block.
+    pub block: Block,
+    /// What commits it.
+    pub certificate: CommitCertificate,
+}
+
+/// A whole block.
+#[must_use]
+pub fn block(snapshot: &Snapshot<'_>, stored: StoredBlock) -> BlockView {
+    let StoredBlock { block, certificate } = stored;
+    let height = block.header.height;
+    let mut first = 0;
+    let rows = index::transactions_at(snapshot.store, height);
+    let view = |(bytes, row): (&Vec<u8>, TransactionRow)| {
+        let view = view(&block, bytes, row, first);
+        first += u32::try_from(view.receipts.len()).expect("a transaction's operations are bounded");
+        view
+    };
+    let transactions = block.transactions.iter().zip(rows).map(view).collect();
+    BlockView {
+        height,
+        block_id: block.header.id(),
+        due: index::due_at(snapshot.store, height),
+        transactions,
+        certificate,
+        header: block.header,
+        last_commit: block.last_commit,
+    }
+}
+
+/// Where a transaction stands: its row, and the position of its first operation in the block.
+///
+/// # Errors
+/// [`QueryError::NotFound`].
+pub fn transaction_place(snapshot: &Snapshot<'_>, id: &Hash) -> Result<(Height, u32, TransactionRow), QueryError> {
+    let place = index::place_of_transaction(snapshot.store, id);
+    let place = place.ok_or_else(|| QueryError::not_found("executed transaction", id))?;
+    let (row, _) = index::transaction_of(snapshot.store, place).expect("an indexed transaction has its row");
+    Ok((place.height, place.index, row))
+}
+
+/// One transaction of a block.
+#[must_use]
+pub fn transaction(block: &Block, row: TransactionRow, first_operation: u32) -> TransactionView {
+    let bytes = &block.transactions[row.position as usize];
+    view(block, bytes, row, first_operation)
+}
+
+fn view(block: &Block, bytes: &[u8], row: TransactionRow, first: u32) -> TransactionView {
+    let place = |(receipt, index)| PlacedReceipt { index, receipt };
+    TransactionView {
+        transaction_id: row.id,
+        height: block.header.height,
+        position: row.position,
+        time_ms: block.header.time_ms,
+        transaction: encoding::decode_own(bytes),
+        receipts: row.receipts.into_iter().zip(first..).map(place).collect(),
+    }
+}
+
+/// A day as text, `2017-03-09` (Hinnant, "chrono-compatible low-level date algorithms").
+#[must_use]
+pub fn date(day: Day) -> String {
+    let z = i64::from(day.0) + 719_468;
+    let era = z.div_euclid(146_097);
+    let day_of_era = z - era * 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let (day, month) =
+        (day_of_year - (153 * shifted + 2) / 5 + 1, if shifted < 10 { shifted + 3 } else { shifted - 9 });
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_read_as_dates() {
+        assert_eq!(date(Day(0)), "1970-01-01");
+        assert_eq!(date(Day(17_166)), "2016-12-31");
+        assert_eq!(date(Day(11_016)), "2000-02-29");
+    }
+}

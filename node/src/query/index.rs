@@ -1,0 +1,314 @@
+//! The query index: what a block adds so that questions need not walk the chain.
+//!
+//! Derived from blocks and receipts alone and never hashed: any node may drop it and build it again. It is written with
+//! every operation, so rows are few and small: one a transaction for its receipts, one an operation for its merchant's
+//! list, one an obligation; day totals are summed in memory first and written once a block.
+//!
+//! # Format
+//! Tag bytes from [`FIRST_TAG`] on, which no contract table has. Integers of keys are big-endian, `!x` is the complement;
+//! values are canonical bytes (`contracts::encoding`).
+//!
+//! | tag | key | value |
+//! |---|---|---|
+//! | C0 | height u64, !first operation u32 | [`TransactionRow`] |
+//! | C1 | transaction id 32 | [`Place`] of its first operation |
+//! | C2 | merchant u16, store 5, height u64, operation u32 | [`OperationRow`] |
+//! | C3 | merchant u16, store 5, day u32, kind u8, class 5 | [`DayTotal`] |
+//! | C4 | cycle u16, debtor u16, creditor u16, height u64, operation u32 | [`ObligationRow`] |
+//! | C5 | height u64 | block time in ms u64 |
+//! | C6 | merchant u16, reference u128 | [`Place`] of the latest refusal that the chain does not keep |
+//! | C7 | height u64 | due records of a block that has any |
+//!
+//! "store 5" and "class 5" are a byte 0 and four zero bytes for none, else a byte 1 and the number. "operation" is the
+//! position in the block over all its transactions. A transaction whose key or time was refused is listed by its id alone:
+//! nothing shows that it is the merchant's.
+
+mod write;
+
+pub use write::index_writes;
+
+use serde::Serialize;
+use tally_contracts::due::DueRecord;
+use tally_contracts::encoding;
+use tally_contracts::receipt::Receipt;
+use tally_contracts::state::Store;
+use tally_contracts::types::{
+    ClassId, Day, Fen, Hash, Height, MerchantId, Month, Obligation, Points, Reference, StoreId,
+};
+use wincode::{SchemaRead, SchemaWrite};
+
+/// The first tag byte of the index; below are the contracts' tables.
+pub const FIRST_TAG: u8 = 0xC0;
+
+const TRANSACTIONS: u8 = 0xC0;
+const TRANSACTION_IDS: u8 = 0xC1;
+const OPERATIONS: u8 = 0xC2;
+const DAYS: u8 = 0xC3;
+const OBLIGATIONS: u8 = 0xC4;
+const TIMES: u8 = 0xC5;
+const UNKEPT: u8 = 0xC6;
+const DUE: u8 = 0xC7;
+
+/// An operation by its position in a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, SchemaWrite, SchemaRead, Serialize)]
+pub struct Place {
+    /// The block.
+    pub height: Height,
+    /// The position in the block, over all its transactions.
+    pub index: u32,
+}
+
+/// A transaction's receipts.
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
+pub struct TransactionRow {
+    /// The transaction's position in the block.
+    pub position: u32,
+    /// Who submitted it.
+    pub merchant: MerchantId,
+    /// What it is known by.
+    pub id: Hash,
+    /// One for each operation, in order.
+    pub receipts: Vec<Receipt>,
+}
+
+/// What a list of operations says at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
+pub struct OperationRow {
+    /// Number of the kind, by [`kind_number`].
+    pub kind: u8,
+}
+
+/// What a merchant's operations of one day, store, kind and class came to; applied ones only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+pub struct DayTotal {
+    /// How many were applied. An exchange counts in the class given up.
+    pub operations: u64,
+    /// How many were refused.
+    pub rejected: u64,
+    /// Purchases of issues, cash off of redemptions.
+    pub amount_fen: Fen,
+    /// Points of the class that members received.
+    pub points_in: Points,
+    /// Points of the class that members gave.
+    pub points_out: Points,
+}
+
+/// What one operation added to what a debtor owes a creditor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
+pub struct ObligationRow {
+    /// Number of the kind, by [`kind_number`].
+    pub kind: u8,
+    /// How much, exact.
+    pub amount: Obligation,
+}
+
+/// The kinds that lists know, by their number in the index: that of the operation's encoding.
+pub const KINDS: &[(u8, &str)] = &[
+    (1, "set_clock"),
+    (2, "create_class"),
+    (10, "enrol"),
+    (20, "issue"),
+    (21, "transfer"),
+    (22, "redeem"),
+    (30, "exchange"),
+    (40, "confirm_leg"),
+];
+
+/// The number of a kind by its stable name.
+#[must_use]
+pub fn kind_number(name: &str) -> Option<u8> {
+    KINDS.iter().find(|(_, n)| *n == name).map(|(number, _)| *number)
+}
+
+/// The stable name of a kind by its number.
+#[must_use]
+pub fn kind_name(number: u8) -> &'static str {
+    KINDS.iter().find(|(n, _)| *n == number).map_or("unknown", |(_, name)| *name)
+}
+
+/// What comes first when rows sort: none, then the numbers.
+fn put_option(key: &mut Vec<u8>, number: Option<u32>) {
+    key.push(u8::from(number.is_some()));
+    key.extend_from_slice(&number.unwrap_or(0).to_be_bytes());
+}
+
+fn take<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
+    let (head, rest) = from.split_first_chunk::<N>()?;
+    *from = rest;
+    Some(*head)
+}
+
+fn take_option(from: &mut &[u8]) -> Option<Option<u32>> {
+    let [is_some] = take::<1>(from)?;
+    let number = u32::from_be_bytes(take(from)?);
+    Some((is_some == 1).then_some(number))
+}
+
+fn row_key(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(48);
+    key.push(tag);
+    parts.iter().for_each(|part| key.extend_from_slice(part));
+    key
+}
+
+fn transaction_key(place: Place) -> Vec<u8> {
+    row_key(TRANSACTIONS, &[&place.height.0.to_be_bytes(), &(!place.index).to_be_bytes()])
+}
+
+fn transaction_id_key(id: &Hash) -> Vec<u8> {
+    row_key(TRANSACTION_IDS, &[&id.0])
+}
+
+fn time_key(height: Height) -> Vec<u8> {
+    row_key(TIMES, &[&height.0.to_be_bytes()])
+}
+
+fn due_key(height: Height) -> Vec<u8> {
+    row_key(DUE, &[&height.0.to_be_bytes()])
+}
+
+fn unkept_key(merchant: MerchantId, reference: Reference) -> Vec<u8> {
+    row_key(UNKEPT, &[&merchant.0.to_be_bytes(), &reference.0.to_be_bytes()])
+}
+
+/// The key of an operation in its merchant's list.
+#[must_use]
+pub fn operation_key(merchant: MerchantId, store_id: Option<StoreId>, place: Place) -> Vec<u8> {
+    let mut key = row_key(OPERATIONS, &[&merchant.0.to_be_bytes()]);
+    put_option(&mut key, store_id.map(|s| s.0));
+    key.extend_from_slice(&place.height.0.to_be_bytes());
+    key.extend_from_slice(&place.index.to_be_bytes());
+    key
+}
+
+/// What [`operation_key`] was made of, of a key that may come from a cursor.
+#[must_use]
+pub fn parse_operation_key(key: &[u8]) -> Option<(MerchantId, Option<StoreId>, Place)> {
+    let mut rest = key.strip_prefix(&[OPERATIONS])?;
+    let merchant = MerchantId(u16::from_be_bytes(take(&mut rest)?));
+    let store_id = take_option(&mut rest)?.map(StoreId);
+    let place = take_place(&mut rest)?;
+    rest.is_empty().then_some((merchant, store_id, place))
+}
+
+fn take_place(rest: &mut &[u8]) -> Option<Place> {
+    let height = Height(u64::from_be_bytes(take(rest)?));
+    Some(Place { height, index: u32::from_be_bytes(take(rest)?) })
+}
+
+/// What a day total is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DayKey {
+    /// Who submitted.
+    pub merchant: MerchantId,
+    /// Where; none without a till.
+    pub store_id: Option<StoreId>,
+    /// The local day of the block.
+    pub day: Day,
+    /// Number of the kind.
+    pub kind: u8,
+    /// The class whose points moved, or that the operation is about.
+    pub class: Option<ClassId>,
+}
+
+impl DayKey {
+    /// The row's key.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut key = row_key(DAYS, &[&self.merchant.0.to_be_bytes()]);
+        put_option(&mut key, self.store_id.map(|s| s.0));
+        key.extend_from_slice(&self.day.0.to_be_bytes());
+        key.push(self.kind);
+        put_option(&mut key, self.class.map(|c| c.0));
+        key
+    }
+
+    /// What a row's key says, of a key that may come from a cursor.
+    #[must_use]
+    pub fn parse(key: &[u8]) -> Option<Self> {
+        let mut rest = key.strip_prefix(&[DAYS])?;
+        let merchant = MerchantId(u16::from_be_bytes(take(&mut rest)?));
+        let store_id = take_option(&mut rest)?.map(StoreId);
+        let day = Day(u32::from_be_bytes(take(&mut rest)?));
+        let [kind] = take(&mut rest)?;
+        let class = take_option(&mut rest)?.map(ClassId);
+        rest.is_empty().then_some(Self { merchant, store_id, day, kind, class })
+    }
+}
+
+/// Who owes whom in which cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PairKey {
+    /// The cycle.
+    pub cycle: Month,
+    /// Who owes.
+    pub debtor: MerchantId,
+    /// Who is owed; 0 for the alliance pool.
+    pub creditor: MerchantId,
+}
+
+impl PairKey {
+    /// The key of an operation's row.
+    #[must_use]
+    pub fn encode(&self, place: Place) -> Vec<u8> {
+        let Self { cycle, debtor, creditor } = self;
+        let pair = [&cycle.0.to_be_bytes()[..], &debtor.0.to_be_bytes(), &creditor.0.to_be_bytes()];
+        let mut key = row_key(OBLIGATIONS, &pair);
+        key.extend_from_slice(&place.height.0.to_be_bytes());
+        key.extend_from_slice(&place.index.to_be_bytes());
+        key
+    }
+
+    /// Where the operation of a row's key stands, if the row is of this pair.
+    #[must_use]
+    pub fn parse(&self, key: &[u8]) -> Option<Place> {
+        let prefix = self.encode(Place { height: Height(0), index: 0 });
+        let mut rest = key.strip_prefix(&prefix[..prefix.len() - 12])?;
+        let place = take_place(&mut rest)?;
+        rest.is_empty().then_some(place)
+    }
+}
+
+/// The time of an executed block in ms since 1970.
+#[must_use]
+pub fn block_time_ms(store: &dyn Store, height: Height) -> Option<u64> {
+    store.get(&time_key(height)).map(|value| encoding::decode_own(&value))
+}
+
+/// The transaction that an operation belongs to, and the operation's position in it.
+#[must_use]
+pub fn transaction_of(store: &dyn Store, place: Place) -> Option<(TransactionRow, usize)> {
+    let end = row_key(TRANSACTIONS, &[&(place.height.0 + 1).to_be_bytes()]);
+    let (key, value) = store.scan(&transaction_key(place), &end, 1).pop()?;
+    let first = !u32::from_be_bytes(*key.last_chunk::<4>()?);
+    let row: TransactionRow = encoding::decode_own(&value);
+    let at = (place.index - first) as usize;
+    (at < row.receipts.len()).then_some((row, at))
+}
+
+/// The transactions of a block, in order.
+#[must_use]
+pub fn transactions_at(store: &dyn Store, height: Height) -> Vec<TransactionRow> {
+    let start = row_key(TRANSACTIONS, &[&height.0.to_be_bytes()]);
+    let end = row_key(TRANSACTIONS, &[&(height.0 + 1).to_be_bytes()]);
+    let rows = store.scan(&start, &end, usize::MAX);
+    rows.iter().rev().map(|(_, value)| encoding::decode_own(value)).collect()
+}
+
+/// Where a transaction's first operation stands.
+#[must_use]
+pub fn place_of_transaction(store: &dyn Store, id: &Hash) -> Option<Place> {
+    store.get(&transaction_id_key(id)).map(|value| encoding::decode_own(&value))
+}
+
+/// Where an operation was last refused for a reason that the chain does not keep.
+#[must_use]
+pub fn place_of_unkept(store: &dyn Store, merchant: MerchantId, reference: Reference) -> Option<Place> {
+    store.get(&unkept_key(merchant, reference)).map(|value| encoding::decode_own(&value))
+}
+
+/// The work that fell due in a block.
+#[must_use]
+pub fn due_at(store: &dyn Store, height: Height) -> Vec<DueRecord> {
+    store.get(&due_key(height)).map(|value| encoding::decode_own(&value)).unwrap_or_default()
+}

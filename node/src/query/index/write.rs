@@ -1,0 +1,202 @@
+//! What a block adds to the index.
+
+use std::collections::BTreeMap;
+
+use tally_contracts::encoding;
+use tally_contracts::points::PointClass;
+use tally_contracts::receipt::{Applied, Outcome, Receipt};
+use tally_contracts::rejection::Rejection;
+use tally_contracts::state::{self, Key as _, Store, Write, WriteSet, tag};
+use tally_contracts::transaction::{Body, CheckedTransaction, Operation};
+use tally_contracts::types::{ClassId, Day, Height, MerchantId, Month, Obligation};
+use tally_ledger::chain::{Chain, CheckedBlock, ExecutedBlock};
+use wincode::SchemaWrite;
+use wincode::config::DefaultConfig;
+
+use super::{DayKey, DayTotal, ObligationRow, OperationRow, PairKey, Place, TransactionRow, kind_number};
+
+/// The rows that an executed block adds to the index, sorted by key, each key once; they are to be stored together with
+/// the block's writes. Day totals add up on what `store` holds, which must be the state of the parent.
+#[must_use]
+pub fn index_writes(chain: &Chain, store: &dyn Store, block: &CheckedBlock, executed: &ExecutedBlock) -> Vec<Write> {
+    let (header, calendar) = (block.header(), chain.genesis().calendar());
+    let mut index = BlockIndex {
+        store,
+        state: &executed.writes,
+        height: header.height,
+        day: calendar.day(header.time_ms),
+        month: calendar.month(header.time_ms),
+        days: BTreeMap::new(),
+        rows: BTreeMap::new(),
+    };
+    index.put(super::time_key(header.height), &header.time_ms);
+    if !executed.due.is_empty() {
+        index.put(super::due_key(header.height), &executed.due);
+    }
+    let mut first = 0_u32;
+    for ((transaction, receipts), position) in block.transactions().iter().zip(&executed.receipts).zip(0_u32..) {
+        index.add_transaction(transaction, receipts, position, first);
+        first += u32::try_from(receipts.len()).expect("a transaction's operations are bounded");
+    }
+    index.finish()
+}
+
+/// The index of one block under way.
+struct BlockIndex<'a> {
+    store: &'a dyn Store,
+    state: &'a WriteSet,
+    height: Height,
+    day: Day,
+    month: Month,
+    days: BTreeMap<DayKey, DayTotal>,
+    rows: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+/// An operation with what the index needs to know of where it stands.
+struct Entry<'a> {
+    merchant: MerchantId,
+    operation: &'a Operation,
+    place: Place,
+    kind: u8,
+}
+
+impl BlockIndex<'_> {
+    fn put<V: SchemaWrite<DefaultConfig, Src = V>>(&mut self, key: Vec<u8>, value: &V) {
+        self.rows.insert(key, encoding::encode(value));
+    }
+
+    fn add_transaction(&mut self, transaction: &CheckedTransaction, receipts: &[Receipt], position: u32, first: u32) {
+        let merchant = transaction.transaction().merchant;
+        let place = Place { height: self.height, index: first };
+        let row = TransactionRow { position, merchant, id: transaction.id(), receipts: receipts.to_vec() };
+        self.put(super::transaction_key(place), &row);
+        // The same transaction may come again, when its receipts are duplicates: the first place tells more.
+        let id_key = super::transaction_id_key(&transaction.id());
+        if !self.rows.contains_key(&id_key) && self.store.get(&id_key).is_none() {
+            self.put(id_key, &place);
+        }
+        for ((operation, receipt), index) in transaction.transaction().operations.iter().zip(receipts).zip(first..) {
+            let kind = kind_number(operation.body.kind()).expect("every kind has a number, which a test compares");
+            let entry = Entry { merchant, operation, place: Place { height: self.height, index }, kind };
+            self.add_operation(&entry, &receipt.outcome);
+        }
+    }
+
+    fn add_operation(&mut self, entry: &Entry<'_>, outcome: &Outcome) {
+        match outcome {
+            // It stands where its first receipt stands.
+            Outcome::Duplicate { .. } => {}
+            Outcome::Applied(applied) => {
+                self.add_to_list(entry);
+                self.add_applied(entry, applied);
+            }
+            Outcome::Rejected(rejection) if is_unauthorized(*rejection) => {}
+            Outcome::Rejected(rejection) => {
+                self.add_to_list(entry);
+                self.day(entry, entry.operation.body.class()).rejected += 1;
+                if !rejection.is_kept() {
+                    self.put(super::unkept_key(entry.merchant, entry.operation.reference), &entry.place);
+                }
+            }
+        }
+    }
+
+    fn add_to_list(&mut self, entry: &Entry<'_>) {
+        let store_id = entry.operation.till.map(|t| t.store_id);
+        self.put(super::operation_key(entry.merchant, store_id, entry.place), &OperationRow { kind: entry.kind });
+    }
+
+    /// Sums of a day saturate, far beyond all money there is.
+    fn add_applied(&mut self, entry: &Entry<'_>, applied: &Applied) {
+        let kind = entry.kind;
+        let total = self.day(entry, entry.operation.body.class());
+        total.operations += 1;
+        match (&entry.operation.body, applied) {
+            (Body::Issue(issue), Applied::Issued { points, .. }) => {
+                total.amount_fen.0 = total.amount_fen.0.saturating_add(issue.amount().unwrap_or_default().0);
+                total.points_in.0 = total.points_in.0.saturating_add(points.0);
+            }
+            (Body::Transfer(transfer), _) => {
+                total.points_in.0 = total.points_in.0.saturating_add(transfer.points.0);
+                total.points_out.0 = total.points_out.0.saturating_add(transfer.points.0);
+            }
+            (Body::Redeem(redeem), Applied::Redeemed { cash_off_fen, obligation, .. }) => {
+                total.amount_fen.0 = total.amount_fen.0.saturating_add(cash_off_fen.0);
+                total.points_out.0 = total.points_out.0.saturating_add(redeem.points.0);
+                let debtor = self.issuer(redeem.class);
+                self.add_obligation(entry.place, debtor, entry.merchant, ObligationRow { kind, amount: *obligation });
+            }
+            (Body::Exchange(exchange), Applied::Exchanged { points_out, obligation, pool_obligation, .. }) => {
+                total.points_out.0 = total.points_out.0.saturating_add(exchange.points.0);
+                let received = self.day(entry, Some(exchange.to_class));
+                received.points_in.0 = received.points_in.0.saturating_add(points_out.0);
+                let (debtor, creditor) = (self.issuer(exchange.from_class), self.issuer(exchange.to_class));
+                let pool = MerchantId::POOL;
+                self.add_obligation(entry.place, debtor, creditor, ObligationRow { kind, amount: *obligation });
+                self.add_obligation(entry.place, debtor, pool, ObligationRow { kind, amount: *pool_obligation });
+            }
+            _ => {}
+        }
+    }
+
+    fn add_obligation(&mut self, place: Place, debtor: MerchantId, creditor: MerchantId, row: ObligationRow) {
+        if row.amount != Obligation(0) {
+            let pair = PairKey { cycle: self.month, debtor, creditor };
+            self.put(pair.encode(place), &row);
+        }
+    }
+
+    /// The issuer of a class that points were taken of; the block itself may have opened it.
+    fn issuer(&self, class: ClassId) -> MerchantId {
+        let mut key = vec![tag::classes];
+        class.put(&mut key);
+        let writes = self.state.writes();
+        let written =
+            writes.binary_search_by(|(k, _)| k.as_slice().cmp(&key)).ok().and_then(|at| writes[at].1.as_ref());
+        let record: PointClass = match written {
+            Some(value) => encoding::decode_own(value),
+            None => state::read(self.store, tag::classes, &class).expect("an applied operation's class exists"),
+        };
+        record.issuer
+    }
+
+    fn day(&mut self, entry: &Entry<'_>, class: Option<ClassId>) -> &mut DayTotal {
+        let store_id = entry.operation.till.map(|t| t.store_id);
+        let key = DayKey { merchant: entry.merchant, store_id, day: self.day, kind: entry.kind, class };
+        let store = self.store;
+        self.days
+            .entry(key)
+            .or_insert_with(|| store.get(&key.encode()).map(|value| encoding::decode_own(&value)).unwrap_or_default())
+    }
+
+    fn finish(mut self) -> Vec<Write> {
+        for (key, total) in std::mem::take(&mut self.days) {
+            self.put(key.encode(), &total);
+        }
+        self.rows.into_iter().map(|(key, value)| (key, Some(value))).collect()
+    }
+}
+
+/// Whether nothing shows that the transaction is the merchant's: time and key are judged before anything else.
+fn is_unauthorized(rejection: Rejection) -> bool {
+    matches!(
+        rejection,
+        Rejection::Expired | Rejection::ValidUntilTooFar | Rejection::UnknownKey | Rejection::KeyRevoked
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use tally_contracts::state::tag;
+
+    use super::super::{FIRST_TAG, KINDS};
+
+    #[test]
+    fn the_numbers_of_kinds_are_those_of_their_encoding() {
+        // The encoding of a body begins with its number: every kind below decodes to no other name.
+        let names: Vec<&str> = KINDS.iter().map(|(_, name)| *name).collect();
+        assert_eq!(names.len(), 8);
+        assert!(KINDS.is_sorted());
+        assert!([tag::legs, tag::HOLDINGS, tag::statements].iter().all(|t| *t < FIRST_TAG));
+    }
+}

@@ -1,0 +1,183 @@
+//! Members: who holds what, and why, now and as of any earlier height.
+
+use serde::Serialize;
+use tally_contracts::membership::Member;
+use tally_contracts::points::{Lot, Movement, MovementId, Reason, balance_at, history, holdings_of};
+use tally_contracts::state::{read, tag};
+use tally_contracts::types::{Address, ClassId, Hash, Height, MerchantId, Points, Reference};
+
+use super::index::{self, Place, TransactionRow};
+use super::page::{Cursor, List, Page, PageRequest};
+use super::{QueryError, Snapshot};
+
+/// A member with what it holds.
+#[derive(Clone, Debug, Serialize)]
+pub struct MemberView {
+    /// The card code.
+    pub member: Address,
+    /// The merchant that enrolled the member and acts for it.
+    pub custodian: MerchantId,
+    /// Live points by rising class.
+    pub balances: Vec<Balance>,
+    /// The height that the balances are as of.
+    pub height: Height,
+}
+
+/// A member's balances as of a height.
+#[derive(Clone, Debug, Serialize)]
+pub struct BalancesView {
+    /// The card code.
+    pub member: Address,
+    /// Live points by rising class.
+    pub balances: Vec<Balance>,
+    /// The height that the balances are as of.
+    pub height: Height,
+    /// The time of that block: whether a lot counts is judged by it.
+    pub time_ms: u64,
+}
+
+/// What is held of one class. A class whose points were all spent stays, with nothing in it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Balance {
+    /// The class.
+    pub class: ClassId,
+    /// Live points, in minor units.
+    pub points: Points,
+    /// The live lots, by rising expiry.
+    pub lots: Vec<Lot>,
+}
+
+/// One line of a statement.
+#[derive(Clone, Debug, Serialize)]
+pub struct StatementLine {
+    /// The block.
+    pub height: Height,
+    /// The position among the block's movements.
+    pub index: u32,
+    /// The block's time in ms since 1970.
+    pub time_ms: u64,
+    /// Why the holding changed.
+    pub reason: Reason,
+    /// Points gained or lost, in minor units, as text.
+    #[serde(serialize_with = "as_text")]
+    pub delta: i64,
+    /// Live points after it, at the block's time.
+    pub balance: Points,
+    /// The operation that caused it; none where points lapsed by themselves.
+    pub operation: Option<OperationName>,
+    /// Chains all movements of the holding.
+    pub statement_hash: Hash,
+}
+
+/// How an operation is found again.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct OperationName {
+    /// Who submitted it.
+    pub merchant: MerchantId,
+    /// Under which reference.
+    pub reference: Reference,
+    /// Its position in the block.
+    pub index: u32,
+}
+
+fn as_text<S: serde::Serializer>(value: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+/// A member with its present balances.
+///
+/// # Errors
+/// [`QueryError::NotFound`].
+pub fn member(snapshot: &Snapshot<'_>, address: &Address) -> Result<MemberView, QueryError> {
+    let custodian = custodian(snapshot, address)?;
+    let height = snapshot.head.height;
+    Ok(MemberView { member: *address, custodian, balances: balances_at(snapshot, address, height), height })
+}
+
+/// A member's balances as of a height, the head's where none is asked for.
+///
+/// # Errors
+/// [`QueryError::NotFound`], [`QueryError::HeightAhead`].
+pub fn balances(
+    snapshot: &Snapshot<'_>,
+    address: &Address,
+    at_height: Option<Height>,
+) -> Result<BalancesView, QueryError> {
+    let height = snapshot.height(at_height)?;
+    custodian(snapshot, address)?;
+    let balances = balances_at(snapshot, address, height);
+    Ok(BalancesView { member: *address, balances, height, time_ms: snapshot.time_ms(height) })
+}
+
+/// A page of the statement of one class, the newest movement first, as of a height.
+///
+/// # Errors
+/// [`QueryError`].
+pub fn statement(
+    snapshot: &Snapshot<'_>,
+    (address, class): &(Address, ClassId),
+    at_height: Option<Height>,
+    page: &PageRequest,
+) -> Result<Page<StatementLine>, QueryError> {
+    custodian(snapshot, address)?;
+    if !super::classes::exists(snapshot, *class) {
+        return Err(QueryError::not_found("class", class));
+    }
+    let (pinned, position) = page.start(snapshot, List::Statement)?;
+    let height = snapshot.height(at_height)?;
+    let (height, from) = match position {
+        None => (height, (height, u32::MAX)),
+        Some(_) if at_height.is_some_and(|asked| asked != pinned) => {
+            let reason = format!("the cursor is of height {pinned}: leave at_height out, or give it again");
+            return Err(QueryError::Parameters(reason));
+        }
+        Some(position) => (pinned, parse_position(&position)?),
+    };
+    let mut movements = history(snapshot.store, &(*address, *class), from, page.limit + 1);
+    let next = (movements.len() > page.limit).then(|| movements.pop()).flatten();
+    let next_cursor = next.map(|((at, index), _)| {
+        let position = [&at.0.to_be_bytes()[..], &index.to_be_bytes()].concat();
+        Cursor { height, position }.encode(List::Statement)
+    });
+    let items = movements.into_iter().map(|(id, movement)| line(snapshot, id, &movement)).collect();
+    Ok(Page { items, next_cursor, height })
+}
+
+fn custodian(snapshot: &Snapshot<'_>, address: &Address) -> Result<MerchantId, QueryError> {
+    let member: Option<Member> = read(snapshot.store, tag::members, address);
+    member.map(|m| m.custodian).ok_or_else(|| QueryError::not_found("member", address))
+}
+
+fn balances_at(snapshot: &Snapshot<'_>, address: &Address, height: Height) -> Vec<Balance> {
+    let month = snapshot.calendar().month(snapshot.time_ms(height));
+    let balance = |(class, movement): (ClassId, Movement)| {
+        let lots: Vec<Lot> = movement.lots.into_iter().filter(|lot| lot.expires >= month).collect();
+        Balance { class, points: balance_at(&lots, month), lots }
+    };
+    holdings_of(snapshot.store, address, height).into_iter().map(balance).collect()
+}
+
+fn line(snapshot: &Snapshot<'_>, (height, index): MovementId, movement: &Movement) -> StatementLine {
+    let time_ms = snapshot.time_ms(height);
+    let name = |index: u32| {
+        let (row, at): (TransactionRow, usize) = index::transaction_of(snapshot.store, Place { height, index })?;
+        Some(OperationName { merchant: row.merchant, reference: row.receipts[at].reference, index })
+    };
+    StatementLine {
+        height,
+        index,
+        time_ms,
+        reason: movement.reason,
+        delta: movement.delta,
+        balance: balance_at(&movement.lots, snapshot.calendar().month(time_ms)),
+        operation: movement.operation.and_then(name),
+        statement_hash: movement.statement_hash,
+    }
+}
+
+fn parse_position(position: &[u8]) -> Result<MovementId, QueryError> {
+    let bytes: &[u8; 12] = position.try_into().map_err(|_| QueryError::Cursor)?;
+    let (height, index) = bytes.split_at(8);
+    let height = u64::from_be_bytes(height.try_into().map_err(|_| QueryError::Cursor)?);
+    Ok((Height(height), u32::from_be_bytes(index.try_into().map_err(|_| QueryError::Cursor)?)))
+}

@@ -1,0 +1,299 @@
+//! Operations: one by its reference, a merchant's by store and time, and what its days came to.
+
+use serde::Serialize;
+use tally_contracts::encoding;
+use tally_contracts::execute::known_reference;
+use tally_contracts::receipt::Receipt;
+use tally_contracts::state::Store;
+use tally_contracts::types::{ClassId, Day, Fen, Hash, Height, MerchantId, Points, Reference, StoreId};
+
+use super::index::{self, DayKey, DayTotal, OperationRow, Place, TransactionRow, kind_name};
+use super::page::{Cursor, List, Page, PageRequest};
+use super::{QueryError, Snapshot};
+
+/// Rows that one page looks at, at most: a filter that few rows pass yields a short page and a cursor.
+const MAX_ROWS: usize = 10_000;
+/// Rows read at once.
+const ROWS_PER_SCAN: usize = 256;
+
+/// An operation with its final receipt.
+#[derive(Clone, Debug, Serialize)]
+pub struct Final {
+    /// Where it stands.
+    #[serde(flatten)]
+    pub place: Place,
+    /// The block's time in ms since 1970.
+    pub time_ms: u64,
+    /// The transaction it came in.
+    pub transaction_id: Hash,
+    /// The transaction's position in the block, and the operation's in the transaction.
+    #[serde(skip)]
+    pub within: (u32, usize),
+    /// Who submitted it.
+    pub merchant: MerchantId,
+    /// Its outcome.
+    pub receipt: Receipt,
+}
+
+/// An operation in a list.
+#[derive(Clone, Debug, Serialize)]
+pub struct Listed {
+    /// What it was.
+    pub kind: &'static str,
+    /// Where; none without a till.
+    pub store_id: Option<StoreId>,
+    /// The rest.
+    #[serde(flatten)]
+    pub operation: Final,
+}
+
+/// Which of a merchant's operations are asked for.
+#[derive(Clone, Debug)]
+pub struct OperationsQuery {
+    /// Who submitted them.
+    pub merchant: MerchantId,
+    /// In which store; in all where none is named.
+    pub store_id: Option<StoreId>,
+    /// Block time from here on, in ms since 1970.
+    pub from_ms: u64,
+    /// Block time before this, in ms since 1970.
+    pub to_ms: u64,
+    /// Number of the kind; all where none is named.
+    pub kind: Option<u8>,
+}
+
+/// What a merchant's operations of one day, store, kind and class came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct DayLine {
+    /// The local day, `2017-03-09`.
+    pub day: String,
+    /// Who submitted.
+    pub merchant: MerchantId,
+    /// Where; none without a till.
+    pub store_id: Option<StoreId>,
+    /// What they were.
+    pub kind: &'static str,
+    /// The class; none where the kind has none.
+    pub class: Option<ClassId>,
+    /// How many were applied.
+    pub operations: u64,
+    /// How many were refused.
+    pub rejected: u64,
+    /// Purchases of issues, cash off of redemptions.
+    pub amount_fen: Fen,
+    /// Points that members received.
+    pub points_in: Points,
+    /// Points that members gave.
+    pub points_out: Points,
+}
+
+/// The final receipt of an operation by its reference: its first outcome that is kept, else its latest refusal.
+#[must_use]
+pub fn by_reference(snapshot: &Snapshot<'_>, merchant: MerchantId, reference: Reference) -> Option<Final> {
+    let known = known_reference(snapshot.store, merchant, reference);
+    let place = known.map(|k| Place { height: k.height, index: k.index });
+    let place = place.or_else(|| index::place_of_unkept(snapshot.store, merchant, reference))?;
+    at(snapshot, place)
+}
+
+/// The operation at a place.
+#[must_use]
+pub fn at(snapshot: &Snapshot<'_>, place: Place) -> Option<Final> {
+    let (row, at) = index::transaction_of(snapshot.store, place)?;
+    Some(final_of(snapshot, place, &row, at))
+}
+
+fn final_of(snapshot: &Snapshot<'_>, place: Place, row: &TransactionRow, at: usize) -> Final {
+    Final {
+        place,
+        time_ms: snapshot.time_ms(place.height),
+        transaction_id: row.id,
+        within: (row.position, at),
+        merchant: row.merchant,
+        receipt: row.receipts[at].clone(),
+    }
+}
+
+/// A page of a merchant's operations, by store (those without a till first), then in the order of the chain.
+///
+/// # Errors
+/// [`QueryError`].
+pub fn list(snapshot: &Snapshot<'_>, query: &OperationsQuery, page: &PageRequest) -> Result<Page<Listed>, QueryError> {
+    require_merchant(snapshot, query.merchant)?;
+    let (height, position) = page.start(snapshot, List::Operations)?;
+    let from = snapshot.first_height_from(query.from_ms);
+    let end = snapshot.first_height_from(query.to_ms).min(height.next());
+    let key = |store_id, height| index::operation_key(query.merchant, store_id, Place { height, index: 0 });
+    let start = match &position {
+        None => key(query.store_id, from),
+        Some(key) => match index::parse_operation_key(key) {
+            Some((merchant, ..)) if merchant == query.merchant => key.clone(),
+            _ => return Err(QueryError::Cursor),
+        },
+    };
+    let last = index::operation_key(
+        query.merchant,
+        Some(StoreId(u32::MAX)),
+        Place { height: Height(u64::MAX), index: u32::MAX },
+    );
+    let mut rows = Rows::new(snapshot);
+    let mut items = Vec::new();
+    let next = walk(snapshot.store, start, &last, |found, value| {
+        let (_, store_id, place) = index::parse_operation_key(found).expect("a row of the list has the list's key");
+        if query.store_id.is_some() && store_id != query.store_id {
+            return Step::Stop;
+        }
+        if place.height < from {
+            return Step::Jump(key(store_id, from));
+        }
+        if place.height >= end {
+            // On to the next store.
+            return Step::Jump(key(store_id, Height(u64::MAX)));
+        }
+        let row: OperationRow = encoding::decode_own(value);
+        if query.kind.is_none_or(|kind| kind == row.kind) {
+            if items.len() == page.limit {
+                return Step::Full;
+            }
+            items.push(Listed { kind: kind_name(row.kind), store_id, operation: rows.at(place) });
+        }
+        Step::Next
+    });
+    let next_cursor = next.map(|position| Cursor { height, position }.encode(List::Operations));
+    Ok(Page { items, next_cursor, height })
+}
+
+/// What to do after a row.
+enum Step {
+    /// Look at the next one.
+    Next,
+    /// Go on at a later key.
+    Jump(Vec<u8>),
+    /// The page ends before this row.
+    Full,
+    /// The list ends before this row.
+    Stop,
+}
+
+/// Looks at rows with `start <= key < end`, up to [`MAX_ROWS`]; gives the row at which a next page begins, if there is one.
+fn walk(store: &dyn Store, start: Vec<u8>, end: &[u8], mut visit: impl FnMut(&[u8], &[u8]) -> Step) -> Option<Vec<u8>> {
+    let (mut next, mut looked_at) = (start, 0);
+    loop {
+        let rows = store.scan(&next, end, ROWS_PER_SCAN);
+        let is_last = rows.len() < ROWS_PER_SCAN;
+        let mut jump = None;
+        for (key, value) in rows {
+            if looked_at == MAX_ROWS {
+                return Some(key);
+            }
+            looked_at += 1;
+            match visit(&key, &value) {
+                Step::Next => next = [key.as_slice(), &[0]].concat(),
+                Step::Jump(to) => {
+                    jump = Some(to);
+                    break;
+                }
+                Step::Full => return Some(key),
+                Step::Stop => return None,
+            }
+        }
+        match jump {
+            Some(to) => next = to,
+            None if is_last => return None,
+            None => {}
+        }
+    }
+}
+
+/// Transactions read one after the other: the operations of a list mostly share them.
+struct Rows<'a> {
+    snapshot: &'a Snapshot<'a>,
+    last: Option<(Place, TransactionRow)>,
+}
+
+impl<'a> Rows<'a> {
+    const fn new(snapshot: &'a Snapshot<'a>) -> Self {
+        Self { snapshot, last: None }
+    }
+
+    fn at(&mut self, place: Place) -> Final {
+        if let Some((first, row)) = &self.last {
+            let at = place.index.wrapping_sub(first.index) as usize;
+            if place.height == first.height && at < row.receipts.len() {
+                return final_of(self.snapshot, place, row, at);
+            }
+        }
+        let (row, at) = index::transaction_of(self.snapshot.store, place)
+            .expect("an indexed operation's transaction is in the index");
+        let found = final_of(self.snapshot, place, &row, at);
+        let position = u32::try_from(at).expect("a transaction's operations are bounded");
+        self.last = Some((Place { height: place.height, index: place.index - position }, row));
+        found
+    }
+}
+
+/// A page of day totals of a merchant, by store, day, kind and class. Totals of the day under way still grow.
+///
+/// # Errors
+/// [`QueryError`].
+pub fn days(snapshot: &Snapshot<'_>, query: &OperationsQuery, page: &PageRequest) -> Result<Page<DayLine>, QueryError> {
+    require_merchant(snapshot, query.merchant)?;
+    let (_, position) = page.start(snapshot, List::Days)?;
+    let calendar = snapshot.calendar();
+    let bounded = |ms: u64| calendar.day(ms.min(tally_contracts::genesis::MAX_TIME_MS));
+    // Whole days: those in which the first and the last millisecond asked for lie.
+    let (from, to) = (bounded(query.from_ms), bounded(query.to_ms.saturating_sub(1)));
+    let key = |store_id, day| DayKey { merchant: query.merchant, store_id, day, kind: 0, class: None }.encode();
+    let start = match &position {
+        None => key(query.store_id, from),
+        Some(position) => match DayKey::parse(position) {
+            Some(parsed) if parsed.merchant == query.merchant => position.clone(),
+            _ => return Err(QueryError::Cursor),
+        },
+    };
+    let last = key(Some(StoreId(u32::MAX)), Day(u32::MAX));
+    let mut items = Vec::new();
+    let next = walk(snapshot.store, start, &last, |found, value| {
+        let parsed = DayKey::parse(found).expect("a row of the list has the list's key");
+        if query.store_id.is_some() && parsed.store_id != query.store_id {
+            return Step::Stop;
+        }
+        if parsed.day < from {
+            return Step::Jump(key(parsed.store_id, from));
+        }
+        if parsed.day > to {
+            return Step::Jump(key(parsed.store_id, Day(u32::MAX)));
+        }
+        if query.kind.is_none_or(|kind| kind == parsed.kind) {
+            if items.len() == page.limit {
+                return Step::Full;
+            }
+            items.push(day_line(&parsed, &encoding::decode_own(value)));
+        }
+        Step::Next
+    });
+    let height = snapshot.head.height;
+    let next_cursor = next.map(|position| Cursor { height, position }.encode(List::Days));
+    Ok(Page { items, next_cursor, height })
+}
+
+fn day_line(key: &DayKey, total: &DayTotal) -> DayLine {
+    DayLine {
+        day: super::blocks::date(key.day),
+        merchant: key.merchant,
+        store_id: key.store_id,
+        kind: kind_name(key.kind),
+        class: key.class,
+        operations: total.operations,
+        rejected: total.rejected,
+        amount_fen: total.amount_fen,
+        points_in: total.points_in,
+        points_out: total.points_out,
+    }
+}
+
+/// The pool has a list too: whoever sets a simulated clock acts in its name.
+fn require_merchant(snapshot: &Snapshot<'_>, merchant: MerchantId) -> Result<(), QueryError> {
+    let is_known = merchant == MerchantId::POOL || snapshot.genesis.merchants.iter().any(|m| m.id == merchant);
+    if is_known { Ok(()) } else { Err(QueryError::not_found("merchant", merchant)) }
+}
