@@ -10,11 +10,11 @@ use serde_json::Value;
 
 fn verify(archive: &Path, genesis: &Path) -> Output {
     let mut tally = Command::new(env!("CARGO_BIN_EXE_tally"));
-    tally.arg("--json").arg("verify").arg(archive).arg("--genesis").arg(genesis).output().unwrap()
+    tally.arg("--json").arg("verify").arg(archive).arg("--genesis").arg(genesis).output().expect("tally runs")
 }
 
 fn answer(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap()
+    serde_json::from_slice(&output.stdout).expect("tally answers in JSON")
 }
 
 #[test]
