@@ -136,9 +136,6 @@ texts! {
     UNPROCESSABLE_ENTITY "unknown_key": "the key is not an operator key of the merchant",
         "Sign with a key that the alliance knows for this merchant";
         "此金鑰不是該商戶的操作金鑰", "請使用聯盟登記於該商戶的金鑰簽署"
-    UNPROCESSABLE_ENTITY "key_revoked": "the key was revoked",
-        "Sign with a current key";
-        "金鑰已被撤銷", "請使用現行金鑰簽署"
     UNPROCESSABLE_ENTITY "reference_too_old": "the reference is older than 90 days",
         "If the operation was never applied, send it under a new reference";
         "參考號早於 90 天前", "若該操作從未成功，請使用新的參考號"

@@ -179,10 +179,7 @@ impl BlockIndex<'_> {
 
 /// Whether nothing shows that the transaction is the merchant's: time and key are judged before anything else.
 fn is_unauthorized(rejection: Rejection) -> bool {
-    matches!(
-        rejection,
-        Rejection::Expired | Rejection::ValidUntilTooFar | Rejection::UnknownKey | Rejection::KeyRevoked
-    )
+    matches!(rejection, Rejection::Expired | Rejection::ValidUntilTooFar | Rejection::UnknownKey)
 }
 
 #[cfg(test)]
