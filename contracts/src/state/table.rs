@@ -1,6 +1,7 @@
 //! One kind of record: read through, changed in memory, undone or written as a whole.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use wincode::config::DefaultConfig;
 use wincode::{SchemaReadOwned, SchemaWrite};
@@ -62,19 +63,32 @@ where
         self.set(key, None);
     }
 
-    /// Up to `limit` committed records with `start <= key < end` that this block has not deleted, by rising key, as this
-    /// block has left them. Records that this block created are not among them: scans serve due work, which runs first.
+    /// Up to `limit` records with `start <= key < end`, by rising key, as this block has left them.
     pub fn scan(&mut self, start: &K, end: &K, limit: usize) -> Vec<(K, V)> {
-        let mut found = Vec::new();
-        for (key, value) in self.store.scan(&self.key_bytes(start), &self.key_bytes(end), limit) {
-            let key = K::take(&mut &key[1..]);
-            let row = self.rows.entry(key.clone());
-            let row = row.or_insert_with(|| Row { value: Some(encoding::decode_own(&value)), dirty: false });
-            if let Some(value) = &row.value {
-                found.push((key, value.clone()));
+        let end_bytes = self.key_bytes(end);
+        let mut from = self.key_bytes(start);
+        let mut live = 0;
+        // Up to here every committed record is among the rows.
+        let covered = loop {
+            let batch = self.store.scan(&from, &end_bytes, limit);
+            let is_last = batch.len() < limit;
+            let mut last = None;
+            for (key_bytes, value) in batch {
+                let key = K::take(&mut &key_bytes[1..]);
+                let row = self.rows.entry(key.clone());
+                let row = row.or_insert_with(|| Row { value: Some(encoding::decode_own(&value)), dirty: false });
+                live += usize::from(row.value.is_some());
+                from = key_bytes;
+                last = Some(key);
             }
-        }
-        found
+            match last {
+                Some(key) if !is_last && live >= limit => break Bound::Included(key),
+                Some(_) if !is_last => from.push(0),
+                _ => break Bound::Excluded(end.clone()),
+            }
+        };
+        let rows = self.rows.range((Bound::Included(start.clone()), covered));
+        rows.filter_map(|(key, row)| row.value.clone().map(|value| (key.clone(), value))).take(limit).collect()
     }
 
     /// Accepts the changes since the last call: they can no longer be undone.
@@ -129,4 +143,28 @@ pub(super) fn key_bytes<K: Key>(tag: u8, key: &K) -> Vec<u8> {
     bytes.push(tag);
     key.put(&mut bytes);
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{MemoryStore, WriteSet};
+
+    #[test]
+    fn a_scan_sees_what_the_block_created_changed_and_deleted() {
+        let mut store = MemoryStore::default();
+        let row = |key: u16, value: u64| (key_bytes(7, &key), Some(encoding::encode(&value)));
+        store.apply(&WriteSet::new(vec![row(1, 10), row(3, 30), row(5, 50), row(7, 70)]));
+        let mut table = Table::<u16, u64>::new(&store, 7);
+        table.put(4, 40);
+        table.put(5, 55);
+        table.delete(3);
+        table.put(9, 90);
+        assert_eq!(table.scan(&1, &9, 10), [(1, 10), (4, 40), (5, 55), (7, 70)]);
+        for limit in 1..4 {
+            assert_eq!(table.scan(&1, &9, limit), [(1, 10), (4, 40), (5, 55)][..limit], "limit {limit}");
+        }
+        table.undo();
+        assert_eq!(table.scan(&0, &9, 10), [(1, 10), (3, 30), (5, 50), (7, 70)]);
+    }
 }

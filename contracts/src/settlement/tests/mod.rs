@@ -67,6 +67,17 @@ fn what_lies_below_a_fen_opens_the_next_cycle() {
 }
 
 #[test]
+fn a_remainder_passes_through_closes_of_one_block() {
+    let mut world = World::with_members(1_000);
+    world.applied(1, redeem(3, member(2), 1));
+    world.skip_months(2);
+    let half = Obligation(-500_000);
+    let key = (january().plus(1), merchant(1), merchant(3));
+    let pair: PairNet = world.record(tag::pair_nets, &key).expect("the pair");
+    assert_eq!(pair, PairNet { opening: half, net: half, net_fen: 0, closing: half });
+}
+
+#[test]
 fn a_cycle_without_entries_closes_too() {
     let mut world = World::new(genesis());
     world.skip_months(2);

@@ -69,7 +69,7 @@ async fn a_transaction_is_decided_within_moments() {
         let height = nodes.iter().map(|n| n.replica.head().height).max().unwrap();
         let start = Instant::now();
         spread(&alliance, &nodes, number);
-        while nodes[0].mempool.len() > 0 {
+        while !nodes[0].mempool.is_empty() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         println!("height {height}: executed after {:?}", start.elapsed());
@@ -114,7 +114,7 @@ async fn blocks_of_many_parts_are_decided() {
             node.mempool.insert(transaction.clone()).unwrap();
         }
     }
-    while nodes.iter().any(|n| n.mempool.len() > 0) {
+    while nodes.iter().any(|n| !n.mempool.is_empty()) {
         assert!(start.elapsed() < PATIENCE);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

@@ -203,10 +203,9 @@ impl Task {
     }
 
     fn broadcast(&self, bytes: Bytes) {
-        if let Some(network) = &self.shared.node.network {
-            if network.broadcast(bytes).is_err() {
-                debug!("a transaction is sent later: the network is busy");
-            }
+        let Some(network) = &self.shared.node.network else { return };
+        if network.broadcast(bytes).is_err() {
+            debug!("a transaction is sent later: the network is busy");
         }
     }
 }
