@@ -96,16 +96,12 @@ pub async fn transaction(
     let chain_id = *api.replica.chain().chain_id();
     let checked = api.blocking(move || CheckedTransaction::check(bytes, &chain_id)).await??;
     let id = checked.id();
-    let end = wait.map(|time| (time, api.submitter.wait_transaction(id)));
-    match api.submitter.submit_signed(checked).await {
-        Ok(()) => {}
-        // Sent again after its time: what became of it is on record.
-        Err(SubmitError::Refused(rejection)) => {
-            let executed = api.executed_transaction(id).await?;
-            return executed.ok_or_else(|| Problem::rejection(rejection)).map(|answer| Json(answer).into_response());
-        }
-        Err(error) => return Err(submit_problem(error)),
+    // Sent again, perhaps after its time: what became of it is on record, and no block takes it twice.
+    if let Some(answer) = api.executed_transaction(id).await? {
+        return Ok(Json(answer).into_response());
     }
+    let end = wait.map(|time| (time, api.submitter.wait_transaction(id)));
+    api.submitter.submit_signed(checked).await.map_err(submit_problem)?;
     let end = match end {
         Some((time, end)) => tokio::time::timeout(time, end).await.ok(),
         None => None,
