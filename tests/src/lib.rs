@@ -209,14 +209,12 @@ impl Alliance {
     }
 
     /// A GET of a node, authorized.
-    #[must_use]
     pub fn get(&self, merchant: u16, path: &str) -> RequestBuilder {
         let node = self.node(merchant);
         self.http.get(format!("{}{path}", node.url)).bearer_auth(&node.token)
     }
 
     /// A POST to a node, authorized.
-    #[must_use]
     pub fn post(&self, merchant: u16, path: &str) -> RequestBuilder {
         let node = self.node(merchant);
         self.http.post(format!("{}{path}", node.url)).bearer_auth(&node.token)

@@ -15,20 +15,18 @@ fn commands(readme: &str) -> Vec<&str> {
 #[test]
 fn the_readmes_commands_do_what_they_say() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the workspace")?;
-    for name in ["README.md"] {
-        let readme = std::fs::read_to_string(root.join(name))?;
-        let blocks = commands(&readme);
-        ensure!(!blocks.is_empty(), "{name} has marked commands");
-        let dir = tempfile::tempdir()?;
-        let bin = binary("tally")?;
-        binary("tallyd")?;
-        let path = format!("{}:{}", bin.parent().context("a directory")?.display(), std::env::var("PATH")?);
-        // Whatever happens in between, the alliance that the README starts is stopped at the end.
-        let script =
-            format!("set -eu\ntrap 'tally network down --dir net >/dev/null 2>&1 || true' EXIT\n{}", blocks.join("\n"));
-        let output = Command::new("bash").arg("-c").arg(&script).current_dir(dir.path()).env("PATH", path).output()?;
-        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        ensure!(output.status.success(), "{name}: {}\n{script}\n{out}\n{err}", output.status);
-    }
+    let readme = std::fs::read_to_string(root.join("README.md"))?;
+    let blocks = commands(&readme);
+    ensure!(!blocks.is_empty(), "the README has marked commands");
+    let dir = tempfile::tempdir()?;
+    let bin = binary("tally")?;
+    binary("tallyd")?;
+    let path = format!("{}:{}", bin.parent().context("a directory")?.display(), std::env::var("PATH")?);
+    // Whatever happens in between, the alliance that the README starts is stopped at the end.
+    let stop = "trap 'tally network down --dir net >/dev/null 2>&1 || true' EXIT";
+    let script = format!("set -eu\n{stop}\n{}", blocks.join("\n"));
+    let output = Command::new("bash").arg("-c").arg(&script).current_dir(dir.path()).env("PATH", path).output()?;
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    ensure!(output.status.success(), "{}\n{script}\n{out}\n{err}", output.status);
     Ok(())
 }

@@ -3,6 +3,8 @@
 //! After a deliberate change of format, `TALLY_BLESS=1 cargo test --release -p tally-ledger --test golden` writes the files
 //! anew; the difference then shows in review. Fixtures of old versions and of damage are made from the same files.
 
+#![allow(clippy::unwrap_used, reason = "a test that unwraps fails with a message")]
+
 mod common;
 
 use std::num::NonZeroUsize;

@@ -1,5 +1,7 @@
 //! Whole archives verify; every damaged byte is named; what was forged is refused at its place.
 
+#![allow(clippy::unwrap_used, reason = "a test that unwraps fails with a message")]
+
 mod common;
 
 use std::collections::BTreeSet;
@@ -12,10 +14,10 @@ use tally_ledger::archive::{ArchiveReader, FRAME_HEAD_BYTES, Frame, PREAMBLE_BYT
 use tally_ledger::certificate::CommitCertificate;
 use tally_ledger::verify::{CheckKind, Failure, Options, Report, VerifyError, verify};
 
-fn run(archive: &[u8], genesis: &Genesis, threads: usize) -> Result<Report, Failure> {
+fn run(archive: &[u8], genesis: &Genesis, threads: usize) -> Result<Report, Box<Failure>> {
     let options = Options { threads: NonZeroUsize::new(threads).unwrap() };
     verify(archive, genesis, options, |_| {}).map_err(|error| match error {
-        VerifyError::Failed(failure) => *failure,
+        VerifyError::Failed(failure) => failure,
         other => panic!("nothing but the archive is wrong here: {other}"),
     })
 }
@@ -23,7 +25,7 @@ fn run(archive: &[u8], genesis: &Genesis, threads: usize) -> Result<Report, Fail
 fn fails(archive: &[u8]) -> Failure {
     let failure = run(archive, &genesis(), 2).expect_err("this archive is wrong");
     assert_eq!(run(archive, &genesis(), 1).expect_err("for any number of threads"), failure);
-    failure
+    *failure
 }
 
 fn frames(archive: &[u8]) -> Vec<Frame> {
@@ -354,43 +356,4 @@ fn what_a_length_claims_takes_no_memory() {
     let header = tally_contracts::encoding::encode(&year_in_six_blocks().blocks[0].0.header).len();
     let failure = fails(&forged(&archive, frame, |p| p[4 + header + 1 + 8 + 7] = 0xff));
     assert_eq!((failure.check, failure.place.to_string().as_str()), (CheckKind::Header, "block 1, block"), "{failure}");
-}
-
-/// `cargo test --release -p tally-ledger --test verify -- --ignored --nocapture rate`
-#[test]
-#[ignore = "a measurement, not a test"]
-fn rate() {
-    let mut chain = TestChain::new(genesis());
-    let t = START_MS + 1000;
-    let members: Vec<_> = (0..200_u8).map(|n| member(1, n)).collect();
-    for (n, _) in (0_u8..).zip(&members) {
-        let enrolment = chain.transaction(1, t, vec![enrol(n)]);
-        chain.extend(t, &[enrolment]);
-    }
-    for block in 0..250_usize {
-        let transactions: Vec<_> = (0..4_usize)
-            .map(|n| {
-                let member = |k: usize| members[(block * 7 + n * 31 + k) % members.len()];
-                let bodies = (0..100_usize).map(|k| match k % 4 {
-                    0 | 1 => issue(1, member(k), &[5_000, 120]),
-                    2 => transfer(1, member(k - 1), member(k + 9), 3),
-                    _ => redeem(1, member(k - 2), 20),
-                });
-                chain.transaction(1, t, bodies.collect())
-            })
-            .collect();
-        chain.extend(t + 1000 + block as u64, &transactions);
-    }
-    let archive = chain.archive();
-    for threads in [1, 2] {
-        let report = run(&archive, &genesis(), threads).unwrap();
-        println!(
-            "{threads} threads: {} operations, {} bytes, {:.2} s, {:.0} operations/s ({:?})",
-            report.operations.total(),
-            report.bytes,
-            report.seconds,
-            report.operations_per_second,
-            report.operations
-        );
-    }
 }

@@ -146,9 +146,7 @@ impl Driver {
 
     /// Starts at the height after the head, once enough peers are there to hear of it.
     fn start(&mut self, reply: Reply<(EngineHeight, HeightParams<Context>)>) {
-        let head = self.replica.head().height;
-        let height = head.next();
-        metrics::gauge!("tally_height").set(head.0 as f64);
+        let height = self.replica.head().height.next();
         let params = self.params(height);
         let peers = self.replica.chain().validators(height).validators().len() - 1;
         let requests = self.requests.clone();
@@ -176,9 +174,6 @@ impl Driver {
         self.last_commit = Instant::now();
         let operations: usize = committed.executed.receipts.iter().map(Vec::len).sum();
         let transactions = committed.block.transactions().len();
-        metrics::gauge!("tally_height").set(header.height.0 as f64);
-        metrics::counter!("tally_blocks").increment(1);
-        metrics::counter!("tally_operations").increment(operations as u64);
         metrics::histogram!("tally_block_operations").record(operations as f64);
         metrics::histogram!("tally_block_transactions").record(transactions as f64);
         tracing::debug!(height = %header.height, round = committed.certificate.round, transactions, operations, "block");

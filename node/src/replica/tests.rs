@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Instant;
 
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
@@ -414,36 +413,4 @@ fn old_references_are_dropped_and_recent_ones_kept() {
     let replica = alliance.open(dir.path(), &disk).expect("it opens");
     assert_eq!(references(&replica), 2 * 10);
     alliance.assert_same(&replica);
-}
-
-/// Not a test of anything but speed: `cargo test --release -- --ignored --nocapture commits_a_second`.
-#[test]
-#[ignore = "a measurement"]
-fn commits_a_second() {
-    let dir = TempDir::new().expect("a temporary directory");
-    let mut alliance = Alliance::new();
-    let options = ReplicaOptions::new(dir.path().to_owned(), alliance.chain.clone());
-    let replica = Replica::open(options).expect("it opens");
-    for (blocks, operations) in [(500, 1), (200, 100)] {
-        let (mut stored_ms, mut committed_ms) = (0.0, 0.0);
-        for _ in 0..blocks {
-            let bytes = alliance.propose(1, operations);
-            let certificate = alliance.certify(&bytes, 0);
-            let start = Instant::now();
-            replica.store_block(&bytes).expect("the disk works");
-            stored_ms += start.elapsed().as_secs_f64() * 1e3;
-            let start = Instant::now();
-            replica.commit(certificate.clone()).expect("the disk works");
-            committed_ms += start.elapsed().as_secs_f64() * 1e3;
-            alliance.advance(&bytes, &certificate);
-        }
-        let n = f64::from(blocks);
-        println!("{operations} x 2 operations: store {:.2} ms, commit {:.2} ms", stored_ms / n, committed_ms / n);
-    }
-    let start = Instant::now();
-    drop(replica);
-    let options = ReplicaOptions::new(dir.path().to_owned(), alliance.chain.clone());
-    let replica = Replica::open(options).expect("it opens");
-    println!("reopened in {:?}", start.elapsed());
-    assert_eq!(replica.head(), alliance.head);
 }

@@ -36,7 +36,7 @@ fn the_same_operation_again_points_to_its_first_receipt() {
 fn a_business_rejection_is_kept() {
     let mut world = World::with_members(0);
     let operation = world.operation(redeem(2, member(1), 5));
-    let first = run(&mut world, Role::Acceptor, false, &[operation.clone()]);
+    let first = run(&mut world, Role::Acceptor, false, std::slice::from_ref(&operation));
     assert_eq!(first, [Outcome::Rejected(Rejection::InsufficientPoints)]);
     let height = world.height;
     world.issue(2, member(1), 500);
@@ -48,7 +48,7 @@ fn a_business_rejection_is_kept() {
 fn a_reference_names_one_operation_of_one_merchant() {
     let mut world = World::with_members(0);
     let operation = world.operation(issue(1, member(1), 500));
-    run(&mut world, Role::Issuer, false, &[operation.clone()]);
+    run(&mut world, Role::Issuer, false, std::slice::from_ref(&operation));
     let mut other = operation.clone();
     other.body = issue(1, member(1), 501);
     assert_eq!(run(&mut world, Role::Issuer, false, &[other]), [Outcome::Rejected(Rejection::ReferenceReused)]);
@@ -64,10 +64,10 @@ fn a_reference_names_one_operation_of_one_merchant() {
 fn a_reference_lives_ninety_days_and_no_longer() {
     let mut world = World::with_members(0);
     let operation = world.operation(issue(1, member(1), 500));
-    run(&mut world, Role::Issuer, false, &[operation.clone()]);
+    run(&mut world, Role::Issuer, false, std::slice::from_ref(&operation));
     let last_ms = operation.reference.time_ms() + 90 * DAY_MS;
     world.block_at(last_ms - 1, Vec::new());
-    let duplicate = run(&mut world, Role::Issuer, false, &[operation.clone()]);
+    let duplicate = run(&mut world, Role::Issuer, false, std::slice::from_ref(&operation));
     assert!(matches!(duplicate[..], [Outcome::Duplicate { .. }]));
     assert_eq!(world.time_ms, last_ms);
     let old = run(&mut world, Role::Issuer, false, &[operation]);
@@ -82,7 +82,7 @@ fn a_reference_may_run_an_hour_ahead_of_a_real_clock() {
     world.enrol(1, 1);
     let mut operation = world.operation(issue(1, member(1), 500));
     operation.reference = Reference::new(world.time_ms + 1 + HOUR_MS + 1, 1);
-    let ahead = run(&mut world, Role::Issuer, false, &[operation.clone()]);
+    let ahead = run(&mut world, Role::Issuer, false, std::slice::from_ref(&operation));
     assert_eq!(ahead, [Outcome::Rejected(Rejection::ReferenceAhead)]);
     let applied = run(&mut world, Role::Issuer, false, &[operation]);
     assert!(matches!(applied[..], [Outcome::Applied(_)]), "a millisecond later it is in time: it was not kept");
@@ -117,7 +117,7 @@ fn a_failed_atomic_transaction_keeps_nothing_its_cause_included() {
 fn an_atomic_transaction_does_not_mix_old_and_new() {
     let mut world = World::with_members(0);
     let (old, new) = (world.operation(issue(1, member(1), 500)), world.operation(issue(1, member(1), 300)));
-    run(&mut world, Role::Issuer, false, &[old.clone()]);
+    run(&mut world, Role::Issuer, false, std::slice::from_ref(&old));
     let mixed = Outcome::Rejected(Rejection::AtomicMixed);
     assert_eq!(run(&mut world, Role::Issuer, true, &[old.clone(), new.clone()]), [mixed.clone(), mixed.clone()]);
     let mut reused = old;
