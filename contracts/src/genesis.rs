@@ -160,6 +160,9 @@ impl Genesis {
                 p.min_anchor, p.max_anchor
             ));
         }
+        if p.max_anchor.millionths() > MAX_ANCHOR.millionths() {
+            return fail(format!("max_anchor is {}, must be at most {MAX_ANCHOR}", p.max_anchor));
+        }
         if p.exchange_spread.millionths() >= Rate::ONE {
             return fail(format!("exchange_spread is {}, must be less than 1", p.exchange_spread));
         }
@@ -167,13 +170,23 @@ impl Genesis {
             return fail(format!("idle_block_ms is {}, must lie in 10..=60000", p.idle_block_ms));
         }
         self.check_merchants()?;
+        self.check_clock()?;
         self.check_classes()
+    }
+
+    fn check_clock(&self) -> Result<(), GenesisError> {
+        let fail = |reason: String| Err(GenesisError(reason));
+        let Clock::Simulated { keys } = &self.clock else { return Ok(()) };
+        if keys.is_empty() || keys.len() > MAX_MERCHANTS {
+            return fail(format!("clock.simulated.keys has {} keys, must have 1 to {MAX_MERCHANTS}", keys.len()));
+        }
+        keys.iter().try_for_each(|key| key.check().or_else(|e| fail(format!("clock key {key}: {e}"))))
     }
 
     fn check_merchants(&self) -> Result<(), GenesisError> {
         let fail = |reason: String| Err(GenesisError(reason));
-        if self.merchants.is_empty() {
-            return fail("merchants is empty: an alliance has at least one".into());
+        if self.merchants.is_empty() || self.merchants.len() > MAX_MERCHANTS {
+            return fail(format!("merchants are {}, must be 1 to {MAX_MERCHANTS}", self.merchants.len()));
         }
         let mut keys = BTreeSet::new();
         let mut last = MerchantId::POOL;
@@ -209,6 +222,11 @@ impl Genesis {
             if !self.merchants.iter().any(|m| m.id == class.issuer) {
                 return fail(format!("class {} is issued by {}, who is no merchant", class.id, class.issuer));
             }
+            if let Some(unknown) =
+                class.terms.accepted_by.iter().find(|id| !self.merchants.iter().any(|m| m.id == **id))
+            {
+                return fail(format!("class {}: accepted_by lists {unknown}, who is no merchant", class.id));
+            }
             if let Err(reason) = class.terms.check(&self.parameters) {
                 return fail(format!("class {}: {reason}", class.id));
             }
@@ -217,7 +235,13 @@ impl Genesis {
     }
 }
 
-/// Highest net debit cap: ten trillion CNY, so that the sums of a thousand merchants fit 63 bits of fen.
+/// Merchants of an alliance, at most.
+pub const MAX_MERCHANTS: usize = 1_000;
+
+/// Highest anchor value that an alliance may allow: a million CNY a point, so that no value overflows.
+pub const MAX_ANCHOR: Rate = Rate::from_millionths(1_000_000 * Rate::ONE);
+
+/// Highest net debit cap: ten trillion CNY.
 pub const MAX_CAP_FEN: Fen = Fen(1_000_000_000_000_000);
 
 /// 6000-01-01, far past any real block and far below any overflow.

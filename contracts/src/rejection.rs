@@ -56,9 +56,10 @@ rules! {
     106 ReferenceReused "reference_reused" "the reference was used before, for another operation"
     107 AtomicMixed "atomic_mixed" "an atomic transaction mixes known operations with new ones"
     108 AtomicAborted "atomic_aborted" "another operation of the atomic transaction failed"
+    109 RoleMissing "role_missing" "the key's roles do not allow this operation"
+    110 ClockBackwards "clock_backwards" "the clock is set forward only, and stands alone in its block"
 
     // Authority (200-299).
-    200 RoleMissing "role_missing" "the key's roles do not allow this operation"
     201 WrongParty "wrong_party" "the merchant is not the party that may do this"
     202 ForeignCustodian "foreign_custodian" "the member is in another merchant's custody"
 
@@ -86,11 +87,9 @@ rules! {
     502 CustodianLimit "custodian_limit" "the class's daily limit for what a custodian takes from all its members is used up"
     503 NetDebitCap "net_debit_cap" "the issuer's net debit cap is reached"
 
-    // Settlement and time (600-699).
+    // Settlement (600-699).
     600 LegConfirmed "leg_confirmed" "the leg is confirmed already"
     601 LegAmount "leg_amount" "the amount is not the leg's"
-    602 RealClock "real_clock" "the alliance runs on real time: there is no clock to set"
-    603 ClockBackwards "clock_backwards" "the clock is set forward only, and stands alone in its block"
 }
 
 impl Rejection {

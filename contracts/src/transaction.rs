@@ -160,8 +160,7 @@ impl Body {
     /// The broken rule, as a sentence.
     pub fn check_stateless(&self) -> Result<(), &'static str> {
         match self {
-            Self::SetClock(_) | Self::Enrol(_) | Self::ConfirmLeg(_) => Ok(()),
-            Self::CreateClass(o) => o.check_stateless(),
+            Self::SetClock(_) | Self::CreateClass(_) | Self::Enrol(_) | Self::ConfirmLeg(_) => Ok(()),
             Self::Issue(o) => o.check_stateless(),
             Self::Transfer(_) | Self::Redeem(_) | Self::Exchange(_) => Ok(()),
         }
@@ -274,7 +273,7 @@ impl CheckedTransaction {
     /// Checks one transaction's bytes, signature included.
     ///
     /// # Errors
-    /// The first [`InvalidTransaction`] in the order of its variants.
+    /// The first fault, judged in this order: size, encoding, chain, count, size with receipts, operations, signature.
     pub fn check(bytes: Vec<u8>, chain_id: &ChainId) -> Result<Self, InvalidTransaction> {
         let checked = Self::check_unsigned(bytes, chain_id)?;
         let signed = checked.signed();

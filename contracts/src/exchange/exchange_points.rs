@@ -10,7 +10,7 @@ use crate::receipt::Applied;
 use crate::rejection::Rejection;
 use crate::settlement::{self, Debt};
 use crate::state::Overlay;
-use crate::types::{Address, ClassId, Fen, MerchantId, Obligation, Points};
+use crate::types::{Address, ClassId, MerchantId, Obligation, Points};
 
 /// Exchanges points; submitted by the member's custodian.
 #[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
@@ -54,13 +54,12 @@ impl Exchange {
         }
         // The custodian profits as issuer of the target class: points that it issued come home to it.
         if target.issuer == merchant && source.issuer != merchant {
-            let value = source.terms.value(self.points).split_fen().0;
             let gain = CustodianGain {
                 class_id: self.from_class,
                 class: &source,
                 custodian: merchant,
                 member: self.member,
-                value: Fen(u64::try_from(value).map_err(|_| Rejection::Overflow)?),
+                value: source.terms.value(self.points).ceil_fen().ok_or(Rejection::Overflow)?,
             };
             charge_custodian(overlay, &gain)?;
         }

@@ -1,7 +1,7 @@
 //! The rules on a transaction as a whole: its time, and its key.
 
 use super::BlockContext;
-use crate::genesis::{Genesis, Role};
+use crate::genesis::{Clock, Genesis, Role};
 use crate::membership::KeyRoles;
 use crate::rejection::Rejection;
 use crate::state::{Overlay, Store};
@@ -20,11 +20,11 @@ pub(super) fn authorize(overlay: &mut Overlay<'_>, transaction: &Transaction) ->
     if transaction.valid_until_ms < time_ms {
         return Err(Rejection::Expired);
     }
-    if transaction.valid_until_ms > time_ms + MAX_VALIDITY_MS {
+    if transaction.valid_until_ms > time_ms.saturating_add(MAX_VALIDITY_MS) {
         return Err(Rejection::ValidUntilTooFar);
     }
     if transaction.merchant == MerchantId::POOL {
-        // Clock keys act in no merchant's name. Under a real clock they do not exist, but the operation says so itself.
+        // Clock keys act in no merchant's name; under a real clock there are none.
         let keys = overlay.context.clock_keys.unwrap_or_default();
         return if keys.contains(&transaction.public_key) { Ok(Vec::new()) } else { Err(Rejection::UnknownKey) };
     }
@@ -36,7 +36,7 @@ pub(super) fn authorize(overlay: &mut Overlay<'_>, transaction: &Transaction) ->
 /// A mempool's filter: what `authorize` would say if the next block had this time. It may be stale; execution decides.
 ///
 /// # Errors
-/// As for execution; nothing that may still come right is refused.
+/// As for execution. `valid_until_too_far` may still come right when time has passed.
 pub fn check_advisory(
     store: &dyn Store,
     genesis: &Genesis,
@@ -46,7 +46,7 @@ pub fn check_advisory(
     // A block that sets the clock has the time that it sets.
     let time_ms = match transaction.operations.as_slice() {
         [operation] => match &operation.body {
-            Body::SetClock(set) => set.time_ms,
+            Body::SetClock(set) if genesis.clock != Clock::Real => set.time_ms,
             _ => time_ms,
         },
         _ => time_ms,

@@ -9,7 +9,7 @@ mod envelope;
 mod reference;
 
 pub use context::BlockContext;
-pub use envelope::check_advisory;
+pub use envelope::{MAX_VALIDITY_MS, check_advisory};
 pub use reference::{KnownReference, known_reference};
 
 use crate::due::{self, DueRecord};
@@ -81,7 +81,7 @@ impl Batch<'_> {
     fn run_each(&self, overlay: &mut Overlay<'_>) -> Vec<Receipt> {
         let mut receipts = Vec::with_capacity(self.operations.len());
         for (operation, index) in self.operations.iter().zip(self.first_index..) {
-            let outcome = match reference::look_up(overlay, self.merchant, operation) {
+            let outcome = match self.look_up(overlay, operation) {
                 Seen::Before { height, index } => Outcome::Duplicate { height, index },
                 Seen::Refused(rejection) => Outcome::Rejected(rejection),
                 Seen::Never => {
@@ -101,7 +101,7 @@ impl Batch<'_> {
 
     /// All operations, or none; of a failed one nothing is kept, its cause included.
     fn run_atomic(&self, overlay: &mut Overlay<'_>) -> Vec<Receipt> {
-        let seen: Vec<Seen> = self.operations.iter().map(|o| reference::look_up(overlay, self.merchant, o)).collect();
+        let seen: Vec<Seen> = self.operations.iter().map(|o| self.look_up(overlay, o)).collect();
         if let Some(at) = seen.iter().position(|s| matches!(s, Seen::Refused(_))) {
             let Seen::Refused(rejection) = seen[at] else { unreachable!("`at` is the position of a refusal") };
             return self.aborted(at, rejection);
@@ -122,7 +122,7 @@ impl Batch<'_> {
         let mut receipts = Vec::with_capacity(self.operations.len());
         for (at, (operation, index)) in self.operations.iter().zip(self.first_index..).enumerate() {
             // A reference that occurs twice in one atomic transaction is new for the first of the two only.
-            let result = match reference::look_up(overlay, self.merchant, operation) {
+            let result = match self.look_up(overlay, operation) {
                 Seen::Never => self.run_one(overlay, operation, index),
                 Seen::Before { .. } => Err(Rejection::AtomicMixed),
                 Seen::Refused(rejection) => Err(rejection),
@@ -149,18 +149,25 @@ impl Batch<'_> {
         self.operations.iter().enumerate().map(receipt).collect()
     }
 
-    /// One operation: its role, then its verb.
+    /// Whether the key may sign such an operation at all; then what the index of references says of it.
+    fn look_up(&self, overlay: &mut Overlay<'_>, operation: &Operation) -> Seen {
+        let may_sign = match required_role(&operation.body) {
+            Some(role) => self.roles.contains(&role),
+            // Only a clock key signs in the pool's name, and it signs nothing else: it has no roles.
+            None => self.merchant == MerchantId::POOL,
+        };
+        if !may_sign {
+            return Seen::Refused(Rejection::RoleMissing);
+        }
+        reference::look_up(overlay, self.merchant, operation)
+    }
+
+    /// One operation whose key may sign it and whose reference is new.
     fn run_one(&self, overlay: &mut Overlay<'_>, operation: &Operation, index: u32) -> Result<Applied, Rejection> {
         overlay.context.operation = Some(index);
-        if required_role(&operation.body).is_some_and(|role| !self.roles.contains(&role)) {
-            return Err(Rejection::RoleMissing);
-        }
-        if !matches!(operation.body, Body::SetClock(_)) && self.merchant == MerchantId::POOL {
-            return Err(Rejection::RoleMissing);
-        }
         let merchant = self.merchant;
         match &operation.body {
-            Body::SetClock(o) => o.execute(overlay, merchant),
+            Body::SetClock(o) => o.execute(overlay),
             Body::CreateClass(o) => o.execute(overlay, merchant),
             Body::Enrol(o) => o.execute(overlay, merchant),
             Body::Issue(o) => o.execute(overlay, merchant),

@@ -36,7 +36,7 @@ pub(super) enum Seen {
         /// The position in it.
         index: u32,
     },
-    /// `reference_too_old`, `reference_ahead` or `reference_reused`.
+    /// `role_missing`, `reference_too_old`, `reference_ahead` or `reference_reused`.
     Refused(Rejection),
 }
 

@@ -9,7 +9,6 @@ use wincode::{SchemaRead, SchemaWrite};
 use crate::receipt::Applied;
 use crate::rejection::Rejection;
 use crate::state::Overlay;
-use crate::types::MerchantId;
 
 /// Sets the time of its block.
 #[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
@@ -24,14 +23,8 @@ impl SetClock {
     pub const MAX_RECEIPT_BYTES: usize = 0;
 
     /// # Errors
-    /// `real_clock`, `role_missing`, `clock_backwards`.
-    pub(crate) fn execute(&self, overlay: &mut Overlay<'_>, merchant: MerchantId) -> Result<Applied, Rejection> {
-        if overlay.context.clock_keys.is_none() {
-            return Err(Rejection::RealClock);
-        }
-        if merchant != MerchantId::POOL {
-            return Err(Rejection::RoleMissing);
-        }
+    /// `clock_backwards`.
+    pub(crate) fn execute(&self, overlay: &mut Overlay<'_>) -> Result<Applied, Rejection> {
         if overlay.context.time_ms != self.time_ms {
             return Err(Rejection::ClockBackwards);
         }

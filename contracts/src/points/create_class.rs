@@ -9,9 +9,6 @@ use crate::rejection::Rejection;
 use crate::state::Overlay;
 use crate::types::{ClassId, MerchantId};
 
-/// Merchants that terms may list, at most, so that a class stays a small record.
-const MAX_ACCEPTORS: usize = 1_000;
-
 /// Opens a class; signed by a governor key of its issuer.
 #[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,13 +22,6 @@ pub struct CreateClass {
 impl CreateClass {
     /// Most bytes of its `Applied`.
     pub const MAX_RECEIPT_BYTES: usize = 0;
-
-    pub(crate) fn check_stateless(&self) -> Result<(), &'static str> {
-        if self.terms.accepted_by.len() > MAX_ACCEPTORS {
-            return Err("accepted_by lists more than 1000 merchants");
-        }
-        Ok(())
-    }
 
     /// # Errors
     /// `class_exists`, `class_out_of_bounds`, `unknown_merchant`.

@@ -156,7 +156,8 @@ pub(crate) fn credit(
     }
     count(overlay, owner.1, |t| {
         t.outstanding = t.outstanding.checked_add(delta).filter(|p| p.0 <= i64::MAX as u64)?;
-        Some(())
+        // All of it may lapse one day, and must then fit the counter.
+        t.lapsed.checked_add(t.outstanding).map(|_| ())
     })?;
     let balance = Points(held.iter().map(|lot| lot.points.0).sum());
     if delta > Points(0) {

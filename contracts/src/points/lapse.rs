@@ -13,8 +13,6 @@ use crate::types::{Address, ClassId, Month, Points};
 
 /// Holdings that one block's sweep looks at, at most; their records stay below a log leaf.
 pub(crate) const SWEEP_PER_BLOCK: usize = 1_000;
-/// Classes whose points of one month lapse at its end, at most: far above what an alliance has.
-const MAX_CLASSES: usize = 1 << 16;
 
 /// What lapsed of a class when a month ended.
 #[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
@@ -30,7 +28,7 @@ pub struct Lapsed {
 /// Moves the counters of everything that could last be spent in `month`.
 pub(crate) fn lapse_month(overlay: &mut Overlay<'_>, month: Month) -> Vec<Lapsed> {
     let (start, end) = ((month, ClassId(0)), (month.plus(1), ClassId(0)));
-    let due = overlay.outstanding.scan(&start, &end, MAX_CLASSES);
+    let due = overlay.outstanding.scan(&start, &end, usize::MAX);
     let lapse = |((month, class), points): ((Month, ClassId), Points)| {
         count(overlay, class, |t| {
             t.lapsed = t.lapsed.checked_add(points)?;

@@ -11,6 +11,7 @@ pub(crate) struct CustodianGain<'a> {
     pub class: &'a PointClass,
     pub custodian: MerchantId,
     pub member: Address,
+    /// Rounded up.
     pub value: Fen,
 }
 

@@ -49,15 +49,16 @@ impl Redeem {
         if cash_off_fen == Fen(0) {
             return Err(Rejection::BelowOneFen);
         }
+        let charged = value.ceil_fen().ok_or(Rejection::Overflow)?;
         if member.custodian != merchant {
-            charge_no_consent(overlay, self.member, cash_off_fen)?;
+            charge_no_consent(overlay, self.member, charged)?;
         } else if class.issuer != merchant {
             let gain = CustodianGain {
                 class_id: self.class,
                 class: &class,
                 custodian: merchant,
                 member: self.member,
-                value: cash_off_fen,
+                value: charged,
             };
             charge_custodian(overlay, &gain)?;
         }

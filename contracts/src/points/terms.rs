@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use wincode::{SchemaRead, SchemaWrite};
 
-use crate::genesis::Parameters;
+use crate::genesis::{MAX_MERCHANTS, Parameters};
 use crate::types::{Fen, MerchantId, Month, Obligation, Points, Rate};
 
 /// What the points of a class are. Fixed once the class is open.
@@ -44,6 +44,9 @@ impl ClassTerms {
         }
         if !(1..=MAX_LIFE_MONTHS).contains(&self.life_months) {
             return Err(format!("life_months is {}, must lie in 1..={MAX_LIFE_MONTHS}", self.life_months));
+        }
+        if self.accepted_by.len() > MAX_MERCHANTS {
+            return Err(format!("accepted_by lists more than {MAX_MERCHANTS} merchants"));
         }
         if !self.accepted_by.is_sorted_by(|a, b| a < b) {
             return Err("accepted_by must list each merchant once, by rising id".into());

@@ -1,6 +1,7 @@
 //! Booking: an operation makes an issuer owe a merchant.
 
 use super::{Gross, Position};
+use crate::genesis::{MAX_CAP_FEN, MAX_MERCHANTS};
 use crate::rejection::Rejection;
 use crate::state::Overlay;
 use crate::types::{MerchantId, Obligation};
@@ -24,11 +25,16 @@ impl Debt {
     }
 }
 
+/// Most that one merchant may come to owe another in a cycle, whatever it is owed in turn: the highest net debit cap. So
+/// the nets of at most [`MAX_MERCHANTS`](crate::genesis::MAX_MERCHANTS) merchants fit 63 bits of fen.
+const MAX_PAIR: Obligation = Obligation::from_fen(MAX_CAP_FEN);
+const _: () = assert!(MAX_CAP_FEN.0 * (MAX_MERCHANTS as u64 + 1) < i64::MAX as u64);
+
 /// Books a debt into the cycle that the block's time lies in, judged against the debtor's net debit cap at this place in
 /// the order.
 ///
 /// # Errors
-/// `net_debit_cap`.
+/// `overflow`, `net_debit_cap`.
 pub(crate) fn book(overlay: &mut Overlay<'_>, debt: &Debt) -> Result<(), Rejection> {
     let Debt { debtor, creditor, gross } = debt;
     let amount = gross.total().0;
@@ -36,6 +42,9 @@ pub(crate) fn book(overlay: &mut Overlay<'_>, debt: &Debt) -> Result<(), Rejecti
     let mut booked = overlay.gross.get(&key).unwrap_or_default();
     booked.redemption.0 += gross.redemption.0;
     booked.exchange.0 += gross.exchange.0;
+    if booked.total() > MAX_PAIR {
+        return Err(Rejection::Overflow);
+    }
     overlay.gross.put(key, booked);
 
     change_position(overlay, *creditor, |p| p.receivable.0 += amount);

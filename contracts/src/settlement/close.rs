@@ -7,11 +7,12 @@ use wincode::{SchemaRead, SchemaWrite};
 
 use super::book::change_position;
 use super::{Leg, LegState, NetPosition, PairNet, Statement, payments};
+use crate::genesis::MAX_MERCHANTS;
 use crate::state::Overlay;
 use crate::types::{MerchantId, Month, Obligation};
 
-/// Pairs of merchants that a close reads, at most: a thousand merchants.
-const MAX_PAIRS: usize = 1_000_000;
+/// Ordered pairs of merchants, at most.
+const MAX_PAIRS: usize = MAX_MERCHANTS * MAX_MERCHANTS;
 
 /// What a close led to; the rest is state under its cycle.
 #[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
@@ -75,7 +76,7 @@ fn pair_nets(overlay: &mut Overlay<'_>, cycle: Month) -> Vec<((MerchantId, Merch
         let opening = carries.get(&(low, high)).copied().unwrap_or_default();
         let net = Obligation(opening.0 + owed(low, high) - owed(high, low));
         let (fen, closing) = net.split_fen();
-        let net_fen = i64::try_from(fen).expect("caps keep what a pair owes far below 2^63 fen");
+        let net_fen = i64::try_from(fen).expect("booking bounds what a pair owes");
         ((low, high), PairNet { opening, net, net_fen, closing })
     };
     pairs.into_iter().map(net).collect()

@@ -34,6 +34,14 @@ impl Obligation {
         Self(fen.0 as i128 * Self::PER_FEN)
     }
 
+    /// Whole fen, rounded up, of a value that is not negative: what a limit is charged, so that nothing below a fen is
+    /// free. `None` past what fits.
+    #[must_use]
+    pub fn ceil_fen(self) -> Option<Fen> {
+        let (fen, rest) = self.split_fen();
+        u64::try_from(fen + i128::from(rest.0 > 0)).ok().map(Fen)
+    }
+
     /// Whole fen and the signed remainder, truncated toward zero: `self = fen x 10^6 + remainder`.
     #[must_use]
     pub const fn split_fen(self) -> (i128, Self) {

@@ -45,7 +45,7 @@ impl FromStr for Month {
     type Err = MonthError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (year, month) = text.split_once('-').ok_or(MonthError)?;
-        if year.len() != 4 || month.len() != 2 {
+        if year.len() != 4 || month.len() != 2 || !text.bytes().all(|b| b == b'-' || b.is_ascii_digit()) {
             return Err(MonthError);
         }
         let year: u16 = year.parse().map_err(|_| MonthError)?;

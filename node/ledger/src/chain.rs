@@ -6,7 +6,7 @@
 
 use tally_contracts::due::DueRecord;
 use tally_contracts::encoding;
-use tally_contracts::execute::{BlockContext, execute_block};
+use tally_contracts::execute::{BlockContext, MAX_VALIDITY_MS, execute_block};
 use tally_contracts::genesis::{Clock, Genesis, MAX_TIME_MS};
 use tally_contracts::governance::genesis_writes;
 use tally_contracts::receipt::Receipt;
@@ -184,7 +184,8 @@ impl Chain {
     /// Judges the block that is to follow `head`.
     ///
     /// # Errors
-    /// The first [`InvalidBlock`], in the order of its variants.
+    /// The first [`InvalidBlock`]: size, encoding, header, certificate, transactions, and last the header's
+    /// `transactions_root` and `time_ms`, which need the transactions.
     pub fn check(&self, head: &Head, bytes: &[u8]) -> Result<CheckedBlock, InvalidBlock> {
         let Block { header, last_commit, transactions } = decode(bytes)?;
         self.check_header(head, &header, last_commit.as_ref())?;
@@ -307,9 +308,13 @@ impl Chain {
         let [transaction] = transactions else { return Some(tick_ms) };
         let transaction = transaction.transaction();
         let is_clock = transaction.merchant == MerchantId::POOL && keys.contains(&transaction.public_key);
+        let is_live = |time_ms: u64| {
+            let validity_ms = time_ms..=time_ms.saturating_add(MAX_VALIDITY_MS);
+            (tick_ms..=MAX_TIME_MS).contains(&time_ms) && validity_ms.contains(&transaction.valid_until_ms)
+        };
         match transaction.operations.as_slice() {
             [operation] if is_clock => match &operation.body {
-                Body::SetClock(set) if (tick_ms..=MAX_TIME_MS).contains(&set.time_ms) => Some(set.time_ms),
+                Body::SetClock(set) if is_live(set.time_ms) => Some(set.time_ms),
                 _ => Some(tick_ms),
             },
             _ => Some(tick_ms),

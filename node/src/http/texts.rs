@@ -233,9 +233,6 @@ texts! {
     UNPROCESSABLE_ENTITY "leg_amount": "the amount is not the leg's",
         "Give the leg's amount from /v1/settlements; a leg is confirmed as a whole";
         "金額與結算款項不符", "請使用 /v1/settlements 所列金額；款項須整筆確認"
-    UNPROCESSABLE_ENTITY "real_clock": "the alliance runs on real time: there is no clock to set",
-        "Leave the operation out";
-        "聯盟使用真實時間，無可設定的時鐘", "請勿送出此操作"
     UNPROCESSABLE_ENTITY "clock_backwards": "the clock is set forward only, and stands alone in its block",
         "Set a time later than that of /v1/status, in a transaction of its own";
         "時鐘只能往前設定，且須獨占一個區塊", "請設定晚於 /v1/status 所示的時間，並單獨成一筆交易"

@@ -45,6 +45,16 @@ fn a_business_rejection_is_kept() {
 }
 
 #[test]
+fn a_key_without_the_role_does_not_use_up_the_reference() {
+    let mut world = World::with_members(0);
+    let operation = world.operation(issue(1, member(1), 500));
+    let refused = run(&mut world, Role::Acceptor, false, std::slice::from_ref(&operation));
+    assert_eq!(refused, [Outcome::Rejected(Rejection::RoleMissing)]);
+    let applied = run(&mut world, Role::Issuer, false, &[operation]);
+    assert!(matches!(applied[..], [Outcome::Applied(_)]));
+}
+
+#[test]
 fn a_reference_names_one_operation_of_one_merchant() {
     let mut world = World::with_members(0);
     let operation = world.operation(issue(1, member(1), 500));

@@ -47,8 +47,10 @@ fn rules_of_set_clock_in_order() {
     let mut real = genesis();
     real.clock = Clock::Real;
     let mut world = World::new(real);
-    let body = Body::SetClock(SetClock { time_ms: world.time_ms + 1 });
-    world.refused(1, body, Rejection::RealClock);
+    let time_ms = world.time_ms + 1;
+    let transaction = set_clock(&mut world, time_ms);
+    let (receipts, _) = world.block(vec![transaction]);
+    assert_eq!(receipts[0][0].outcome, Outcome::Rejected(Rejection::UnknownKey), "real time has no clock keys");
 }
 
 #[test]
@@ -81,6 +83,10 @@ fn genesis_names_the_field_it_refuses() {
     refuse(|g| g.merchants[0].validator_key = PublicKey([0; 32]), "key");
     refuse(|g| g.merchants[1].validator_key = g.merchants[0].validator_key, "twice");
     refuse(|g| g.merchants[0].operator_keys[0].roles.clear(), "roles");
+    refuse(|g| g.clock = Clock::Simulated { keys: Vec::new() }, "clock");
+    refuse(|g| g.clock = Clock::Simulated { keys: vec![PublicKey([0; 32])] }, "clock key");
+    refuse(|g| g.parameters.max_anchor = "1000000.1".parse().expect("a rate"), "max_anchor");
+    refuse(|g| g.classes[0].terms.accepted_by = vec![MerchantId(9)], "accepted_by");
     refuse(|g| g.classes[0].issuer = MerchantId(9), "issued by");
     refuse(|g| g.classes[0].terms.decimals = 3, "decimals");
     refuse(|g| g.classes[0].terms.life_months = 25, "life_months");

@@ -85,6 +85,36 @@ fn rules_of_redeem_in_order() {
 }
 
 #[test]
+fn what_lies_below_a_fen_is_not_free_of_limits() {
+    let mut rules = genesis();
+    rules.parameters.no_consent_limit_fen = Fen(2);
+    rules.classes[2].terms.custodian_member_limit_fen = Fen(0);
+    let mut world = World::new(rules);
+    let one = world.enrol(1, 1);
+    world.issue(3, one, 100_000);
+    // A point of class 3 is worth 1.5 fen, which counts as 2.
+    world.applied(2, redeem(3, one, 1));
+    world.refused(2, redeem(3, one, 1), Rejection::NoConsentLimit);
+    world.refused(1, crate::testing::exchange(one, (3, 1), 1, 1), Rejection::CustodianMemberLimit);
+}
+
+#[test]
+fn counters_refuse_what_could_not_lapse() {
+    let mut rules = genesis();
+    rules.classes[0].terms.earn_rate = "100".parse().expect("a rate");
+    rules.classes[0].terms.life_months = 1;
+    let mut world = World::new(rules);
+    let one = world.enrol(1, 1);
+    for _ in 0..2 {
+        world.issue(1, one, i64::MAX as u64);
+        world.skip_months(2);
+    }
+    world.issue(1, one, 1);
+    world.refused(1, issue(1, one, 1), Rejection::Overflow);
+    world.skip_months(2);
+}
+
+#[test]
 fn a_tenth_of_a_fen_buys_nothing() {
     let mut cents = genesis();
     cents.classes[0].terms.decimals = 2;

@@ -126,6 +126,31 @@ fn the_net_debit_cap_counts_open_cycle_and_unconfirmed_legs() {
 }
 
 #[test]
+fn a_ring_of_debts_cannot_outgrow_the_close() {
+    let mut rich = genesis();
+    rich.parameters.max_anchor = "1000000".parse().expect("a rate");
+    rich.parameters.no_consent_limit_fen = Fen(u64::MAX);
+    for merchant in &mut rich.merchants {
+        merchant.net_debit_cap_fen = crate::genesis::MAX_CAP_FEN;
+    }
+    for class in &mut rich.classes {
+        class.terms.anchor = "1000000".parse().expect("a rate");
+    }
+    let mut world = World::new(rich);
+    let one = world.enrol(4, 1);
+    for class in 1..=3 {
+        world.issue(class, one, 100 * 20_000_000);
+    }
+    // Ten million points are worth the highest cap. Each position returns to zero, each pair's debt does not.
+    let cap_points = 10_000_000;
+    for (acceptor, class) in [(1, 3), (2, 1), (3, 2)] {
+        world.applied(acceptor, redeem(class, one, cap_points));
+    }
+    world.refused(1, redeem(3, one, cap_points), Rejection::Overflow);
+    world.skip_months(1);
+}
+
+#[test]
 fn the_pools_claims_stay_open_across_a_close() {
     let mut world = World::with_members(1_000);
     world.applied(1, exchange(member(1), (1, 4), 1_000, 0));

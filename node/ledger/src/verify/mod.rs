@@ -5,7 +5,7 @@
 //! header. At the end everything in state is summed up ([`conservation`]). Where an archive fails, [`Failure`] names the
 //! place: block, transaction, operation, field and, where one byte explains the damage, that byte.
 //!
-//! **Invariants**: memory holds state, a bounded number of frames and nothing that grows with the chain; the verdict does
+//! **Invariants**: memory holds state (which grows with members and with their movements) and a bounded number of frames; the verdict does
 //! not depend on how many threads judge signatures ahead of execution; whatever is wrong first in the file is reported.
 
 pub mod conservation;
