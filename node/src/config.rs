@@ -147,8 +147,6 @@ pub struct Client {
 pub struct Limits {
     /// Bytes of transactions that wait for a block.
     pub mempool_bytes: usize,
-    /// Of those, bytes of any one merchant.
-    pub mempool_merchant_bytes: usize,
     /// Transactions that wait for a block.
     pub mempool_transactions: usize,
     /// Operations acknowledged and not yet final.
@@ -173,7 +171,6 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             mempool_bytes: 64 << 20,
-            mempool_merchant_bytes: 24 << 20,
             mempool_transactions: 50_000,
             outbox_operations: 200_000,
             outbox_bytes: 64 << 20,

@@ -1,7 +1,7 @@
 //! The mempool: transactions that wait for a block.
 //!
 //! Everything in it is well formed and rightly signed; whether it will be applied is judged at execution. It is bounded
-//! in bytes, in bytes per merchant and in number, so no merchant can crowd out another: each has a lane in arrival order,
+//! in bytes and in number, and the merchants share both evenly, so no merchant can crowd out another: each has a lane in arrival order,
 //! and [`Mempool::take`] serves the lanes in turn. What leaves it is what a block has executed, and what can no longer be
 //! executed. It is not stored: what must survive a crash stands in the [outbox](crate::ingress::outbox).
 //!
@@ -32,17 +32,17 @@ const RETRY_AFTER_MS: u64 = 500;
 pub struct MempoolOptions {
     /// Most bytes of transactions.
     pub max_bytes: usize,
-    /// Most bytes of one merchant's transactions.
-    pub max_merchant_bytes: usize,
     /// Most transactions.
     pub max_transactions: usize,
+    /// Merchants among whom both are shared out evenly, at least 1: nobody takes up another's room.
+    pub merchants: usize,
     /// Keys that may set a simulated clock, as the genesis lists them; none under the real clock.
     pub clock_keys: Vec<PublicKey>,
 }
 
 impl Default for MempoolOptions {
     fn default() -> Self {
-        Self { max_bytes: 64 << 20, max_merchant_bytes: 24 << 20, max_transactions: 50_000, clock_keys: Vec::new() }
+        Self { max_bytes: 64 << 20, max_transactions: 50_000, merchants: 1, clock_keys: Vec::new() }
     }
 }
 
@@ -86,10 +86,12 @@ impl Mempool {
             return Err(MempoolError::Known);
         }
         let bytes = transaction.bytes().len();
-        let lane_bytes = pool.lanes.get(&lane).map_or(0, |l| l.bytes);
-        let fits = pool.bytes + bytes <= self.options.max_bytes
-            && lane_bytes + bytes <= self.options.max_merchant_bytes
-            && pool.places.len() < self.options.max_transactions;
+        let (lane_bytes, lane_count) = pool.lanes.get(&lane).map_or((0, 0), |l| (l.bytes, l.transactions.len()));
+        let MempoolOptions { max_bytes, max_transactions, merchants, .. } = self.options;
+        let fits = pool.bytes + bytes <= max_bytes
+            && pool.places.len() < max_transactions
+            && lane_bytes + bytes <= max_bytes / merchants
+            && lane_count < max_transactions.div_ceil(merchants);
         if !fits {
             return Err(MempoolError::Full { retry_after_ms: RETRY_AFTER_MS });
         }

@@ -59,8 +59,8 @@ impl Node {
         let limits = &config.limits;
         let mempool = Arc::new(Mempool::new(MempoolOptions {
             max_bytes: limits.mempool_bytes,
-            max_merchant_bytes: limits.mempool_merchant_bytes,
             max_transactions: limits.mempool_transactions,
+            merchants: replica.chain().genesis().merchants.len(),
             clock_keys,
         }));
         let network = start_network(&config, &keys, &replica, &mempool).await?;

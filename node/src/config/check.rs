@@ -12,7 +12,6 @@ impl Config {
         let l = &self.limits;
         let positive = [
             ("limits.mempool_bytes", l.mempool_bytes),
-            ("limits.mempool_merchant_bytes", l.mempool_merchant_bytes),
             ("limits.mempool_transactions", l.mempool_transactions),
             ("limits.outbox_operations", l.outbox_operations),
             ("limits.outbox_bytes", l.outbox_bytes),

@@ -218,7 +218,11 @@ impl Driver {
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The run time is ending: nobody waits for the answer any more.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 

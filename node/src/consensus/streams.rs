@@ -7,9 +7,10 @@
 //! kept, so that any validator can pass another's proposal on (the engine's last resort after many rounds).
 //!
 //! **Invariant**: memory is at most `validators x MAX_STREAMS_PER_PROPOSER x MAX_BLOCK_BYTES`, twice (unfinished, waiting);
-//! nothing of a decided height stays.
+//! nothing of a decided height stays. No more than [`MAX_BLOCKS_PER_ROUND`] blocks of a round, and none of rounds far ahead,
+//! are ever handed on: what is judged and stored for one height is bounded too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Bytes, BytesMut};
 use tally_contracts::crypto::Signature;
@@ -25,6 +26,12 @@ pub(super) const PART_BYTES: usize = 256 << 10;
 
 /// Unfinished, and finished and waiting, blocks kept of one proposer.
 pub(super) const MAX_STREAMS_PER_PROPOSER: usize = 2;
+
+/// Blocks of one round that are handed on: one is all an honest proposer has, a second one shows that it is not.
+const MAX_BLOCKS_PER_ROUND: usize = 2;
+
+/// Turns of each validator that a round may lie ahead of ours.
+const TURNS_AHEAD: u32 = 2;
 
 /// Heights above the head whose parts are kept: the next one, and the one after it.
 const HEIGHTS_AHEAD: u64 = 2;
@@ -49,6 +56,10 @@ type Piece = (Bytes, Signature);
 pub(super) enum PartError {
     #[error("its height is decided or too far ahead")]
     Height,
+    #[error("its round is too far ahead")]
+    Round,
+    #[error("its round has had its blocks")]
+    TooMany,
     #[error("it is not by the proposer of its round")]
     Proposer,
     #[error("its block is empty or too long, or it is none of its parts")]
@@ -64,11 +75,27 @@ pub(super) struct Streams {
     unfinished: BTreeMap<PartOf, BTreeMap<u32, Piece>>,
     waiting: BTreeMap<PartOf, Bytes>,
     finished: BTreeMap<PartOf, Vec<Signature>>,
+    /// The blocks handed on, by height and round.
+    handed_on: BTreeMap<(Height, u32), BTreeSet<BlockId>>,
+    /// The height and round that the engine is in.
+    current: (Height, u32),
 }
 
 impl Streams {
     pub fn new(verifier: Verifier) -> Self {
-        Self { verifier, unfinished: BTreeMap::new(), waiting: BTreeMap::new(), finished: BTreeMap::new() }
+        Self {
+            verifier,
+            unfinished: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            finished: BTreeMap::new(),
+            handed_on: BTreeMap::new(),
+            current: (Height(0), 0),
+        }
+    }
+
+    /// The engine has started a round.
+    pub fn started(&mut self, height: Height, round: u32) {
+        self.current = (height, round);
     }
 
     /// Takes a part; gives the block if it was the last one missing. `validators` are those of the part's height.
@@ -89,6 +116,12 @@ impl Streams {
         if parts.len() < part_count(of.total_bytes) as usize {
             return Ok(None);
         }
+        let of_round = self.handed_on.entry((of.height, of.round)).or_default();
+        if !of_round.contains(&of.block_id) && of_round.len() >= MAX_BLOCKS_PER_ROUND {
+            self.unfinished.remove(&of);
+            return Err(PartError::TooMany);
+        }
+        of_round.insert(of.block_id);
         let (data, signatures) = self.unfinished.remove(&of).unwrap_or_default().into_values().unzip();
         make_room(&mut self.finished, of.proposer);
         self.finished.insert(of, signatures);
@@ -127,12 +160,18 @@ impl Streams {
         self.unfinished.retain(|of, _| of.height > head);
         self.waiting.retain(|of, _| of.height > head);
         self.finished.retain(|of, _| of.height > head);
+        self.handed_on.retain(|(height, _), _| *height > head);
     }
 
     fn check(&self, head: Height, validators: &ValidatorSet, part: &Part) -> Result<(), PartError> {
         let of = &part.of;
         if of.height <= head || of.height.0 > head.0 + HEIGHTS_AHEAD {
             return Err(PartError::Height);
+        }
+        let round = if of.height == self.current.0 { self.current.1 } else { 0 };
+        let turn = u32::try_from(validators.validators().len()).unwrap_or(u32::MAX);
+        if of.round > round.saturating_add(turn.saturating_mul(TURNS_AHEAD)) {
+            return Err(PartError::Round);
         }
         let proposer = validators.proposer(of.height, of.round);
         if proposer.merchant != of.proposer {

@@ -47,10 +47,12 @@ pub async fn certificate(State(api): Node, Names(height): Names<Height>, _: NoPa
 
 /// `GET /v1/transactions/{id}`.
 pub async fn transaction(State(api): Node, Names(id): Names<Hash>, _: NoParams) -> Result<Response, Problem> {
+    // Before state is looked at: a block in between ends the entry only after its receipts can be found.
+    let status = api.submitter.transaction_status(&id);
     let place = match api.query(move |snapshot| blocks::transaction_place(snapshot, &id)).await {
         Ok(place) => place,
         Err(problem) => {
-            let status = match api.submitter.transaction_status(&id) {
+            let status = match status {
                 Status::Pending => "pending",
                 Status::Expired => "expired",
                 Status::Unknown => return Err(problem),
@@ -71,10 +73,12 @@ pub async fn operation(
     Names((merchant, reference)): Names<(MerchantId, Reference)>,
     _: NoParams,
 ) -> Result<Response, Problem> {
+    // Before state is looked at: a block in between ends the entry only after its receipt can be found.
+    let is_pending = api.submitter.status(merchant, reference) == Status::Pending;
     let found = api.query(move |snapshot| Ok(operations::by_reference(snapshot, merchant, reference))).await?;
-    let is_kept = |found: &operations::Final| !matches!(found.receipt.outcome, Outcome::Rejected(r) if !r.is_kept());
     // What was refused for a reason that is not kept may be on its way again.
-    if !found.as_ref().is_some_and(is_kept) && api.submitter.status(merchant, reference) == Status::Pending {
+    let is_refused = |found: &operations::Final| matches!(found.receipt.outcome, Outcome::Rejected(_));
+    if is_pending && found.as_ref().is_none_or(is_refused) {
         let body = json!({ "status": "pending", "merchant": merchant, "reference": reference });
         return Ok(Json(body).into_response());
     }

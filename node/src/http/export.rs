@@ -32,9 +32,13 @@ const CHUNKS: usize = 16;
 
 /// `GET /v1/export`.
 pub async fn export(State(api): State<Arc<Api>>, Params(params): Params<ExportParams>) -> Result<Response, Problem> {
+    let permit = api.exports.clone().try_acquire_owned();
+    let permit = permit.map_err(|_| Problem::overloaded("too many exports are in progress", 10_000))?;
     let to_height = api.query(move |snapshot| snapshot.height(params.to_height)).await?;
     let (sender, receiver) = mpsc::channel(CHUNKS);
     tokio::task::spawn_blocking(move || {
+        // Held to the end: a reader that stalls keeps a thread, and the others are consensus's too.
+        let _permit = permit;
         let writer = ChunkWriter { chunk: Vec::with_capacity(CHUNK_BYTES), to: sender.clone() };
         if let Err(error) = write_archive(&api, to_height, writer) {
             // The stream ends in an error, so that nobody takes a part for the whole. The reader may be gone.

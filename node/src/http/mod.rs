@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::Method;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -68,6 +69,9 @@ pub struct ApiOptions {
     pub metrics: PrometheusHandle,
 }
 
+/// Exports under way at once: each keeps a thread for as long as its reader takes.
+const MAX_EXPORTS: usize = 4;
+
 /// The interface of one node, shared by all requests.
 pub struct Api {
     merchant: MerchantId,
@@ -82,6 +86,7 @@ pub struct Api {
     health: Arc<Health>,
     requests: Semaphore,
     bulks: Semaphore,
+    exports: Arc<Semaphore>,
     stopping: AtomicBool,
 }
 
@@ -101,6 +106,7 @@ impl Api {
             clients,
             requests: Semaphore::new(limits.requests),
             bulks: Semaphore::new(limits.bulk_requests),
+            exports: Arc::new(Semaphore::new(MAX_EXPORTS)),
             limits,
             timeouts,
             metrics,
@@ -217,11 +223,21 @@ async fn bound(State(api): State<Arc<Api>>, request: Request, next: Next) -> Res
     };
     let (status, took) = (response.status().as_u16(), started.elapsed());
     let client = response.extensions().get::<auth::ClientName>().map_or("-", |c| c.0.as_ref()).to_owned();
-    let labels = [("method", method.to_string()), ("path", path.clone()), ("status", status.to_string())];
+    let labels = [("method", method_label(&method).to_owned()), ("path", path.clone()), ("status", status.to_string())];
     metrics::counter!("tally_http_requests_total", &labels).increment(1);
     metrics::histogram!("tally_http_request_seconds", "path" => path.clone()).record(took.as_secs_f64());
     tracing::debug!(%method, path, status, client, took_us = took.as_micros() as u64, "request");
     response
+}
+
+/// A method as a metric's label: whatever a client makes up is one label.
+fn method_label(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        _ => "other",
+    }
 }
 
 /// A panic in a handler is a bug: it is answered, logged by the panic itself, and the node goes on.

@@ -68,18 +68,20 @@ fn a_transaction_waits_once_and_never_again_after_its_block() {
 #[test]
 fn one_merchant_cannot_crowd_out_another() {
     let bytes = of_merchant(1, 0).bytes().len();
-    let options = MempoolOptions { max_bytes: 5 * bytes, max_merchant_bytes: 3 * bytes, ..MempoolOptions::default() };
+    let options = MempoolOptions { max_bytes: 6 * bytes, merchants: 2, ..MempoolOptions::default() };
     let pool = mempool(options);
     for n in 0..3 {
         pool.insert(of_merchant(1, n)).unwrap();
     }
     assert!(matches!(pool.insert(of_merchant(1, 3)), Err(MempoolError::Full { .. })));
-    pool.insert(of_merchant(2, 4)).unwrap();
-    pool.insert(of_merchant(2, 5)).unwrap();
-    assert!(matches!(pool.insert(of_merchant(3, 6)), Err(MempoolError::Full { .. })), "the bound over all");
-    let few = mempool(MempoolOptions { max_transactions: 1, ..MempoolOptions::default() });
+    for n in 4..7 {
+        pool.insert(of_merchant(2, n)).unwrap();
+    }
+    assert!(matches!(pool.insert(of_merchant(3, 7)), Err(MempoolError::Full { .. })), "the bound over all");
+    let few = mempool(MempoolOptions { max_transactions: 2, merchants: 2, ..MempoolOptions::default() });
     few.insert(of_merchant(1, 0)).unwrap();
-    assert!(matches!(few.insert(of_merchant(2, 1)), Err(MempoolError::Full { .. })));
+    assert!(matches!(few.insert(of_merchant(1, 1)), Err(MempoolError::Full { .. })));
+    few.insert(of_merchant(2, 2)).unwrap();
 }
 
 #[test]

@@ -32,6 +32,7 @@ use tally_contracts::due::DueRecord;
 use tally_contracts::encoding;
 use tally_contracts::receipt::Receipt;
 use tally_contracts::state::Store;
+use tally_contracts::transaction::Body;
 use tally_contracts::types::{
     ClassId, Day, Fen, Hash, Height, MerchantId, Month, Obligation, Points, Reference, StoreId,
 };
@@ -74,7 +75,7 @@ pub struct TransactionRow {
 /// What a list of operations says at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
 pub struct OperationRow {
-    /// Number of the kind, by [`kind_number`].
+    /// Number of the kind, by [`number_of`].
     pub kind: u8,
 }
 
@@ -96,7 +97,7 @@ pub struct DayTotal {
 /// What one operation added to what a debtor owes a creditor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
 pub struct ObligationRow {
-    /// Number of the kind, by [`kind_number`].
+    /// Number of the kind, by [`number_of`].
     pub kind: u8,
     /// How much, exact.
     pub amount: Obligation,
@@ -113,6 +114,21 @@ pub const KINDS: &[(u8, &str)] = &[
     (30, "exchange"),
     (40, "confirm_leg"),
 ];
+
+/// The number of an operation's kind.
+#[must_use]
+pub const fn number_of(body: &Body) -> u8 {
+    match body {
+        Body::SetClock(_) => 1,
+        Body::CreateClass(_) => 2,
+        Body::Enrol(_) => 10,
+        Body::Issue(_) => 20,
+        Body::Transfer(_) => 21,
+        Body::Redeem(_) => 22,
+        Body::Exchange(_) => 30,
+        Body::ConfirmLeg(_) => 40,
+    }
+}
 
 /// The number of a kind by its stable name.
 #[must_use]
@@ -311,4 +327,29 @@ pub fn place_of_unkept(store: &dyn Store, merchant: MerchantId, reference: Refer
 #[must_use]
 pub fn due_at(store: &dyn Store, height: Height) -> Vec<DueRecord> {
     store.get(&due_key(height)).map(|value| encoding::decode_own(&value)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use tally_contracts::encoding::encode;
+    use tally_contracts::governance::SetClock;
+    use tally_contracts::membership::Enrol;
+    use tally_contracts::settlement::ConfirmLeg;
+    use tally_contracts::types::Fen;
+
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_kinds_are_those_of_their_encoding() {
+        let bodies = [
+            Body::SetClock(SetClock { time_ms: 0 }),
+            Body::Enrol(Enrol { commitment: Hash::ZERO }),
+            Body::ConfirmLeg(ConfirmLeg { cycle: Month(0), leg: 0, amount_fen: Fen(0) }),
+        ];
+        for body in bodies {
+            assert_eq!(encode(&body)[..4], u32::from(number_of(&body)).to_le_bytes());
+            assert_eq!(kind_name(number_of(&body)), body.kind());
+        }
+        assert!(KINDS.is_sorted());
+    }
 }

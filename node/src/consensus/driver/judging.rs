@@ -51,6 +51,7 @@ impl Driver {
         if round > 0 {
             tracing::info!(%height, round, "another round");
         }
+        self.streams.started(height, round);
         let mut values = Vec::new();
         for received in self.streams.take_waiting(height) {
             values.extend(self.received_block(received).await?);
@@ -115,13 +116,20 @@ impl Driver {
                 if block.id() != of.block_id {
                     return Verdict::Foreign;
                 }
-                // A block proposed for the second time was others' to time, and may be another merchant's.
-                if of.pol_round.is_some() {
+                let is_real = clock.chain().genesis().clock == Clock::Real;
+                let now_ms = proposer::now_ms();
+                // A block that was timely once is ahead of nobody's clock later: so this holds for every proposal,
+                // whatever its parts claim about earlier rounds.
+                let is_early = is_real && header.time_ms > now_ms.saturating_add(MAX_TIME_SKEW_MS);
+                if is_early {
+                    return Verdict::Refuse;
+                }
+                // A block proposed for the second time may be late, and may be another merchant's.
+                if of.pol_round.is_some_and(|pol_round| pol_round < of.round) {
                     return Verdict::Keep;
                 }
-                let is_real = clock.chain().genesis().clock == Clock::Real;
-                let is_timely = header.time_ms.abs_diff(proposer::now_ms()) <= MAX_TIME_SKEW_MS;
-                if header.proposer != of.proposer || (is_real && !is_timely) { Verdict::Refuse } else { Verdict::Keep }
+                let is_late = is_real && header.time_ms.saturating_add(MAX_TIME_SKEW_MS) < now_ms;
+                if header.proposer != of.proposer || is_late { Verdict::Refuse } else { Verdict::Keep }
             })
             .await?;
         let (id, validity) = match judged {

@@ -134,8 +134,6 @@ impl Task {
             if self.ticks.is_multiple_of(TICKS_A_PRUNE) {
                 book.waiters.prune();
             }
-            metrics::gauge!("tally_outbox_operations").set(book.operations() as f64);
-            metrics::gauge!("tally_outbox_bytes").set(book.bytes() as f64);
             book.resends(self.head.0, Instant::now())
         };
         for bytes in resends {

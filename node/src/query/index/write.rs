@@ -13,7 +13,7 @@ use tally_ledger::chain::{Chain, CheckedBlock, ExecutedBlock};
 use wincode::SchemaWrite;
 use wincode::config::DefaultConfig;
 
-use super::{DayKey, DayTotal, ObligationRow, OperationRow, PairKey, Place, TransactionRow, kind_number};
+use super::{DayKey, DayTotal, ObligationRow, OperationRow, PairKey, Place, TransactionRow, number_of};
 
 /// The rows that an executed block adds to the index, sorted by key, each key once; they are to be stored together with
 /// the block's writes. Day totals add up on what `store` holds, which must be the state of the parent.
@@ -58,6 +58,7 @@ struct Entry<'a> {
     operation: &'a Operation,
     place: Place,
     kind: u8,
+    is_atomic: bool,
 }
 
 impl BlockIndex<'_> {
@@ -75,9 +76,11 @@ impl BlockIndex<'_> {
         if !self.rows.contains_key(&id_key) && self.store.get(&id_key).is_none() {
             self.put(id_key, &place);
         }
+        // Of a failed atomic transaction nothing is kept, its cause included.
+        let is_atomic = transaction.transaction().atomic;
         for ((operation, receipt), index) in transaction.transaction().operations.iter().zip(receipts).zip(first..) {
-            let kind = kind_number(operation.body.kind()).expect("every kind has a number, which a test compares");
-            let entry = Entry { merchant, operation, place: Place { height: self.height, index }, kind };
+            let kind = number_of(&operation.body);
+            let entry = Entry { merchant, operation, place: Place { height: self.height, index }, kind, is_atomic };
             self.add_operation(&entry, &receipt.outcome);
         }
     }
@@ -94,7 +97,7 @@ impl BlockIndex<'_> {
             Outcome::Rejected(rejection) => {
                 self.add_to_list(entry);
                 self.day(entry, entry.operation.body.class()).rejected += 1;
-                if !rejection.is_kept() {
+                if entry.is_atomic || !rejection.is_kept() {
                     self.put(super::unkept_key(entry.merchant, entry.operation.reference), &entry.place);
                 }
             }
@@ -180,20 +183,4 @@ impl BlockIndex<'_> {
 /// Whether nothing shows that the transaction is the merchant's: time and key are judged before anything else.
 fn is_unauthorized(rejection: Rejection) -> bool {
     matches!(rejection, Rejection::Expired | Rejection::ValidUntilTooFar | Rejection::UnknownKey)
-}
-
-#[cfg(test)]
-mod tests {
-    use tally_contracts::state::tag;
-
-    use super::super::{FIRST_TAG, KINDS};
-
-    #[test]
-    fn the_numbers_of_kinds_are_those_of_their_encoding() {
-        // The encoding of a body begins with its number: every kind below decodes to no other name.
-        let names: Vec<&str> = KINDS.iter().map(|(_, name)| *name).collect();
-        assert_eq!(names.len(), 8);
-        assert!(KINDS.is_sorted());
-        assert!([tag::legs, tag::HOLDINGS, tag::statements].iter().all(|t| *t < FIRST_TAG));
-    }
 }
