@@ -183,6 +183,10 @@ impl Book {
                     Some(transaction) => Slot { bytes, ..Slot::signed(&transaction) },
                     // Accepted by another version of this code; it could never be executed.
                     None => {
+                        tracing::error!(
+                            entry = id,
+                            "a transaction taken by another version cannot be executed: dropped"
+                        );
                         self.changes.done.push(id);
                         continue;
                     }
