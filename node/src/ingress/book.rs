@@ -184,7 +184,7 @@ impl Book {
                     // Accepted by another version of this code; it could never be executed.
                     None => {
                         tracing::error!(
-                            entry = id,
+                            entry = id.0,
                             "a transaction taken by another version cannot be executed: dropped"
                         );
                         self.changes.done.push(id);
