@@ -37,6 +37,7 @@ clippy: setup
 
 selftest: setup
 	@for script in scripts/*.sh .ci/run; do bash -n $$script || exit 1; done
+	python3 docs/formats_check.py
 	python3 tests/year_check.py --self-test
 	python3 tests/year_check.py --json /dev/null
 

@@ -7,6 +7,8 @@ use proptest::prelude::*;
 use super::super::{ClassTotals, Movement, balance_at, history, holdings_of};
 use crate::encoding;
 use crate::genesis::Role;
+use crate::receipt::Outcome;
+use crate::rejection::Rejection;
 use crate::state::{Key, tag};
 use crate::testing::{World, class, exchange, issue, member, redeem, transfer};
 use crate::transaction::{Body, Transaction};
@@ -108,6 +110,38 @@ proptest! {
         let mut world = World::with_members(200);
         play(&mut world, &steps);
         assert_conservation(&world);
+    }
+
+    #[test]
+    fn what_is_spent_is_what_expires_first(
+        monthly in proptest::collection::vec(0_u64..30, 1..10),
+        spent in proptest::collection::vec(1_u64..20, 1..20),
+    ) {
+        let mut world = World::with_members(0);
+        for points in monthly {
+            if points > 0 {
+                world.issue(1, member(1), points * 100);
+            }
+            world.skip_months(1);
+        }
+        for points in spent {
+            let mut left = world.lots(member(1), 1);
+            let balance = world.balance(member(1), 1);
+            let outcome = world.run(2, redeem(1, member(1), points));
+            if points <= balance {
+                let mut wanted = points;
+                for (_, held) in &mut left {
+                    let taken = wanted.min(*held);
+                    *held -= taken;
+                    wanted -= taken;
+                }
+                left.retain(|(_, held)| *held > 0);
+                prop_assert!(matches!(outcome, Outcome::Applied(_)), "{:?}", outcome);
+            } else {
+                prop_assert_eq!(outcome, Outcome::Rejected(Rejection::InsufficientPoints));
+            }
+            prop_assert_eq!(world.lots(member(1), 1), left);
+        }
     }
 
     #[test]
