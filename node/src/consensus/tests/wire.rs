@@ -227,6 +227,7 @@ fn a_proposer_that_starts_many_blocks_keeps_only_its_last_ones_open() {
     let set = ValidatorSet::of_genesis(&genesis(4));
     let mut streams = Streams::new(Verifier { chain_id: CHAIN });
     let block: Bytes = vec![1; PART_BYTES + 1].into();
+    streams.started(Height(1), 40);
     let starts: Vec<PartOf> = (0..40).step_by(4).map(|round| part_of(1, round, block.len())).collect();
     for of in &starts {
         let parts = cut(&signer(of.proposer), *of, &block);
@@ -238,4 +239,23 @@ fn a_proposer_that_starts_many_blocks_keeps_only_its_last_ones_open() {
     let (dropped, kept) = starts.split_at(starts.len() - MAX_STREAMS_PER_PROPOSER);
     assert!(kept.iter().all(|of| finish(&mut streams, of)), "the last ones are open");
     assert!(!dropped.iter().any(|of| finish(&mut streams, of)), "the first ones gave way");
+}
+
+#[test]
+fn a_round_has_two_blocks_at_most_and_lies_near() {
+    let set = ValidatorSet::of_genesis(&genesis(4));
+    let mut streams = Streams::new(Verifier { chain_id: CHAIN });
+    let data = Bytes::from_static(b"abc");
+    let part = |round, block: u8| {
+        let of = PartOf { block_id: Hash([block; 32]), ..part_of(1, round, data.len()) };
+        signer(of.proposer).part(of, 0, data.clone())
+    };
+    for block in 1..=2 {
+        assert!(streams.add(Height(0), &set, part(0, block)).unwrap().is_some(), "block {block}");
+    }
+    assert_eq!(streams.add(Height(0), &set, part(0, 3)), Err(PartError::TooMany));
+    assert!(streams.add(Height(0), &set, part(8, 3)).unwrap().is_some(), "two turns of four validators ahead");
+    assert_eq!(streams.add(Height(0), &set, part(9, 3)), Err(PartError::Round));
+    streams.started(Height(1), 1);
+    assert!(streams.add(Height(0), &set, part(9, 3)).unwrap().is_some(), "the rounds have gone on");
 }
