@@ -1,3 +1,5 @@
+//! Bounds, turns and order of the mempool.
+
 use std::time::Duration;
 
 use tally_contracts::governance::SetClock;

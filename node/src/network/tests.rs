@@ -1,3 +1,5 @@
+//! Swarms over loopback: what is sent arrives, strangers and garbage are kept out.
+
 use std::sync::Mutex;
 use std::time::Instant;
 

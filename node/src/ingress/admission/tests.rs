@@ -1,3 +1,5 @@
+//! What is let into the mempool, from peers and from this node.
+
 use std::time::Duration;
 
 use tally_contracts::transaction::Transaction;

@@ -1,3 +1,5 @@
+//! Batches fill a transaction up to its bounds, and never past them.
+
 use tally_contracts::points::{Issue, IssueLine};
 use tally_contracts::transaction::{Body, InvalidTransaction};
 use tally_contracts::types::{Address, Category, ClassId, Fen};

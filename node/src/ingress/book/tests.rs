@@ -1,3 +1,5 @@
+//! The book of pending entries: what each outcome means for them.
+
 use std::collections::BTreeMap;
 
 use futures::FutureExt as _;

@@ -1,3 +1,5 @@
+//! The outbox on a disk that loses what was not synced, and its compaction.
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 

@@ -1,3 +1,5 @@
+//! The submitter against a replica: acknowledged once, signed again when it must be, answered when it is final.
+
 use tally_contracts::receipt::{Applied, Outcome};
 use tally_contracts::transaction::Transaction;
 use tally_contracts::types::Height;
