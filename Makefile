@@ -19,7 +19,7 @@ demo: setup ## Four merchants, a year of purchases, a crash, twelve settlements,
 
 test: setup selftest ## All tests
 	cargo build --release --workspace --all-targets --locked
-	cargo test --release --workspace --locked
+	cargo test --release --workspace --all-targets --locked
 
 check: tools fmt clippy test deny ## What a change must pass: formatting, lints, tests, dependencies
 
