@@ -99,7 +99,6 @@ impl Alliance {
         };
         let nodes = nodes.iter().map(node).collect::<Result<Vec<_>>>()?;
         let http = reqwest::Client::builder().timeout(PATIENCE).build()?;
-        // References of two runs must not meet in one alliance; within a run they count.
         Ok(Self { dir, nodes, http, references: 0 })
     }
 
@@ -201,7 +200,7 @@ impl Alliance {
         None
     }
 
-    /// A fresh reference.
+    /// A fresh reference: the time, and a count within this alliance.
     pub fn reference(&mut self) -> Reference {
         self.references += 1;
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
