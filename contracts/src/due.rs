@@ -1,20 +1,23 @@
 //! Due work: what happens because block time has passed, not because anyone asked.
 //!
-//! It runs at the start of the first block past its time: first the close of each ended cycle with the lapse of its
-//! month's points, oldest first, then a bounded part of the lapse sweep. What it did stands in the transparency log.
+//! It runs at the start of the first block past its time: first a bounded number of holds that time out, then the close of
+//! each ended cycle with the lapse of its month's points, oldest first, then a bounded part of the lapse sweep. What it did
+//! stands in the transparency log. A close never waits: whether a hold can be captured, and whether a lot counts, is judged
+//! by time alone.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use crate::encoding;
 use crate::governance::Schedule;
-use crate::points::{Lapsed, lapse};
+use crate::points::{Lapsed, TimedOut, lapse, release};
 use crate::settlement::{CycleClosed, close_cycle};
-use crate::state::{Overlay, Store, tag};
-use crate::types::Calendar;
+use crate::state::{Overlay, Store, read_range, tag};
+use crate::types::{Calendar, MerchantId, Reference};
 
 /// One piece of due work done.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DueRecord {
     /// A settlement cycle was closed.
@@ -29,11 +32,14 @@ pub enum DueRecord {
         /// Holdings.
         holdings: u32,
     },
+    /// A hold was released by time.
+    #[wincode(tag = 4)]
+    TimedOut(TimedOut),
 }
 
 /// Runs what is due at the block's time.
 pub(crate) fn run(overlay: &mut Overlay<'_>) -> Vec<DueRecord> {
-    let mut done = Vec::new();
+    let mut done: Vec<DueRecord> = release::time_out(overlay).into_iter().map(DueRecord::TimedOut).collect();
     let month = overlay.context.month();
     let mut schedule = overlay.schedule.get(&()).expect("genesis wrote the schedule");
     while schedule.open_cycle < month {
@@ -51,10 +57,17 @@ pub(crate) fn run(overlay: &mut Overlay<'_>) -> Vec<DueRecord> {
     done
 }
 
-/// The block time from which on a block has due work: that of the open cycle's end, or 0 while a sweep is under way.
+/// The block time from which on a block has due work: that of the open cycle's end or of the next hold's time-out, or 0
+/// while a sweep is under way.
 #[must_use]
 pub fn due_at_ms(store: &dyn Store, calendar: Calendar) -> u64 {
     let bytes = store.get(&[tag::schedule]).expect("genesis wrote the schedule");
     let schedule: Schedule = encoding::decode_own(&bytes);
-    if schedule.swept_before < schedule.open_cycle { 0 } else { calendar.start_ms(schedule.open_cycle.plus(1)) }
+    if schedule.swept_before < schedule.open_cycle {
+        return 0;
+    }
+    let first = (0, MerchantId::POOL, Reference(0));
+    let timeouts: Vec<((u64, MerchantId, Reference), ())> = read_range(store, tag::hold_timeouts, &first, None, 1);
+    let close_ms = calendar.start_ms(schedule.open_cycle.plus(1));
+    timeouts.first().map_or(close_ms, |((release_ms, _, _), ())| close_ms.min(*release_ms))
 }

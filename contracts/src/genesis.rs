@@ -3,19 +3,20 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use crate::crypto::PublicKey;
 use crate::encoding::{self, Domain};
 use crate::points::ClassTerms;
-use crate::types::{Calendar, ChainId, ClassId, Fen, MerchantId, Rate};
+use crate::types::{Calendar, ChainId, ClassId, Fen, MerchantId, Rate, StoreId};
 
 const GENESIS: Domain = Domain::new("tally/genesis/v1\0");
 
 /// The alliance's founding agreement, as `genesis.json` holds it.
 ///
 /// The file's formatting does not matter: the chain id is over the canonical bytes of this value.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Genesis {
     /// A name for people.
@@ -35,7 +36,7 @@ pub struct Genesis {
 }
 
 /// Where block time comes from.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Clock {
     /// The proposer's clock, strictly rising, judged for timeliness.
@@ -50,7 +51,7 @@ pub enum Clock {
 }
 
 /// Numbers that hold for the whole alliance.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Parameters {
     /// With nothing pending or due, a block comes only after this long, in ms.
@@ -61,12 +62,14 @@ pub struct Parameters {
     pub max_anchor: Rate,
     /// Part of an exchange's value that goes to the alliance pool, from 0 up to less than 1.
     pub exchange_spread: Rate,
-    /// What acceptors who are not the custodian may redeem from one member in one day, over all of them, in fen.
+    /// What may be redeemed from one member in one day without its consent, over all acceptors, in fen.
     pub no_consent_limit_fen: Fen,
+    /// For how long after a sale it may be reversed, in days; at most [`MAX_REFUND_WINDOW_DAYS`].
+    pub refund_window_days: u16,
 }
 
 /// A founding merchant.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GenesisMerchant {
     /// From 1 on; 0 is the alliance pool.
@@ -82,17 +85,22 @@ pub struct GenesisMerchant {
 }
 
 /// A key with the roles it may sign for.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OperatorKey {
     /// The key.
     pub public_key: PublicKey,
     /// At least one, each once, in the order of [`Role`].
     pub roles: Vec<Role>,
+    /// The store that it acts for, and no other; none for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_id: Option<StoreId>,
 }
 
 /// What a key may sign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Issues points; may live in the node.
@@ -104,13 +112,21 @@ pub enum Role {
     /// Confirms settlement; never lives in a node.
     #[wincode(tag = 3)]
     Treasurer,
-    /// Opens point classes; never lives in a node.
+    /// Opens point classes, manages the merchant's keys and its stores' limits; never lives in a node.
     #[wincode(tag = 4)]
     Governor,
 }
 
+impl Role {
+    /// Whether roles are at least one, each once and in order.
+    #[must_use]
+    pub fn is_set(roles: &[Self]) -> bool {
+        !roles.is_empty() && roles.is_sorted_by(|a, b| a < b)
+    }
+}
+
 /// A class that exists from the start.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GenesisClass {
     /// Its number.
@@ -169,6 +185,10 @@ impl Genesis {
         if !(10..=60_000).contains(&p.idle_block_ms) {
             return fail(format!("idle_block_ms is {}, must lie in 10..=60000", p.idle_block_ms));
         }
+        if p.refund_window_days > MAX_REFUND_WINDOW_DAYS {
+            let days = p.refund_window_days;
+            return fail(format!("refund_window_days is {days}, must be at most {MAX_REFUND_WINDOW_DAYS}"));
+        }
         self.check_merchants()?;
         self.check_clock()?;
         self.check_classes()
@@ -205,7 +225,7 @@ impl Genesis {
                 }
             }
             for key in &merchant.operator_keys {
-                if key.roles.is_empty() || !key.roles.is_sorted_by(|a, b| a < b) {
+                if !Role::is_set(&key.roles) {
                     return fail(format!("roles of key {} must be given, each once and in order", key.public_key));
                 }
             }
@@ -243,6 +263,9 @@ pub const MAX_ANCHOR: Rate = Rate::from_millionths(1_000_000 * Rate::ONE);
 
 /// Highest net debit cap: ten trillion CNY.
 pub const MAX_CAP_FEN: Fen = Fen(1_000_000_000_000_000);
+
+/// Longest refund window: how long references are known, and with them what can be reversed.
+pub const MAX_REFUND_WINDOW_DAYS: u16 = 90;
 
 /// 6000-01-01, far past any real block and far below any overflow.
 pub const MAX_TIME_MS: u64 = 127_174_492_800_000;

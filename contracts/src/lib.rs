@@ -14,6 +14,8 @@ pub mod types;
 pub mod encoding;
 pub mod crypto;
 pub mod genesis;
+pub mod authorization;
+mod operation;
 pub mod transaction;
 pub mod rejection;
 pub mod receipt;

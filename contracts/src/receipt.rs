@@ -1,10 +1,11 @@
 //! Receipts: the recorded outcome of each operation, replicated and in the transparency log.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use crate::rejection::Rejection;
-use crate::types::{Address, Fen, Height, Month, Obligation, Points, Reference};
+use crate::types::{Address, ClassId, Fen, Height, Month, Obligation, Points, Reference};
 
 /// Most bytes of a receipt whose `Applied` has at most so many fields' bytes: the reference and the outcome's tag, then
 /// `Applied` with its tag, or a duplicate's height and index, whichever is longer.
@@ -15,7 +16,7 @@ pub const fn max_bytes(max_applied_bytes: usize) -> usize {
 }
 
 /// What became of one operation.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 pub struct Receipt {
     /// The operation's reference.
     pub reference: Reference,
@@ -24,7 +25,7 @@ pub struct Receipt {
 }
 
 /// Applied, known already, or refused.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It changed state as told.
@@ -44,7 +45,7 @@ pub enum Outcome {
 }
 
 /// What an applied operation brought about.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Applied {
     /// The clock stands at the block's time.
@@ -53,17 +54,49 @@ pub enum Applied {
     /// The class is open.
     #[wincode(tag = 2)]
     ClassCreated,
+    /// The key signs from the next block on.
+    #[wincode(tag = 3)]
+    KeyAdded,
+    /// The key signs nothing from the next block on.
+    #[wincode(tag = 4)]
+    KeyRevoked,
+    /// From the next block on the new key signs in place of the old.
+    #[wincode(tag = 5)]
+    KeyRotated,
+    /// The store's limits hold from now on.
+    #[wincode(tag = 6)]
+    StoreLimitsSet,
     /// The member is known by this address from now on.
     #[wincode(tag = 10)]
     Enrolled {
         /// The card code.
         member: Address,
     },
+    /// The wallet key is on record.
+    #[wincode(tag = 12)]
+    WalletRegistered,
+    /// The new wallet key is in effect.
+    #[wincode(tag = 13)]
+    WalletRotated,
+    /// The new wallet key takes effect by itself, unless the old one is heard of before.
+    #[wincode(tag = 14)]
+    RecoveryStarted {
+        /// From this block time on, in ms since 1970.
+        effective_ms: u64,
+    },
+    /// The member gives nothing until it is unfrozen.
+    #[wincode(tag = 15)]
+    Frozen,
+    /// The member gives again.
+    #[wincode(tag = 16)]
+    Unfrozen,
     /// Points were issued; zero where the purchase was too small to earn any.
     #[wincode(tag = 20)]
     Issued {
         /// Points earned.
         points: Points,
+        /// How many of them went at once to repay owed points.
+        repaid: Points,
         /// The last month in which they can be spent.
         expires: Month,
         /// Live points of the class after it.
@@ -87,6 +120,74 @@ pub enum Applied {
         /// Live points of the class after it.
         balance: Points,
     },
+    /// Points are set aside.
+    #[wincode(tag = 23)]
+    Held {
+        /// Cash off at the till when all of it is captured, in whole fen.
+        cash_off_fen: Fen,
+        /// Live points of the class after it.
+        balance: Points,
+    },
+    /// Points of a hold were spent; the rest is released.
+    #[wincode(tag = 24)]
+    Captured {
+        /// Whose points.
+        member: Address,
+        /// Which points.
+        class: ClassId,
+        /// Cash off at the till, in whole fen.
+        cash_off_fen: Fen,
+        /// What the issuer owes the acceptor for it, exact; zero at the issuer's own till.
+        obligation: Obligation,
+        /// Live points given back.
+        released: Points,
+        /// Points given back that had lapsed.
+        expired: Points,
+        /// Live points of the class after it.
+        balance: Points,
+    },
+    /// A hold was released.
+    #[wincode(tag = 25)]
+    Voided {
+        /// Whose points.
+        member: Address,
+        /// Which points.
+        class: ClassId,
+        /// Live points given back.
+        released: Points,
+        /// Points given back that had lapsed.
+        expired: Points,
+        /// Live points of the class after it.
+        balance: Points,
+    },
+    /// Spent points came back.
+    #[wincode(tag = 26)]
+    RedemptionReversed {
+        /// Whose points.
+        member: Address,
+        /// Which points.
+        class: ClassId,
+        /// By how much the cash off of what stays spent fell, in whole fen.
+        cash_off_fen: Fen,
+        /// What the issuer owes the acceptor more: negative, exact; zero at the issuer's own till.
+        obligation: Obligation,
+        /// Live points of the class after it.
+        balance: Points,
+    },
+    /// Points of a refunded purchase were clawed back.
+    #[wincode(tag = 27)]
+    IssueReversed {
+        /// Whose points.
+        member: Address,
+        /// Which points.
+        class: ClassId,
+        /// Points that the refunded part had earned.
+        points: Points,
+        /// How many of them the member did not have and owes now.
+        owed: Points,
+        /// Live points of the class after it.
+        balance: Points,
+    },
     /// Points became points of another class.
     #[wincode(tag = 30)]
     Exchanged {
@@ -104,6 +205,20 @@ pub enum Applied {
     /// The leg counts as paid.
     #[wincode(tag = 40)]
     LegConfirmed,
+}
+
+impl Applied {
+    /// Whose points of which class moved, where the operation's body names neither but an earlier operation.
+    #[must_use]
+    pub const fn holding(&self) -> Option<(Address, ClassId)> {
+        match self {
+            Self::Captured { member, class, .. }
+            | Self::Voided { member, class, .. }
+            | Self::RedemptionReversed { member, class, .. }
+            | Self::IssueReversed { member, class, .. } => Some((*member, *class)),
+            _ => None,
+        }
+    }
 }
 
 impl Receipt {

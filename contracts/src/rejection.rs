@@ -5,6 +5,7 @@
 //! contract's `tests/` pin that order.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 /// Defines [`Rejection`] from its table of number, variant, stable name and sentence.
@@ -12,16 +13,16 @@ macro_rules! rules {
     ($($(#[$group:meta])* $code:literal $variant:ident $name:literal $sentence:literal)+) => {
         /// Why an operation was refused. Of a refused operation nothing changes state but its kept outcome.
         #[derive(
-            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaWrite, SchemaRead, Serialize, Deserialize,
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema,
             thiserror::Error,
         )]
+        #[serde(rename_all = "snake_case")]
         #[wincode(tag_encoding = "u16")]
         pub enum Rejection {
             $(
                 #[doc = concat!("`", $name, "`: ", $sentence, ".")]
                 $(#[$group])*
                 #[error($sentence)]
-                #[serde(rename = $name)]
                 #[wincode(tag = $code)]
                 $variant,
             )+
@@ -51,6 +52,7 @@ rules! {
     100 Expired "expired" "the transaction's validity ended before the block's time"
     101 ValidUntilTooFar "valid_until_too_far" "the transaction claims to be valid for more than 24 hours ahead"
     102 UnknownKey "unknown_key" "the key is not an operator key of the merchant"
+    103 KeyRevoked "key_revoked" "the key was revoked"
     104 ReferenceTooOld "reference_too_old" "the reference is older than 90 days"
     105 ReferenceAhead "reference_ahead" "the reference lies more than one hour ahead"
     106 ReferenceReused "reference_reused" "the reference was used before, for another operation"
@@ -58,10 +60,24 @@ rules! {
     108 AtomicAborted "atomic_aborted" "another operation of the atomic transaction failed"
     109 RoleMissing "role_missing" "the key's roles do not allow this operation"
     110 ClockBackwards "clock_backwards" "the clock is set forward only, and stands alone in its block"
+    111 WrongStore "wrong_store" "the key is bound to a store that is not the operation's"
 
     // Authority (200-299).
     201 WrongParty "wrong_party" "the merchant is not the party that may do this"
     202 ForeignCustodian "foreign_custodian" "the member is in another merchant's custody"
+    203 AuthorizationRequired "authorization_required" "the member has a wallet, and only its key can authorize this"
+    204 AuthorizationChain "authorization_chain" "the authorization is for another alliance"
+    205 AuthorizationAcceptor "authorization_acceptor" "the authorization is for another merchant"
+    206 AuthorizationExpired "authorization_expired" "the authorization's validity ended before the block's time"
+    207 WrongWalletKey "wrong_wallet_key" "the authorization is not by the member's wallet key"
+    208 GrantMember "grant_member" "the spend grant is for another member's points"
+    209 GrantClass "grant_class" "the spend grant is for points of another class"
+    210 GrantAcceptor "grant_acceptor" "the spend grant does not name the merchant"
+    211 GrantExpired "grant_expired" "the spend grant has expired"
+    212 GrantTooLong "grant_too_long" "the spend grant expires more than 24 hours ahead"
+    213 MemberFrozen "member_frozen" "the member is frozen"
+    214 MemberNotFrozen "member_not_frozen" "the member is not frozen"
+    215 HolderNotPermitted "holder_not_permitted" "the class does not permit this to the member's kind of holder"
 
     // What is named must exist, or must not yet (300-399).
     300 UnknownClass "unknown_class" "there is no such point class"
@@ -71,6 +87,12 @@ rules! {
     304 MemberExists "member_exists" "the member is enrolled already"
     305 NotAccepted "not_accepted" "the merchant does not accept points of this class"
     306 UnknownMerchant "unknown_merchant" "there is no such merchant"
+    307 UnknownHold "unknown_hold" "the merchant has no such hold of the last 90 days"
+    308 UnknownOriginal "unknown_original" "the merchant has no such operation of the last 90 days"
+    309 WalletExists "wallet_exists" "the member has a wallet key already"
+    310 WalletMissing "wallet_missing" "the member has no wallet key"
+    311 KeyExists "key_exists" "the key is or was an operator key of the merchant already"
+    312 UnknownOperatorKey "unknown_operator_key" "the merchant has no such operator key"
 
     // Amounts (400-499).
     400 AmountZero "amount_zero" "the amount is zero"
@@ -80,16 +102,31 @@ rules! {
     404 InsufficientPoints "insufficient_points" "the member does not hold enough live points"
     405 BelowOneFen "below_one_fen" "the points are worth less than one fen"
     406 BelowMinOut "below_min_out" "the exchange yields less than the minimum asked for, or nothing"
+    407 HoldPeriod "hold_period" "the hold's time-out does not lie within the next 7 days"
+    408 AboveHold "above_hold" "the hold holds fewer points"
+    409 AboveOriginal "above_original" "less is left of the original to be reversed"
 
     // Limits (500-599).
     500 NoConsentLimit "no_consent_limit" "the member's daily limit for redemptions without the member's own consent is used up"
     501 CustodianMemberLimit "custodian_member_limit" "the class's daily limit for what a custodian takes from one member is used up"
     502 CustodianLimit "custodian_limit" "the class's daily limit for what a custodian takes from all its members is used up"
-    503 NetDebitCap "net_debit_cap" "the issuer's net debit cap is reached"
+    503 NetDebitCap "net_debit_cap" "the net debit cap of the merchant that comes to owe is reached"
+    504 GrantExhausted "grant_exhausted" "fewer points are left of the spend grant"
+    505 StoreRedeemLimit "store_redeem_limit" "the store's daily limit for redemptions is used up"
+    506 StoreRefundLimit "store_refund_limit" "the store's daily limit for refunds is used up"
 
     // Settlement (600-699).
     600 LegConfirmed "leg_confirmed" "the leg is confirmed already"
     601 LegAmount "leg_amount" "the amount is not the leg's"
+
+    // What happened before stands in the way (700-799).
+    700 HoldCaptured "hold_captured" "the hold was captured already"
+    701 HoldVoided "hold_voided" "the hold was voided already"
+    702 HoldTimedOut "hold_timed_out" "the hold has timed out"
+    703 NotReversible "not_reversible" "the original was refused, or is of a kind that this does not reverse"
+    704 RefundTooLate "refund_too_late" "the refund window of the original has passed"
+    705 KeyAlreadyRevoked "key_already_revoked" "the key was revoked already"
+    706 LastGovernorKey "last_governor_key" "the key is the merchant's last governor key"
 }
 
 impl Rejection {
@@ -98,5 +135,18 @@ impl Rejection {
     #[must_use]
     pub const fn is_kept(self) -> bool {
         self.code() >= 200
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rejection;
+
+    #[test]
+    fn a_rule_is_written_by_its_name() {
+        for rejection in Rejection::ALL {
+            let written = serde_json::to_value(rejection).expect("a rule is written");
+            assert_eq!(written, rejection.name());
+        }
     }
 }

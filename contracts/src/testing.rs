@@ -2,12 +2,13 @@
 
 use ed25519_dalek::SigningKey;
 
-use crate::crypto::{PublicKey, Signature};
+use crate::authorization::{Authorization, SpendGrant, WalletAuthorization};
+use crate::crypto::{Nonce, PublicKey, Signature};
 use crate::encoding;
 use crate::execute::{BlockContext, execute_block};
 use crate::genesis::{Clock, Genesis, GenesisClass, GenesisMerchant, OperatorKey, Parameters, Role};
 use crate::governance::genesis_writes;
-use crate::membership::{Enrol, member_address};
+use crate::membership::{Enrol, EnrolWallet, HolderKind, member_address};
 use crate::points::{ClassTerms, Issue, IssueLine};
 use crate::receipt::{Applied, Outcome, Receipt};
 use crate::rejection::Rejection;
@@ -50,6 +51,7 @@ pub fn terms(anchor: &str, life_months: u16) -> ClassTerms {
         earn_rate: Rate::from_millionths(Rate::ONE),
         life_months,
         accepted_by: Vec::new(),
+        permissions: Vec::new(),
         custodian_member_limit_fen: Fen(10_000),
         custodian_limit_fen: Fen(15_000),
     }
@@ -64,7 +66,11 @@ pub fn genesis() -> Genesis {
             name: format!("merchant {id}"),
             validator_key: PublicKey::of(&key(id, 0)),
             operator_keys: ALL_ROLES
-                .map(|role| OperatorKey { public_key: PublicKey::of(&key(id, role_number(role))), roles: vec![role] })
+                .map(|role| OperatorKey {
+                    public_key: PublicKey::of(&key(id, role_number(role))),
+                    roles: vec![role],
+                    store_id: None,
+                })
                 .to_vec(),
             net_debit_cap_fen: Fen(1_000_000),
         })
@@ -86,6 +92,7 @@ pub fn genesis() -> Genesis {
             max_anchor: "0.03".parse().expect("a rate"),
             exchange_spread: "0.02".parse().expect("a rate"),
             no_consent_limit_fen: Fen(20_000),
+            refund_window_days: 30,
         },
         merchants,
         classes: (1..).zip(anchors).map(class).collect(),
@@ -134,7 +141,7 @@ impl World {
     }
 
     pub fn operation(&mut self, body: Body) -> Operation {
-        Operation { reference: self.reference(), till: None, body }
+        Operation::new(self.reference(), body)
     }
 
     /// A transaction signed with a merchant's key for a role.
@@ -163,7 +170,7 @@ impl World {
         let chain_id = self.genesis.chain_id();
         let bytes = transactions.iter().map(encoding::encode).collect();
         let checked = CheckedTransaction::check_all(bytes, &chain_id).expect("well-formed test transactions");
-        let context = BlockContext::new(&self.genesis, self.height, time_ms);
+        let context = BlockContext::new(&self.genesis, chain_id, self.height, time_ms);
         let run = execute_block(&self.store, context, &checked);
         self.store.apply(&run.writes);
         self.state_hash = run.writes.state_hash(&self.state_hash);
@@ -172,12 +179,22 @@ impl World {
 
     /// Runs one operation with the key of the role it takes.
     pub fn run(&mut self, id: u16, body: Body) -> Outcome {
-        let role = crate::execute::required_role(&body).unwrap_or(Role::Issuer);
+        let role = body.required_role().unwrap_or(Role::Issuer);
         self.run_as(id, role, body)
     }
 
     pub fn run_as(&mut self, id: u16, role: Role, body: Body) -> Outcome {
         let operation = self.operation(body);
+        self.submit_as(id, role, operation)
+    }
+
+    /// Runs a ready operation with the key of the role it takes.
+    pub fn submit(&mut self, id: u16, operation: Operation) -> Outcome {
+        let role = operation.body.required_role().unwrap_or(Role::Issuer);
+        self.submit_as(id, role, operation)
+    }
+
+    fn submit_as(&mut self, id: u16, role: Role, operation: Operation) -> Outcome {
         let transaction = self.transaction(id, role, vec![operation]);
         let (receipts, _) = self.block(vec![transaction]);
         receipts[0][0].outcome.clone()
@@ -188,6 +205,61 @@ impl World {
             Outcome::Applied(applied) => applied,
             other => panic!("expected an applied operation, got {other:?}"),
         }
+    }
+
+    /// Runs an operation that a wallet authorizes for the merchant that submits it.
+    pub fn run_signed(&mut self, id: u16, wallet: &SigningKey, body: Body) -> Outcome {
+        let operation = self.signed(id, wallet, body);
+        self.submit(id, operation)
+    }
+
+    /// An operation with a wallet's authorization for a merchant, valid for an hour.
+    pub fn signed(&mut self, id: u16, wallet: &SigningKey, body: Body) -> Operation {
+        let mut operation = self.operation(body);
+        let to = (self.genesis.chain_id(), MerchantId(id));
+        let what = (operation.reference, &operation.body);
+        let authorization = WalletAuthorization::sign(wallet, to, self.time_ms + HOUR_MS, what);
+        operation.authorization = Some(Authorization::Wallet(authorization));
+        operation
+    }
+
+    /// A grant on class 1 at merchants 2 and 3 for an hour, not signed yet.
+    pub fn grant(&self, member: Address, max_points: u64) -> SpendGrant {
+        SpendGrant {
+            chain_id: self.genesis.chain_id(),
+            member,
+            class: ClassId(1),
+            max_points: Points(max_points),
+            acceptors: vec![MerchantId(2), MerchantId(3)],
+            expires_ms: self.time_ms + HOUR_MS,
+            nonce: Nonce([1; 16]),
+            public_key: PublicKey::default(),
+            signature: Signature::default(),
+        }
+    }
+
+    /// Spends class 1 with a grant that this wallet signs first.
+    pub fn redeem_granted(&mut self, id: u16, wallet: &SigningKey, mut grant: SpendGrant, points: u64) -> Outcome {
+        grant.sign(wallet);
+        let mut operation = self.operation(redeem(1, grant.member, points));
+        operation.authorization = Some(Authorization::Grant(grant));
+        self.submit(id, operation)
+    }
+
+    /// Enrols a member by its wallet at a merchant.
+    pub fn enrol_wallet(&mut self, id: u16, wallet: &SigningKey) -> Address {
+        let body = EnrolWallet { holder: HolderKind::Member, wallet_key: PublicKey::of(wallet) };
+        match self.run_signed(id, wallet, Body::EnrolWallet(body)) {
+            Outcome::Applied(Applied::Enrolled { member }) => member,
+            other => panic!("expected an enrolment, got {other:?}"),
+        }
+    }
+
+    /// Asserts that a ready operation is refused and that nothing of state changes but the index of references.
+    pub fn refused_operation(&mut self, id: u16, operation: Operation, expected: Rejection) {
+        let before = self.state_without_references();
+        assert_eq!(self.submit(id, operation.clone()), Outcome::Rejected(expected), "{operation:?}");
+        assert!(before == self.state_without_references(), "a refused operation changed state: {operation:?}");
     }
 
     /// Asserts that an operation is refused and that nothing of state changes but the index of references.
@@ -205,7 +277,7 @@ impl World {
     }
 
     pub fn enrol(&mut self, id: u16, number: u64) -> Address {
-        let body = Body::Enrol(Enrol { commitment: commitment(number) });
+        let body = Body::Enrol(Enrol { holder: HolderKind::Member, commitment: commitment(number) });
         let Applied::Enrolled { member } = self.applied(id, body) else { panic!("enrolled") };
         member
     }
@@ -271,6 +343,32 @@ pub fn issue(class: u32, member: Address, amount_fen: u64) -> Body {
 
 pub fn redeem(class: u32, member: Address, points: u64) -> Body {
     Body::Redeem(crate::points::Redeem { class: ClassId(class), member, points: Points(points) })
+}
+
+pub fn hold(class: u32, member: Address, points: u64, release_ms: u64) -> Body {
+    let (class, points) = (ClassId(class), Points(points));
+    Body::Hold(crate::points::PlaceHold { class, member, points, release_ms })
+}
+
+pub fn capture(hold: Reference, points: u64) -> Body {
+    Body::Capture(crate::points::Capture { hold, points: Points(points) })
+}
+
+pub fn void(hold: Reference) -> Body {
+    Body::Void(crate::points::Void { hold })
+}
+
+pub fn reverse_redeem(original: Reference, points: u64) -> Body {
+    Body::ReverseRedeem(crate::points::ReverseRedeem { original, points: Points(points) })
+}
+
+pub fn reverse_issue(original: Reference, amount_fen: u64) -> Body {
+    Body::ReverseIssue(crate::points::ReverseIssue { original, amount_fen: Fen(amount_fen) })
+}
+
+/// The test key of a wallet.
+pub fn wallet(n: u8) -> SigningKey {
+    SigningKey::from_bytes(&[0x77 ^ n; 32])
 }
 
 pub fn transfer(class: u32, from: Address, to: Address, points: u64) -> Body {

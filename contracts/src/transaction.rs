@@ -4,19 +4,18 @@
 //! [`CheckedTransaction`] is well formed, bounded and signed; whether its key may do what it asks is judged at execution.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use crate::crypto::{self, PublicKey, Signature, SignatureError, Signed};
 use crate::encoding::{self, DecodeError, Domain};
-use crate::types::{Address, ChainId, ClassId, Hash, MerchantId, Reference, StoreId, TillId};
-use crate::{exchange, governance, membership, points, receipt, settlement};
+pub use crate::operation::{Body, Operation, Till};
+use crate::types::{ChainId, Hash, MerchantId};
 
 /// What a merchant's operator key signs.
 const SIGNING: Domain = Domain::new("tally/transaction/v1\0");
 /// What a transaction is known by.
 const IDENTITY: Domain = Domain::new("tally/transaction-id/v1\0");
-/// What the index of references remembers of an operation.
-const OPERATION: Domain = Domain::new("tally/operation/v1\0");
 
 /// Longest entry of the transparency log: a C2SP tlog-tiles entry has a 16-bit length.
 pub const MAX_LEAF_BYTES: usize = 65_535;
@@ -26,7 +25,7 @@ pub const LEAF_OVERHEAD_BYTES: usize = 4 + 8 + 4 + 8 + 8;
 pub const MAX_OPERATIONS: usize = 1_000;
 
 /// A merchant's batch, signed once.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Transaction {
     /// The alliance it is for.
@@ -43,136 +42,6 @@ pub struct Transaction {
     pub operations: Vec<Operation>,
     /// Over [`Transaction::signing_hash`].
     pub signature: Signature,
-}
-
-/// One act.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Operation {
-    /// The merchant's own name for it, mandatory and unique.
-    pub reference: Reference,
-    /// Where a till acts: its store and number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub till: Option<Till>,
-    /// What is done.
-    pub body: Body,
-}
-
-/// A till, by the merchant's own codes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, SchemaWrite, SchemaRead, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Till {
-    /// The store.
-    pub store_id: StoreId,
-    /// The till within the store.
-    pub till_id: TillId,
-}
-
-/// The kinds of operation. A number is never given to another kind; one unknown to the version does not decode.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Body {
-    /// Sets the simulated clock.
-    #[wincode(tag = 1)]
-    SetClock(governance::SetClock),
-    /// Opens a point class.
-    #[wincode(tag = 2)]
-    CreateClass(points::CreateClass),
-    /// Enrols a member into the merchant's custody.
-    #[wincode(tag = 10)]
-    Enrol(membership::Enrol),
-    /// Issues points for a purchase.
-    #[wincode(tag = 20)]
-    Issue(points::Issue),
-    /// Gives points to another member.
-    #[wincode(tag = 21)]
-    Transfer(points::Transfer),
-    /// Spends points for cash off.
-    #[wincode(tag = 22)]
-    Redeem(points::Redeem),
-    /// Turns points of one class into points of another.
-    #[wincode(tag = 30)]
-    Exchange(exchange::Exchange),
-    /// Confirms that a settlement leg was paid.
-    #[wincode(tag = 40)]
-    ConfirmLeg(settlement::ConfirmLeg),
-}
-
-impl Body {
-    /// The stable name of the kind, as JSON has it.
-    #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::SetClock(_) => "set_clock",
-            Self::CreateClass(_) => "create_class",
-            Self::Enrol(_) => "enrol",
-            Self::Issue(_) => "issue",
-            Self::Transfer(_) => "transfer",
-            Self::Redeem(_) => "redeem",
-            Self::Exchange(_) => "exchange",
-            Self::ConfirmLeg(_) => "confirm_leg",
-        }
-    }
-
-    /// Most bytes of the operation's receipt.
-    #[must_use]
-    pub const fn max_receipt_bytes(&self) -> usize {
-        receipt::max_bytes(match self {
-            Self::SetClock(_) => governance::SetClock::MAX_RECEIPT_BYTES,
-            Self::CreateClass(_) => points::CreateClass::MAX_RECEIPT_BYTES,
-            Self::Enrol(_) => membership::Enrol::MAX_RECEIPT_BYTES,
-            Self::Issue(_) => points::Issue::MAX_RECEIPT_BYTES,
-            Self::Transfer(_) => points::Transfer::MAX_RECEIPT_BYTES,
-            Self::Redeem(_) => points::Redeem::MAX_RECEIPT_BYTES,
-            Self::Exchange(_) => exchange::Exchange::MAX_RECEIPT_BYTES,
-            Self::ConfirmLeg(_) => settlement::ConfirmLeg::MAX_RECEIPT_BYTES,
-        })
-    }
-
-    /// The members whose points the operation touches, for indexes and filters.
-    #[must_use]
-    pub fn members(&self) -> Vec<Address> {
-        match self {
-            Self::SetClock(_) | Self::CreateClass(_) | Self::Enrol(_) | Self::ConfirmLeg(_) => Vec::new(),
-            Self::Issue(o) => vec![o.member],
-            Self::Transfer(o) => vec![o.from, o.to],
-            Self::Redeem(o) => vec![o.member],
-            Self::Exchange(o) => vec![o.member],
-        }
-    }
-
-    /// The point class the operation is about, if it is about one (the source of an exchange).
-    #[must_use]
-    pub const fn class(&self) -> Option<ClassId> {
-        match self {
-            Self::SetClock(_) | Self::Enrol(_) | Self::ConfirmLeg(_) => None,
-            Self::CreateClass(o) => Some(o.class),
-            Self::Issue(o) => Some(o.class),
-            Self::Transfer(o) => Some(o.class),
-            Self::Redeem(o) => Some(o.class),
-            Self::Exchange(o) => Some(o.from_class),
-        }
-    }
-
-    /// The rules on an operation that its bytes alone decide.
-    ///
-    /// # Errors
-    /// The broken rule, as a sentence.
-    pub fn check_stateless(&self) -> Result<(), &'static str> {
-        match self {
-            Self::SetClock(_) | Self::CreateClass(_) | Self::Enrol(_) | Self::ConfirmLeg(_) => Ok(()),
-            Self::Issue(o) => o.check_stateless(),
-            Self::Transfer(_) | Self::Redeem(_) | Self::Exchange(_) => Ok(()),
-        }
-    }
-}
-
-impl Operation {
-    /// What the index of references remembers: the same body again is a duplicate, another one a reused reference.
-    #[must_use]
-    pub fn body_hash(&self) -> Hash {
-        OPERATION.hash(&[&encoding::encode(&(self.till, &self.body))])
-    }
 }
 
 /// A transaction that no node accepts, whatever its state: bytes that are wrong in themselves.
@@ -206,9 +75,17 @@ pub enum InvalidTransaction {
         /// The broken rule.
         reason: &'static str,
     },
+    /// The signature of the operation's authorization, or its key.
+    #[error("operation {index}: authorization: {error}")]
+    Authorization {
+        /// Its position in the transaction.
+        index: usize,
+        /// What is wrong.
+        error: SignatureError,
+    },
     /// The signature, or the key itself.
     #[error(transparent)]
-    Signature(#[from] SignatureError),
+    Signature(SignatureError),
 }
 
 impl InvalidTransaction {
@@ -221,6 +98,7 @@ impl InvalidTransaction {
             Self::Oversized { .. } => "transaction_oversized",
             Self::OperationCount(_) => "operation_count",
             Self::Operation { .. } => "malformed_operation",
+            Self::Authorization { .. } => "wrong_authorization",
             Self::Signature(SignatureError::Key) => "unusable_key",
             Self::Signature(SignatureError::Mismatch) => "wrong_signature",
         }
@@ -261,6 +139,23 @@ impl Transaction {
     }
 }
 
+/// Whose signature it is: the transaction's, or that of an operation's authorization.
+#[derive(Clone, Copy)]
+struct Claim {
+    transaction: usize,
+    operation: Option<usize>,
+}
+
+impl Claim {
+    fn invalid(self, error: SignatureError) -> (usize, InvalidTransaction) {
+        let invalid = match self.operation {
+            None => InvalidTransaction::Signature(error),
+            Some(index) => InvalidTransaction::Authorization { index, error },
+        };
+        (self.transaction, invalid)
+    }
+}
+
 /// A transaction that is well formed, of this alliance, bounded and rightly signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckedTransaction {
@@ -270,15 +165,13 @@ pub struct CheckedTransaction {
 }
 
 impl CheckedTransaction {
-    /// Checks one transaction's bytes, signature included.
+    /// Checks one transaction's bytes, its signatures included.
     ///
     /// # Errors
-    /// The first fault, judged in this order: size, encoding, chain, count, size with receipts, operations, signature.
+    /// The first fault, judged in this order: size, encoding, chain, count, size with receipts, operations, the
+    /// transaction's signature, those of its operations' authorizations.
     pub fn check(bytes: Vec<u8>, chain_id: &ChainId) -> Result<Self, InvalidTransaction> {
-        let checked = Self::check_unsigned(bytes, chain_id)?;
-        let signed = checked.signed();
-        signed.key.verify(&signed.message.0, &signed.signature)?;
-        Ok(checked)
+        Self::check_all(vec![bytes], chain_id).map(|mut checked| checked.remove(0)).map_err(|(_, invalid)| invalid)
     }
 
     /// Checks many transactions, their signatures in one batch; the verdict on each is that of [`Self::check`].
@@ -291,8 +184,9 @@ impl CheckedTransaction {
             .enumerate()
             .map(|(i, bytes)| Self::check_unsigned(bytes, chain_id).map_err(|e| (i, e)))
             .collect::<Result<Vec<_>, _>>()?;
-        let signed: Vec<Signed> = checked.iter().map(Self::signed).collect();
-        crypto::verify_batch(&signed).map_err(|(i, e)| (i, e.into()))?;
+        let claims: Vec<(Claim, Signed)> = checked.iter().enumerate().flat_map(|(i, c)| c.claims(i)).collect();
+        let signed: Vec<Signed> = claims.iter().map(|(_, signed)| *signed).collect();
+        crypto::verify_batch(&signed).map_err(|(at, error)| claims[at].0.invalid(error))?;
         Ok(checked)
     }
 
@@ -314,21 +208,25 @@ impl CheckedTransaction {
             return Err(InvalidTransaction::Oversized { bytes: leaf_bytes });
         }
         for (index, operation) in transaction.operations.iter().enumerate() {
-            if !operation.reference.is_valid() {
-                return Err(InvalidTransaction::Operation { index, reason: "the reference is not a UUIDv7" });
-            }
-            operation.body.check_stateless().map_err(|reason| InvalidTransaction::Operation { index, reason })?;
+            operation.check_stateless().map_err(|reason| InvalidTransaction::Operation { index, reason })?;
         }
         let id = IDENTITY.hash(&[&bytes]);
         Ok(Self { transaction, bytes, id })
     }
 
-    fn signed(&self) -> Signed {
-        Signed {
+    /// Every signature in it, the transaction's own first.
+    fn claims(&self, transaction: usize) -> Vec<(Claim, Signed)> {
+        let own = Signed {
             key: self.transaction.public_key,
             message: self.transaction.signing_hash(),
             signature: self.transaction.signature,
-        }
+        };
+        let authorization = |(index, operation): (usize, &Operation)| {
+            let signed = operation.authorization.as_ref()?.signed(operation);
+            Some((Claim { transaction, operation: Some(index) }, signed))
+        };
+        let authorizations = self.transaction.operations.iter().enumerate().filter_map(authorization);
+        [(Claim { transaction, operation: None }, own)].into_iter().chain(authorizations).collect()
     }
 
     /// What it says.

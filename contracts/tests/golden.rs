@@ -6,24 +6,34 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use tally_contracts::crypto::{PublicKey, Signature};
+use tally_contracts::authorization::{Authorization, SpendGrant, WalletAuthorization};
+use tally_contracts::crypto::{Nonce, PublicKey, Signature};
 use tally_contracts::encoding::encode;
 use tally_contracts::exchange::Exchange;
+use tally_contracts::genesis::Role;
 use tally_contracts::governance::SetClock;
-use tally_contracts::membership::{Enrol, member_address};
-use tally_contracts::points::{ClassTerms, CreateClass, Issue, IssueLine, Lot, Movement, Reason, Redeem, Transfer};
+use tally_contracts::membership::{
+    AddKey, Enrol, EnrolWallet, Freeze, HolderKind, KeyRecord, Member, RecoverWallet, Recovery, RegisterWallet,
+    RevokeKey, RotateKey, RotateWallet, Unfreeze, Wallet, member_address, wallet_address,
+};
+use tally_contracts::points::{
+    Capture, Charged, ClassTerms, CreateClass, Hold, HoldState, Issue, IssueLine, Lot, Movement, Permission, PlaceHold,
+    Purchase, Reason, Redeem, Redemption, ReverseIssue, ReverseRedeem, SetStoreLimits, Standing, Transfer, Use, Void,
+};
 use tally_contracts::receipt::{Applied, Outcome, Receipt};
 use tally_contracts::rejection::Rejection;
 use tally_contracts::settlement::{ConfirmLeg, Gross, Leg, LegState, NetPosition, PairNet, Position, Statement};
 use tally_contracts::transaction::{Body, Operation, Till, Transaction};
 use tally_contracts::types::{
-    Address, Category, ClassId, Fen, Hash, Height, MerchantId, Month, Obligation, Points, Rate, Reference, StoreId,
-    TillId,
+    Address, Category, ClassId, Day, Fen, Hash, Height, MerchantId, Month, Obligation, Points, Rate, Reference,
+    StoreId, TillId,
 };
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/contracts.txt");
 const MEMBER: Address = Address([0xaa; 20]);
 const OTHER: Address = Address([0xbb; 20]);
+const KEY: PublicKey = PublicKey([0x88; 32]);
+const OTHER_KEY: PublicKey = PublicKey([0x99; 32]);
 
 fn month(text: &str) -> Month {
     text.parse().expect("a month")
@@ -36,6 +46,7 @@ fn terms() -> ClassTerms {
         earn_rate: Rate::from_millionths(1_500_000),
         life_months: 12,
         accepted_by: vec![MerchantId(1), MerchantId(2)],
+        permissions: vec![Permission { holder: HolderKind::Employee, uses: vec![Use::Earn, Use::Redeem] }],
         custodian_member_limit_fen: Fen(1),
         custodian_limit_fen: Fen(2),
     }
@@ -43,14 +54,34 @@ fn terms() -> ClassTerms {
 
 fn bodies() -> Vec<Body> {
     let (class, member) = (ClassId(7), MEMBER);
+    let original = Reference::new(1_483_246_800_000, 1);
     let line = |category, fen| IssueLine { category: Category(category), amount_fen: Fen(fen) };
     vec![
         Body::SetClock(SetClock { time_ms: 1_483_246_800_000 }),
         Body::CreateClass(CreateClass { class, terms: terms() }),
-        Body::Enrol(Enrol { commitment: Hash([0xcc; 32]) }),
+        Body::AddKey(AddKey { public_key: KEY, roles: vec![Role::Acceptor], store_id: Some(StoreId(12)) }),
+        Body::RevokeKey(RevokeKey { public_key: KEY }),
+        Body::RotateKey(RotateKey { public_key: KEY, new_key: OTHER_KEY }),
+        Body::SetStoreLimits(SetStoreLimits {
+            store_id: StoreId(12),
+            redeem_limit_fen: Fen(100),
+            refund_limit_fen: Fen(200),
+        }),
+        Body::Enrol(Enrol { holder: HolderKind::Member, commitment: Hash([0xcc; 32]) }),
+        Body::EnrolWallet(EnrolWallet { holder: HolderKind::Supplier, wallet_key: KEY }),
+        Body::RegisterWallet(RegisterWallet { member, wallet_key: KEY }),
+        Body::RotateWallet(RotateWallet { member, wallet_key: OTHER_KEY }),
+        Body::RecoverWallet(RecoverWallet { member, wallet_key: OTHER_KEY }),
+        Body::Freeze(Freeze { member }),
+        Body::Unfreeze(Unfreeze { member }),
         Body::Issue(Issue { class, member, lines: vec![line(3, 1_250), line(4, 99)] }),
         Body::Transfer(Transfer { class, from: MEMBER, to: OTHER, points: Points(5) }),
         Body::Redeem(Redeem { class, member, points: Points(6) }),
+        Body::Hold(PlaceHold { class, member, points: Points(7), release_ms: 1_483_250_400_000 }),
+        Body::Capture(Capture { hold: original, points: Points(5) }),
+        Body::Void(Void { hold: original }),
+        Body::ReverseRedeem(ReverseRedeem { original, points: Points(3) }),
+        Body::ReverseIssue(ReverseIssue { original, amount_fen: Fen(625) }),
         Body::Exchange(Exchange {
             member,
             from_class: class,
@@ -67,10 +98,51 @@ fn applied() -> Vec<(&'static str, Applied)> {
     vec![
         ("clock_set", Applied::ClockSet),
         ("class_created", Applied::ClassCreated),
+        ("key_added", Applied::KeyAdded),
+        ("key_revoked", Applied::KeyRevoked),
+        ("key_rotated", Applied::KeyRotated),
+        ("store_limits_set", Applied::StoreLimitsSet),
         ("enrolled", Applied::Enrolled { member: MEMBER }),
-        ("issued", Applied::Issued { points, expires: month("2018-01"), balance }),
+        ("enrolled_wallet", Applied::Enrolled { member: OTHER }),
+        ("wallet_registered", Applied::WalletRegistered),
+        ("wallet_rotated", Applied::WalletRotated),
+        ("recovery_started", Applied::RecoveryStarted { effective_ms: 1_483_851_600_000 }),
+        ("frozen", Applied::Frozen),
+        ("unfrozen", Applied::Unfrozen),
+        ("issued", Applied::Issued { points, repaid: Points(4), expires: month("2018-01"), balance }),
         ("transferred", Applied::Transferred { from_balance: points, to_balance: balance }),
         ("redeemed", Applied::Redeemed { cash_off_fen: Fen(3), obligation: Obligation(4), balance }),
+        ("held", Applied::Held { cash_off_fen: Fen(3), balance }),
+        (
+            "captured",
+            Applied::Captured {
+                member: MEMBER,
+                class: ClassId(7),
+                cash_off_fen: Fen(3),
+                obligation: Obligation(4),
+                released: points,
+                expired: Points(5),
+                balance,
+            },
+        ),
+        (
+            "voided",
+            Applied::Voided { member: MEMBER, class: ClassId(7), released: points, expired: Points(5), balance },
+        ),
+        (
+            "redemption_reversed",
+            Applied::RedemptionReversed {
+                member: MEMBER,
+                class: ClassId(7),
+                cash_off_fen: Fen(3),
+                obligation: Obligation(-4),
+                balance,
+            },
+        ),
+        (
+            "issue_reversed",
+            Applied::IssueReversed { member: MEMBER, class: ClassId(7), points, owed: Points(5), balance },
+        ),
         (
             "exchanged",
             Applied::Exchanged {
@@ -85,9 +157,80 @@ fn applied() -> Vec<(&'static str, Applied)> {
     ]
 }
 
+fn wallet_authorization() -> WalletAuthorization {
+    WalletAuthorization {
+        chain_id: Hash([0x11; 32]),
+        acceptor: MerchantId(1),
+        valid_until_ms: 1_483_246_860_000,
+        public_key: KEY,
+        signature: Signature([0x66; 64]),
+    }
+}
+
+fn grant() -> SpendGrant {
+    SpendGrant {
+        chain_id: Hash([0x11; 32]),
+        member: MEMBER,
+        class: ClassId(7),
+        max_points: Points(800),
+        acceptors: vec![MerchantId(1), MerchantId(3)],
+        expires_ms: 1_483_250_400_000,
+        nonce: Nonce([0x77; 16]),
+        public_key: KEY,
+        signature: Signature([0x66; 64]),
+    }
+}
+
+/// What a reference leaves to be taken up, and the hold itself.
+fn standings() -> Vec<(&'static str, Vec<u8>)> {
+    let lots = vec![Lot { expires: month("2018-01"), points: Points(3) }];
+    let anchor: Rate = "0.015".parse().expect("a rate");
+    let (class, member) = (ClassId(7), MEMBER);
+    let purchase = Purchase { class, member, kept_fen: Fen(1_349), earn_rate: anchor, expires: month("2018-01") };
+    let hold = Hold {
+        class,
+        member,
+        lots: lots.clone(),
+        anchor,
+        release_ms: 1_483_250_400_000,
+        day: Day(17_166),
+        charged: Charged::Grant { expires_ms: 1_483_250_400_000, id: Hash([0x55; 32]) },
+        store_id: Some(StoreId(12)),
+    };
+    vec![
+        ("standing.nothing", encode(&Standing::Nothing)),
+        ("standing.purchase", encode(&Standing::Purchase(purchase))),
+        ("standing.redemption", encode(&Standing::Redemption(Redemption { class, member, lots, anchor }))),
+        ("standing.hold", encode(&Standing::Hold(HoldState::Captured))),
+        ("hold", encode(&hold)),
+    ]
+}
+
+/// A member with a wallet whose recovery is under way, and an operator key that was revoked.
+fn membership() -> Vec<(&'static str, Vec<u8>)> {
+    let recovery = Some(Recovery { key: OTHER_KEY, effective_ms: 1_483_851_600_000 });
+    let member = Member {
+        custodian: MerchantId(2),
+        holder: HolderKind::Employee,
+        is_frozen: true,
+        wallet: Some(Wallet { key: KEY, recovery }),
+    };
+    let key = KeyRecord { roles: vec![Role::Issuer, Role::Acceptor], store_id: None, revoked: Some(Height(5)) };
+    vec![("membership.member", encode(&member)), ("membership.key", encode(&key))]
+}
+
 fn transaction() -> Transaction {
     let till = Some(Till { store_id: StoreId(12), till_id: TillId(1) });
-    let operation = |(n, body): (u128, Body)| Operation { reference: Reference::new(1_483_246_800_000, n), till, body };
+    let operation = |(n, body): (u128, Body)| Operation {
+        reference: Reference::new(1_483_246_800_000, n),
+        till,
+        authorization: match body {
+            Body::Redeem(_) => Some(Authorization::Grant(grant())),
+            Body::Transfer(_) => Some(Authorization::Wallet(wallet_authorization())),
+            _ => None,
+        },
+        body,
+    };
     Transaction {
         chain_id: Hash([0x11; 32]),
         merchant: MerchantId(1),
@@ -123,7 +266,16 @@ fn records() -> BTreeMap<String, Vec<u8>> {
     let transaction = transaction();
     add("transaction", encode(&transaction));
     add("transaction.signing_hash", transaction.signing_hash().0.to_vec());
-    add("operation.body_hash", transaction.operations[3].body_hash().0.to_vec());
+    let of_kind = |kind| transaction.operations.iter().find(|o| o.body.kind() == kind).expect("every kind is there");
+    add("operation.body_hash", of_kind("issue").body_hash().0.to_vec());
+    let transfer = of_kind("transfer");
+    let signed = wallet_authorization().signing_hash(transfer.reference, &transfer.body);
+    add("authorization.signing_hash", signed.0.to_vec());
+    add("grant.id", grant().id().0.to_vec());
+    add("member.wallet_address", wallet_address(&KEY).0.to_vec());
+    for (name, bytes) in standings().into_iter().chain(membership()) {
+        add(name, bytes);
+    }
     add("member.address", member_address(MerchantId(1), &Hash([0xcc; 32])).0.to_vec());
     let lots = vec![Lot { expires: month("2018-01"), points: Points(3) }];
     let movement =
@@ -133,7 +285,12 @@ fn records() -> BTreeMap<String, Vec<u8>> {
     add("settlement.gross", encode(&Gross { redemption: Obligation(1), exchange: Obligation(-2) }));
     add(
         "settlement.position",
-        encode(&Position { payable: Obligation(1), receivable: Obligation(2), unconfirmed_fen: Fen(3) }),
+        encode(&Position {
+            payable: Obligation(1),
+            receivable: Obligation(2),
+            reserved: Obligation(4),
+            unconfirmed_fen: Fen(3),
+        }),
     );
     let pair = PairNet { opening: Obligation(1), net: Obligation(2), net_fen: -3, closing: Obligation(4) };
     add("settlement.pair_net", encode(&pair));
@@ -159,6 +316,16 @@ fn every_record_has_its_golden_bytes() {
         assert_eq!(ours, theirs);
     }
     assert_eq!(text.lines().count(), golden.lines().count());
+}
+
+#[test]
+fn every_kind_is_written_by_its_name() {
+    assert_eq!(bodies().len(), Body::KINDS.len());
+    for body in bodies() {
+        let written = serde_json::to_value(&body).expect("a body is written");
+        assert!(written.get(body.kind()).is_some(), "{} is written as {written}", body.kind());
+        assert!(Body::KINDS.contains(&(body.number(), body.kind())));
+    }
 }
 
 #[test]

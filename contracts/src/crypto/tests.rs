@@ -66,6 +66,14 @@ fn a_batch_names_the_first_bad_signature() {
 }
 
 #[test]
+fn a_batch_judges_in_its_order_whatever_is_wrong() {
+    let mut batch: Vec<Signed> = (0..6).map(good).collect();
+    batch[1].message = Hash([8; 32]);
+    batch[4].key = PublicKey([0; 32]);
+    assert_eq!(verify_batch(&batch), Err((1, SignatureError::Mismatch)));
+}
+
+#[test]
 fn keys_of_small_order_are_refused() {
     for point in EIGHT_TORSION {
         let key = PublicKey(point.compress().to_bytes());

@@ -1,19 +1,22 @@
 //! `exchange`: a member's points of one class become points of another.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::{convert, split_lots};
-use crate::membership::require_custody;
-use crate::points::{CustodianGain, Reason, charge_custodian, count, credit, debit, require_class};
+use crate::membership::consent::{self, Consent};
+use crate::membership::require_member;
+use crate::operation::{Caller, Done, Takes, Verb};
+use crate::points::{CustodianGain, PointClass, Reason, Use, charge_custodian, count, credit, debit, require_class};
 use crate::receipt::Applied;
 use crate::rejection::Rejection;
 use crate::settlement::{self, Debt};
 use crate::state::Overlay;
-use crate::types::{Address, ClassId, MerchantId, Obligation, Points};
+use crate::types::{Address, ClassId, Obligation, Points};
 
-/// Exchanges points; submitted by the member's custodian.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+/// Exchanges points, by the member's own word or, while it has no wallet, its custodian's.
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
     /// Whose points.
@@ -28,17 +31,24 @@ pub struct Exchange {
     pub min_out: Points,
 }
 
-impl Exchange {
-    /// Most bytes of its `Applied`: points out, two balances, two obligations.
-    pub const MAX_RECEIPT_BYTES: usize = 8 + 8 + 8 + 16 + 16;
+impl Verb for Exchange {
+    /// Points out, two balances, two obligations.
+    const MAX_RECEIPT_BYTES: usize = 8 + 8 + 8 + 16 + 16;
+    const TAKES: Takes = Takes::Wallet;
 
-    /// # Errors
-    /// `unknown_class`, `unknown_member`, `foreign_custodian`, `amount_zero`, `same_party`, `insufficient_points`,
-    /// `overflow`, `below_min_out`, `custodian_member_limit`, `custodian_limit`, `net_debit_cap`.
-    pub(crate) fn execute(&self, overlay: &mut Overlay<'_>, merchant: MerchantId) -> Result<Applied, Rejection> {
+    fn class(&self) -> Option<ClassId> {
+        Some(self.from_class)
+    }
+
+    fn members(&self) -> Vec<Address> {
+        vec![self.member]
+    }
+
+    fn execute(&self, overlay: &mut Overlay<'_>, caller: &Caller<'_>) -> Result<Done, Rejection> {
+        let merchant = caller.merchant;
         let source = require_class(overlay, self.from_class)?;
         let target = require_class(overlay, self.to_class)?;
-        require_custody(overlay, &self.member, merchant)?;
+        let consent = self.consent(overlay, caller, (&source, &target))?;
         if self.points == Points(0) {
             return Err(Rejection::AmountZero);
         }
@@ -53,7 +63,7 @@ impl Exchange {
             return Err(Rejection::BelowMinOut);
         }
         // The custodian profits as issuer of the target class: points that it issued come home to it.
-        if target.issuer == merchant && source.issuer != merchant {
+        if consent == Consent::Custodian && target.issuer == merchant && source.issuer != merchant {
             let gain = CustodianGain {
                 class_id: self.from_class,
                 class: &source,
@@ -80,6 +90,25 @@ impl Exchange {
             obligation = conversion.obligation;
             settlement::book(overlay, &Debt::exchange(source.issuer, target.issuer, obligation))?;
         }
-        Ok(Applied::Exchanged { points_out, from_balance, to_balance, obligation, pool_obligation })
+        Ok(Applied::Exchanged { points_out, from_balance, to_balance, obligation, pool_obligation }.into())
+    }
+}
+
+impl Exchange {
+    /// # Errors
+    /// `unknown_member`, `holder_not_permitted`, `member_frozen`, those of the consent.
+    fn consent(
+        &self,
+        overlay: &mut Overlay<'_>,
+        caller: &Caller<'_>,
+        (source, target): (&PointClass, &PointClass),
+    ) -> Result<Consent, Rejection> {
+        let member = require_member(overlay, &self.member)?;
+        source.terms.require_permission(member.holder, Use::Exchange)?;
+        target.terms.require_permission(member.holder, Use::Exchange)?;
+        if member.is_frozen {
+            return Err(Rejection::MemberFrozen);
+        }
+        consent::require(overlay, caller, (&self.member, &member), self.from_class)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::crypto::PublicKey;
 use crate::genesis::{Clock, Genesis};
-use crate::types::{Calendar, Day, Height, Month};
+use crate::types::{Calendar, ChainId, Day, Height, Month};
 
 /// The block being executed, as the contracts see it.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +11,8 @@ pub struct BlockContext<'a> {
     pub height: Height,
     /// Its time in ms since 1970: the only time there is.
     pub time_ms: u64,
+    /// The alliance.
+    pub chain_id: ChainId,
     /// The alliance's calendar.
     pub calendar: Calendar,
     /// Who may set the clock, if it is a simulated one.
@@ -20,14 +22,14 @@ pub struct BlockContext<'a> {
 }
 
 impl<'a> BlockContext<'a> {
-    /// The context of a block of an alliance.
+    /// The context of a block of an alliance; `chain_id` is the genesis's own, which costs a hash to work out.
     #[must_use]
-    pub fn new(genesis: &'a Genesis, height: Height, time_ms: u64) -> Self {
+    pub fn new(genesis: &'a Genesis, chain_id: ChainId, height: Height, time_ms: u64) -> Self {
         let clock_keys = match &genesis.clock {
             Clock::Real => None,
             Clock::Simulated { keys } => Some(keys.as_slice()),
         };
-        Self { height, time_ms, calendar: genesis.calendar(), clock_keys, operation: None }
+        Self { height, time_ms, chain_id, calendar: genesis.calendar(), clock_keys, operation: None }
     }
 
     /// The local month of the block: the settlement cycle, and the month of expiry.

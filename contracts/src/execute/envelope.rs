@@ -1,21 +1,47 @@
 //! The rules on a transaction as a whole: its time, and its key.
 
 use super::BlockContext;
-use crate::genesis::{Clock, Genesis, Role};
-use crate::membership::KeyRoles;
+use crate::genesis::{Clock, Genesis};
+use crate::membership::KeyRecord;
 use crate::rejection::Rejection;
 use crate::state::{Overlay, Store};
-use crate::transaction::{Body, Transaction};
+use crate::transaction::{Body, Operation, Transaction};
 use crate::types::{DAY_MS, Height, MerchantId};
 
 /// Furthest that `valid_until_ms` may lie after block time.
 pub const MAX_VALIDITY_MS: u64 = DAY_MS;
 
-/// Judges time and key; gives the key's roles.
+/// What the signing key may do.
+pub(super) enum Authority {
+    /// Set the clock, and nothing else.
+    Clock,
+    /// What an operator key may.
+    Operator(KeyRecord),
+}
+
+impl Authority {
+    /// Whether it may sign an operation at all.
+    ///
+    /// # Errors
+    /// `role_missing`, `wrong_store`.
+    pub(super) fn require(&self, operation: &Operation) -> Result<(), Rejection> {
+        match (self, operation.body.required_role()) {
+            (Self::Clock, None) => Ok(()),
+            (Self::Operator(key), Some(role)) if key.roles.contains(&role) => {
+                let is_bound_elsewhere = key.store_id.is_some() && key.store_id != operation.till.map(|t| t.store_id);
+                if is_bound_elsewhere { Err(Rejection::WrongStore) } else { Ok(()) }
+            }
+            _ => Err(Rejection::RoleMissing),
+        }
+    }
+}
+
+/// Judges time and key. A key's record is that of the state before the block: added in this block it signs nothing yet,
+/// revoked in this block it still signs, whatever the order of transactions.
 ///
 /// # Errors
-/// `expired`, `valid_until_too_far`, `unknown_key`.
-pub(super) fn authorize(overlay: &mut Overlay<'_>, transaction: &Transaction) -> Result<Vec<Role>, Rejection> {
+/// `expired`, `valid_until_too_far`, `unknown_key`, `key_revoked`.
+pub(super) fn authorize(overlay: &Overlay<'_>, transaction: &Transaction) -> Result<Authority, Rejection> {
     let time_ms = overlay.context.time_ms;
     if transaction.valid_until_ms < time_ms {
         return Err(Rejection::Expired);
@@ -26,11 +52,14 @@ pub(super) fn authorize(overlay: &mut Overlay<'_>, transaction: &Transaction) ->
     if transaction.merchant == MerchantId::POOL {
         // Clock keys act in no merchant's name; under a real clock there are none.
         let keys = overlay.context.clock_keys.unwrap_or_default();
-        return if keys.contains(&transaction.public_key) { Ok(Vec::new()) } else { Err(Rejection::UnknownKey) };
+        return if keys.contains(&transaction.public_key) { Ok(Authority::Clock) } else { Err(Rejection::UnknownKey) };
     }
     let key = (transaction.merchant, transaction.public_key);
-    let KeyRoles { roles } = overlay.operator_keys.get(&key).ok_or(Rejection::UnknownKey)?;
-    Ok(roles)
+    let record = overlay.operator_keys.committed(&key).ok_or(Rejection::UnknownKey)?;
+    if record.revoked.is_some() {
+        return Err(Rejection::KeyRevoked);
+    }
+    Ok(Authority::Operator(record))
 }
 
 /// A mempool's filter: what `authorize` would say if the next block had this time. It may be stale; execution decides.
@@ -51,6 +80,6 @@ pub fn check_advisory(
         },
         _ => time_ms,
     };
-    let mut overlay = Overlay::new(store, BlockContext::new(genesis, Height(0), time_ms));
-    authorize(&mut overlay, transaction).map(|_| ())
+    let context = BlockContext::new(genesis, transaction.chain_id, Height(0), time_ms);
+    authorize(&Overlay::new(store, context), transaction).map(|_| ())
 }

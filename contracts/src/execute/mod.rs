@@ -13,14 +13,17 @@ pub use envelope::{MAX_VALIDITY_MS, check_advisory};
 pub use reference::{KnownReference, known_reference};
 
 use crate::due::{self, DueRecord};
-use crate::genesis::Role;
-use crate::receipt::{Applied, Outcome, Receipt};
+use crate::operation::{Caller, Done};
+use crate::points::Standing;
+use crate::receipt::{Outcome, Receipt};
 use crate::rejection::Rejection;
 use crate::state::{Overlay, Store, WriteSet};
-use crate::transaction::{Body, CheckedTransaction, Operation, Transaction};
+use crate::transaction::{CheckedTransaction, Operation, Transaction};
 use crate::types::MerchantId;
 
+use envelope::Authority;
 use reference::Seen;
+pub(crate) use reference::{set_standing, standing};
 
 /// What a block did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,15 +56,14 @@ pub fn execute_block(store: &dyn Store, context: BlockContext<'_>, transactions:
 
 /// Runs one transaction; `first_index` is the position of its first operation in the block.
 fn execute_transaction(overlay: &mut Overlay<'_>, transaction: &Transaction, first_index: u32) -> Vec<Receipt> {
-    let roles = match envelope::authorize(overlay, transaction) {
-        Ok(roles) => roles,
+    let authority = match envelope::authorize(overlay, transaction) {
+        Ok(authority) => authority,
         Err(rejection) => {
             let refuse = |o: &Operation| Receipt::rejected(o.reference, rejection);
             return transaction.operations.iter().map(refuse).collect();
         }
     };
-    let batch =
-        Batch { merchant: transaction.merchant, roles: &roles, operations: &transaction.operations, first_index };
+    let batch = Batch { merchant: transaction.merchant, authority, operations: &transaction.operations, first_index };
     let receipts = if transaction.atomic { batch.run_atomic(overlay) } else { batch.run_each(overlay) };
     overlay.keep();
     overlay.context.operation = None;
@@ -71,7 +73,7 @@ fn execute_transaction(overlay: &mut Overlay<'_>, transaction: &Transaction, fir
 /// The operations of an authorized transaction.
 struct Batch<'t> {
     merchant: MerchantId,
-    roles: &'t [Role],
+    authority: Authority,
     operations: &'t [Operation],
     first_index: u32,
 }
@@ -85,13 +87,18 @@ impl Batch<'_> {
                 Seen::Before { height, index } => Outcome::Duplicate { height, index },
                 Seen::Refused(rejection) => Outcome::Rejected(rejection),
                 Seen::Never => {
-                    let result = self.run_one(overlay, operation, index);
-                    if result.is_err() {
-                        overlay.undo();
+                    let (outcome, kept) = match self.run_one(overlay, operation, index) {
+                        Ok(done) => (Outcome::Applied(done.applied), Some(done.standing)),
+                        Err(rejection) => {
+                            overlay.undo();
+                            (Outcome::Rejected(rejection), rejection.is_kept().then_some(Standing::Nothing))
+                        }
+                    };
+                    if let Some(standing) = kept {
+                        reference::remember(overlay, self.merchant, (operation, index), standing);
                     }
-                    reference::remember(overlay, self.merchant, operation, index);
                     overlay.keep();
-                    result.map_or_else(Outcome::Rejected, Outcome::Applied)
+                    outcome
                 }
             };
             receipts.push(Receipt { reference: operation.reference, outcome });
@@ -128,9 +135,9 @@ impl Batch<'_> {
                 Seen::Refused(rejection) => Err(rejection),
             };
             match result {
-                Ok(applied) => {
-                    receipts.push(Receipt { reference: operation.reference, outcome: Outcome::Applied(applied) });
-                    reference::remember(overlay, self.merchant, operation, index);
+                Ok(done) => {
+                    receipts.push(Receipt { reference: operation.reference, outcome: Outcome::Applied(done.applied) });
+                    reference::remember(overlay, self.merchant, (operation, index), done.standing);
                 }
                 Err(rejection) => {
                     overlay.undo();
@@ -151,43 +158,16 @@ impl Batch<'_> {
 
     /// Whether the key may sign such an operation at all; then what the index of references says of it.
     fn look_up(&self, overlay: &mut Overlay<'_>, operation: &Operation) -> Seen {
-        let may_sign = match required_role(&operation.body) {
-            Some(role) => self.roles.contains(&role),
-            // Only a clock key signs in the pool's name, and it signs nothing else: it has no roles.
-            None => self.merchant == MerchantId::POOL,
-        };
-        if !may_sign {
-            return Seen::Refused(Rejection::RoleMissing);
+        match self.authority.require(operation) {
+            Ok(()) => reference::look_up(overlay, self.merchant, operation),
+            Err(rejection) => Seen::Refused(rejection),
         }
-        reference::look_up(overlay, self.merchant, operation)
     }
 
     /// One operation whose key may sign it and whose reference is new.
-    fn run_one(&self, overlay: &mut Overlay<'_>, operation: &Operation, index: u32) -> Result<Applied, Rejection> {
+    fn run_one(&self, overlay: &mut Overlay<'_>, operation: &Operation, index: u32) -> Result<Done, Rejection> {
         overlay.context.operation = Some(index);
-        let merchant = self.merchant;
-        match &operation.body {
-            Body::SetClock(o) => o.execute(overlay),
-            Body::CreateClass(o) => o.execute(overlay, merchant),
-            Body::Enrol(o) => o.execute(overlay, merchant),
-            Body::Issue(o) => o.execute(overlay, merchant),
-            Body::Transfer(o) => o.execute(overlay, merchant),
-            Body::Redeem(o) => o.execute(overlay, merchant),
-            Body::Exchange(o) => o.execute(overlay, merchant),
-            Body::ConfirmLeg(o) => o.execute(overlay, merchant),
-        }
-    }
-}
-
-/// Which role an operation takes; setting the clock takes a clock key of genesis instead.
-#[must_use]
-pub const fn required_role(body: &Body) -> Option<Role> {
-    match body {
-        Body::SetClock(_) => None,
-        Body::CreateClass(_) => Some(Role::Governor),
-        Body::Issue(_) => Some(Role::Issuer),
-        Body::Enrol(_) | Body::Transfer(_) | Body::Redeem(_) | Body::Exchange(_) => Some(Role::Acceptor),
-        Body::ConfirmLeg(_) => Some(Role::Treasurer),
+        operation.body.execute(overlay, &Caller { merchant: self.merchant, operation })
     }
 }
 

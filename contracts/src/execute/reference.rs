@@ -3,6 +3,7 @@
 use wincode::{SchemaRead, SchemaWrite};
 
 use crate::encoding;
+use crate::points::Standing;
 use crate::rejection::Rejection;
 use crate::state::{Key, Overlay, Store, tag};
 use crate::transaction::Operation;
@@ -14,7 +15,7 @@ pub const MAX_AGE_MS: u64 = 90 * DAY_MS;
 pub const MAX_AHEAD_MS: u64 = HOUR_MS;
 
 /// An operation whose outcome is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
 pub struct KnownReference {
     /// [`Operation::body_hash`].
     pub body_hash: Hash,
@@ -22,6 +23,8 @@ pub struct KnownReference {
     pub height: Height,
     /// Position of the operation in that block.
     pub index: u32,
+    /// What of it a later operation may take up.
+    pub standing: Standing,
 }
 
 /// What the index says of an operation.
@@ -36,18 +39,17 @@ pub(super) enum Seen {
         /// The position in it.
         index: u32,
     },
-    /// `role_missing`, `reference_too_old`, `reference_ahead` or `reference_reused`.
+    /// `role_missing`, `wrong_store`, `reference_too_old`, `reference_ahead` or `reference_reused`.
     Refused(Rejection),
 }
 
 /// Looks an operation up.
 pub(super) fn look_up(overlay: &mut Overlay<'_>, merchant: MerchantId, operation: &Operation) -> Seen {
-    let (now_ms, then_ms) = (overlay.context.time_ms, operation.reference.time_ms());
-    if then_ms.saturating_add(MAX_AGE_MS) < now_ms {
+    if is_too_old(overlay, operation.reference) {
         return Seen::Refused(Rejection::ReferenceTooOld);
     }
     let is_real_clock = overlay.context.clock_keys.is_none();
-    if is_real_clock && then_ms > now_ms + MAX_AHEAD_MS {
+    if is_real_clock && operation.reference.time_ms() > overlay.context.time_ms + MAX_AHEAD_MS {
         return Seen::Refused(Rejection::ReferenceAhead);
     }
     match overlay.references.get(&index_key(merchant, operation.reference)) {
@@ -60,9 +62,38 @@ pub(super) fn look_up(overlay: &mut Overlay<'_>, merchant: MerchantId, operation
 }
 
 /// Keeps that an operation has its outcome at this place.
-pub(super) fn remember(overlay: &mut Overlay<'_>, merchant: MerchantId, operation: &Operation, index: u32) {
-    let known = KnownReference { body_hash: operation.body_hash(), height: overlay.context.height, index };
+pub(super) fn remember(
+    overlay: &mut Overlay<'_>,
+    merchant: MerchantId,
+    (operation, index): (&Operation, u32),
+    standing: Standing,
+) {
+    let known = KnownReference { body_hash: operation.body_hash(), height: overlay.context.height, index, standing };
     overlay.references.put(index_key(merchant, operation.reference), known);
+}
+
+/// What an operation of the last 90 days left for a later one to take up; none if the index does not know it.
+pub(crate) fn standing(overlay: &mut Overlay<'_>, merchant: MerchantId, reference: Reference) -> Option<Standing> {
+    recent(overlay, merchant, reference).map(|known| known.standing)
+}
+
+/// Changes what an operation left, while the index knows it.
+pub(crate) fn set_standing(overlay: &mut Overlay<'_>, merchant: MerchantId, reference: Reference, standing: Standing) {
+    if let Some(known) = recent(overlay, merchant, reference) {
+        overlay.references.put(index_key(merchant, reference), KnownReference { standing, ..known });
+    }
+}
+
+/// A row of the index that is not too old to be read.
+fn recent(overlay: &mut Overlay<'_>, merchant: MerchantId, reference: Reference) -> Option<KnownReference> {
+    if is_too_old(overlay, reference) {
+        return None;
+    }
+    overlay.references.get(&index_key(merchant, reference))
+}
+
+fn is_too_old(overlay: &Overlay<'_>, reference: Reference) -> bool {
+    reference.time_ms().saturating_add(MAX_AGE_MS) < overlay.context.time_ms
 }
 
 /// What the index holds under a merchant's reference.

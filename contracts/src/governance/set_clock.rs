@@ -4,30 +4,29 @@
 //! it only remains to say whether it did.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
+use crate::operation::{Caller, Done, Verb};
 use crate::receipt::Applied;
 use crate::rejection::Rejection;
 use crate::state::Overlay;
 
 /// Sets the time of its block.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetClock {
     /// The new block time in ms since 1970; later than the parent's.
     pub time_ms: u64,
 }
 
-impl SetClock {
-    /// Most bytes of its `Applied`.
-    pub const MAX_RECEIPT_BYTES: usize = 0;
+impl Verb for SetClock {
+    const MAX_RECEIPT_BYTES: usize = 0;
 
-    /// # Errors
-    /// `clock_backwards`.
-    pub(crate) fn execute(&self, overlay: &mut Overlay<'_>) -> Result<Applied, Rejection> {
+    fn execute(&self, overlay: &mut Overlay<'_>, _: &Caller<'_>) -> Result<Done, Rejection> {
         if overlay.context.time_ms != self.time_ms {
             return Err(Rejection::ClockBackwards);
         }
-        Ok(Applied::ClockSet)
+        Ok(Applied::ClockSet.into())
     }
 }

@@ -2,8 +2,8 @@
 
 use super::Schedule;
 use crate::execute::BlockContext;
-use crate::genesis::Genesis;
-use crate::membership::{KeyRoles, Merchant};
+use crate::genesis::{Genesis, OperatorKey, Role};
+use crate::membership::{KeyRecord, Merchant};
 use crate::points::PointClass;
 use crate::state::{MemoryStore, Overlay, WriteSet};
 use crate::types::Height;
@@ -14,14 +14,18 @@ use crate::types::Height;
 #[must_use]
 pub fn genesis_writes(genesis: &Genesis) -> WriteSet {
     let empty = MemoryStore::default();
-    let mut overlay = Overlay::new(&empty, BlockContext::new(genesis, Height(0), genesis.time_ms));
+    let mut overlay = Overlay::new(&empty, BlockContext::new(genesis, genesis.chain_id(), Height(0), genesis.time_ms));
     let month = genesis.calendar().month(genesis.time_ms);
     overlay.parameters.put((), genesis.parameters.clone());
     overlay.schedule.put((), Schedule { open_cycle: month, swept_before: month });
     for merchant in &genesis.merchants {
-        overlay.merchants.put(merchant.id, Merchant { net_debit_cap_fen: merchant.net_debit_cap_fen });
-        for key in &merchant.operator_keys {
-            overlay.operator_keys.put((merchant.id, key.public_key), KeyRoles { roles: key.roles.clone() });
+        let governors = merchant.operator_keys.iter().filter(|key| key.roles.contains(&Role::Governor)).count();
+        let governor_keys = u32::try_from(governors).expect("a genesis is far smaller");
+        let net_debit_cap_fen = merchant.net_debit_cap_fen;
+        overlay.merchants.put(merchant.id, Merchant { net_debit_cap_fen, governor_keys });
+        for OperatorKey { public_key, roles, store_id } in &merchant.operator_keys {
+            let record = KeyRecord { roles: roles.clone(), store_id: *store_id, revoked: None };
+            overlay.operator_keys.put((merchant.id, *public_key), record);
         }
     }
     for class in &genesis.classes {

@@ -1,27 +1,110 @@
 //! Records of membership.
 
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
+use crate::crypto::PublicKey;
 use crate::genesis::Role;
-use crate::types::{Fen, MerchantId};
+use crate::types::{Fen, Height, MerchantId, StoreId};
 
 /// A merchant of the alliance.
 #[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
 pub struct Merchant {
     /// The most it may owe before it is settled, in fen.
     pub net_debit_cap_fen: Fen,
+    /// Its governor keys that are not revoked.
+    pub governor_keys: u32,
 }
 
-/// The roles of an operator key, in the order of [`Role`].
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
-pub struct KeyRoles {
-    /// What the key may sign.
+/// An operator key, kept also when it is revoked: no key comes back.
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
+pub struct KeyRecord {
+    /// What the key may sign, in the order of [`Role`].
     pub roles: Vec<Role>,
+    /// The store that it acts for, and no other; none for all.
+    pub store_id: Option<StoreId>,
+    /// The block that revoked it; it signs nothing in later ones.
+    pub revoked: Option<Height>,
 }
 
 /// A holder of points.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 pub struct Member {
-    /// The merchant that enrolled the member and acts for it.
+    /// The merchant that enrolled the member and acts for it while it has no wallet.
     pub custodian: MerchantId,
+    /// Which kind of holder.
+    pub holder: HolderKind,
+    /// Whether it gives nothing for now.
+    pub is_frozen: bool,
+    /// Its own key, once it has one.
+    pub wallet: Option<Wallet>,
+}
+
+impl Member {
+    /// The wallet key in effect at a block time.
+    #[must_use]
+    pub fn wallet_key(&self, time_ms: u64) -> Option<PublicKey> {
+        self.wallet.as_ref().map(|wallet| wallet.key_at(time_ms))
+    }
+}
+
+/// Who holds points; a class says what each kind may do with it.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    SchemaWrite,
+    SchemaRead,
+    Serialize,
+    Deserialize,
+    ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum HolderKind {
+    /// A customer.
+    #[default]
+    #[wincode(tag = 1)]
+    Member,
+    /// Someone who works for a merchant.
+    #[wincode(tag = 2)]
+    Employee,
+    /// A firm that delivers to a merchant.
+    #[wincode(tag = 3)]
+    Supplier,
+}
+
+/// A member's key on record.
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
+pub struct Wallet {
+    /// The key that was registered or rotated to last.
+    pub key: PublicKey,
+    /// The key that the custodian puts in its place.
+    pub recovery: Option<Recovery>,
+}
+
+impl Wallet {
+    /// The key in effect at a block time: a recovery comes into effect by itself.
+    #[must_use]
+    pub fn key_at(&self, time_ms: u64) -> PublicKey {
+        match &self.recovery {
+            Some(recovery) if recovery.effective_ms <= time_ms => recovery.key,
+            _ => self.key,
+        }
+    }
+}
+
+/// A key that takes effect after 7 days in plain sight.
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
+pub struct Recovery {
+    /// The new key.
+    pub key: PublicKey,
+    /// From this block time on, in ms since 1970.
+    pub effective_ms: u64,
 }

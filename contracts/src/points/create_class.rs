@@ -1,16 +1,18 @@
 //! `create_class`: opens a point class of the merchant.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::{ClassTerms, PointClass};
+use crate::operation::{Caller, Done, Verb};
 use crate::receipt::Applied;
 use crate::rejection::Rejection;
 use crate::state::Overlay;
-use crate::types::{ClassId, MerchantId};
+use crate::types::ClassId;
 
 /// Opens a class; signed by a governor key of its issuer.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateClass {
     /// Its number, not taken yet.
@@ -19,13 +21,14 @@ pub struct CreateClass {
     pub terms: ClassTerms,
 }
 
-impl CreateClass {
-    /// Most bytes of its `Applied`.
-    pub const MAX_RECEIPT_BYTES: usize = 0;
+impl Verb for CreateClass {
+    const MAX_RECEIPT_BYTES: usize = 0;
 
-    /// # Errors
-    /// `class_exists`, `class_out_of_bounds`, `unknown_merchant`.
-    pub(crate) fn execute(&self, overlay: &mut Overlay<'_>, merchant: MerchantId) -> Result<Applied, Rejection> {
+    fn class(&self) -> Option<ClassId> {
+        Some(self.class)
+    }
+
+    fn execute(&self, overlay: &mut Overlay<'_>, caller: &Caller<'_>) -> Result<Done, Rejection> {
         if overlay.classes.get(&self.class).is_some() {
             return Err(Rejection::ClassExists);
         }
@@ -36,7 +39,7 @@ impl CreateClass {
         for acceptor in &self.terms.accepted_by {
             overlay.merchants.get(acceptor).ok_or(Rejection::UnknownMerchant)?;
         }
-        overlay.classes.put(self.class, PointClass { issuer: merchant, terms: self.terms.clone() });
-        Ok(Applied::ClassCreated)
+        overlay.classes.put(self.class, PointClass { issuer: caller.merchant, terms: self.terms.clone() });
+        Ok(Applied::ClassCreated.into())
     }
 }

@@ -155,9 +155,11 @@ pub(crate) fn credit(
         change_outstanding(overlay, owner.1, lot.expires, |p| p.checked_add(lot.points)).ok_or(Rejection::Overflow)?;
     }
     count(overlay, owner.1, |t| {
-        t.outstanding = t.outstanding.checked_add(delta).filter(|p| p.0 <= i64::MAX as u64)?;
+        t.outstanding = t.outstanding.checked_add(delta)?;
+        // What is held comes back one day and may not find the room taken.
+        let alive = t.outstanding.checked_add(t.held).filter(|p| p.0 <= i64::MAX as u64)?;
         // All of it may lapse one day, and must then fit the counter.
-        t.lapsed.checked_add(t.outstanding).map(|_| ())
+        t.lapsed.checked_add(alive).map(|_| ())
     })?;
     let balance = Points(held.iter().map(|lot| lot.points.0).sum());
     if delta > Points(0) {
@@ -179,17 +181,51 @@ pub(crate) fn debit(
 ) -> Result<(Vec<Lot>, Points), Rejection> {
     let balance = live_points(overlay, owner);
     let left = balance.checked_sub(points).ok_or(Rejection::InsufficientPoints)?;
+    Ok((take(overlay, owner, (points, None), reason), left))
+}
+
+/// Takes back what a purchase had earned, as far as live points suffice: first from the lot that ends with `first`. Gives
+/// what was taken, and the live points left.
+///
+/// # Errors
+/// `overflow`.
+pub(crate) fn claw_back(
+    overlay: &mut Overlay<'_>,
+    owner: &Owner,
+    points: Points,
+    first: Month,
+) -> Result<(Points, Points), Rejection> {
+    let balance = live_points(overlay, owner);
+    let taken = points.min(balance);
+    if taken > Points(0) {
+        take(overlay, owner, (taken, Some(first)), Reason::IssueReversed);
+        count(overlay, owner.1, |t| {
+            t.issues_reversed = t.issues_reversed.checked_add(taken)?;
+            Some(())
+        })?;
+    }
+    Ok((taken, Points(balance.0 - taken.0)))
+}
+
+/// Takes live points that are there off a holding: from the lot that ends with `first`, then by rising expiry.
+fn take(
+    overlay: &mut Overlay<'_>,
+    owner: &Owner,
+    (points, first): (Points, Option<Month>),
+    reason: Reason,
+) -> Vec<Lot> {
     shed_lapsed(overlay, owner);
     let mut held = overlay.holdings.latest(owner).map_or_else(Vec::new, |m| m.lots);
     let mut taken = Vec::new();
     let mut wanted = points;
     while wanted > Points(0) {
-        let lot = held.first_mut().expect("the balance sufficed, so a lot is left");
+        let at = held.iter().position(|lot| Some(lot.expires) == first).unwrap_or(0);
+        let lot = held.get_mut(at).expect("the balance sufficed, so a lot is left");
         let part = Lot { expires: lot.expires, points: lot.points.min(wanted) };
         lot.points = Points(lot.points.0 - part.points.0);
         wanted = Points(wanted.0 - part.points.0);
         if lot.points == Points(0) {
-            held.remove(0);
+            held.remove(at);
             overlay.expiring.delete((part.expires, owner.1, owner.0));
         }
         change_outstanding(overlay, owner.1, part.expires, |p| p.checked_sub(part.points))
@@ -199,10 +235,60 @@ pub(crate) fn debit(
     count(overlay, owner.1, |t| {
         t.outstanding = t.outstanding.checked_sub(points)?;
         Some(())
-    })?;
+    })
+    .expect("a live lot is part of what is outstanding");
     let delta = i64::try_from(points.0).expect("what is outstanding fits an i64, so what is held does");
     add(overlay, owner, -delta, reason, held);
-    Ok((taken, left))
+    taken
+}
+
+/// What a hold gave back.
+pub(crate) struct Released {
+    /// Live points.
+    pub live: Points,
+    /// Points that had lapsed while they were held.
+    pub expired: Points,
+    /// Live points of the holding after it.
+    pub balance: Points,
+}
+
+/// Gives held lots back, of which those that have lapsed go at once by an `Expired` movement. The caller has taken them
+/// off the counter of what is held; [`credit`] has kept room for them.
+pub(crate) fn release(overlay: &mut Overlay<'_>, owner: &Owner, lots: &[Lot]) -> Released {
+    shed_lapsed(overlay, owner);
+    let month = overlay.context.month();
+    let mut held = overlay.holdings.latest(owner).map_or_else(Vec::new, |m| m.lots);
+    let (mut live, mut expired) = (Points(0), Points(0));
+    for lot in lots {
+        merge(&mut held, *lot).expect("what is held comes out of what was outstanding");
+        if lot.expires < month {
+            expired = Points(expired.0 + lot.points.0);
+            continue;
+        }
+        live = Points(live.0 + lot.points.0);
+        overlay.expiring.put((lot.expires, owner.1, owner.0), ());
+        change_outstanding(overlay, owner.1, lot.expires, |p| p.checked_add(lot.points))
+            .expect("what is held comes out of what was outstanding");
+    }
+    count(overlay, owner.1, |t| {
+        t.outstanding = t.outstanding.checked_add(live)?;
+        t.lapsed = t.lapsed.checked_add(expired)?;
+        Some(())
+    })
+    .expect("what is held was kept room for");
+    let delta = i64::try_from(live.0 + expired.0).expect("what is held fits an i64");
+    if delta > 0 {
+        add(overlay, owner, delta, Reason::Released, held);
+    }
+    shed_lapsed(overlay, owner);
+    Released { live, expired, balance: live_points(overlay, owner) }
+}
+
+/// Adds a line to the statement that says that held points were spent.
+pub(crate) fn note_capture(overlay: &mut Overlay<'_>, owner: &Owner) {
+    shed_lapsed(overlay, owner);
+    let held = overlay.holdings.latest(owner).map_or_else(Vec::new, |m| m.lots);
+    add(overlay, owner, 0, Reason::Captured, held);
 }
 
 /// Takes what has lapsed off a holding by an `Expired` movement; the counters moved when the month ended.

@@ -1,20 +1,22 @@
 //! `issue`: gives a member points for a purchase.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
-use super::{Lot, Reason, count, credit, require_class};
+use super::{Lot, Purchase, Reason, Standing, Use, claw_back, count, credit, require_class};
 use crate::membership::require_member;
+use crate::operation::{Caller, Done, Verb};
 use crate::receipt::Applied;
 use crate::rejection::Rejection;
 use crate::state::Overlay;
-use crate::types::{Address, Category, ClassId, Fen, MerchantId};
+use crate::types::{Address, Category, ClassId, Fen, Month, Points};
 
 /// Lines of one purchase, at most.
 const MAX_LINES: usize = 1_000;
 
 /// Issues `floor(amount x earn_rate)` points, once for the whole purchase.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Issue {
     /// A class of the merchant.
@@ -26,7 +28,7 @@ pub struct Issue {
 }
 
 /// A part of a purchase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IssueLine {
     /// The merchant's category code.
@@ -36,30 +38,39 @@ pub struct IssueLine {
 }
 
 impl Issue {
-    /// Most bytes of its `Applied`: points, month, balance.
-    pub const MAX_RECEIPT_BYTES: usize = 8 + 2 + 8;
+    /// The purchase's amount, or `None` past what fits.
+    #[must_use]
+    pub fn amount(&self) -> Option<Fen> {
+        self.lines.iter().try_fold(0_u64, |sum, line| sum.checked_add(line.amount_fen.0)).map(Fen)
+    }
+}
 
-    pub(crate) fn check_stateless(&self) -> Result<(), &'static str> {
+impl Verb for Issue {
+    /// Points, repaid, month, balance.
+    const MAX_RECEIPT_BYTES: usize = 8 + 8 + 2 + 8;
+
+    fn check_stateless(&self) -> Result<(), &'static str> {
         if self.lines.is_empty() || self.lines.len() > MAX_LINES {
             return Err("a purchase has 1 to 1000 lines");
         }
         Ok(())
     }
 
-    /// The purchase's amount, or `None` past what fits.
-    #[must_use]
-    pub fn amount(&self) -> Option<Fen> {
-        self.lines.iter().try_fold(0_u64, |sum, line| sum.checked_add(line.amount_fen.0)).map(Fen)
+    fn class(&self) -> Option<ClassId> {
+        Some(self.class)
     }
 
-    /// # Errors
-    /// `unknown_class`, `wrong_party`, `unknown_member`, `overflow`, `amount_zero`.
-    pub(crate) fn execute(&self, overlay: &mut Overlay<'_>, merchant: MerchantId) -> Result<Applied, Rejection> {
+    fn members(&self) -> Vec<Address> {
+        vec![self.member]
+    }
+
+    fn execute(&self, overlay: &mut Overlay<'_>, caller: &Caller<'_>) -> Result<Done, Rejection> {
         let class = require_class(overlay, self.class)?;
-        if class.issuer != merchant {
+        if class.issuer != caller.merchant {
             return Err(Rejection::WrongParty);
         }
-        require_member(overlay, &self.member)?;
+        let member = require_member(overlay, &self.member)?;
+        class.terms.require_permission(member.holder, Use::Earn)?;
         let amount = self.amount().ok_or(Rejection::Overflow)?;
         if amount == Fen(0) {
             return Err(Rejection::AmountZero);
@@ -70,8 +81,39 @@ impl Issue {
             t.issued = t.issued.checked_add(points)?;
             Some(())
         })?;
-        let lot = Lot { expires, points };
-        let balance = credit(overlay, &(self.member, self.class), &[lot], Reason::Issued)?;
-        Ok(Applied::Issued { points, expires, balance })
+        let owner = (self.member, self.class);
+        let balance = credit(overlay, &owner, &[Lot { expires, points }], Reason::Issued)?;
+        let (repaid, balance) = repay(overlay, &owner, points, expires)?.unwrap_or((Points(0), balance));
+        let purchase = Purchase {
+            class: self.class,
+            member: self.member,
+            kept_fen: amount,
+            earn_rate: class.terms.earn_rate,
+            expires,
+        };
+        Ok(Done {
+            applied: Applied::Issued { points, repaid, expires, balance },
+            standing: Standing::Purchase(purchase),
+        })
     }
+}
+
+/// Repays owed points out of points just earned; gives how many, and the live points left.
+///
+/// # Errors
+/// `overflow`.
+fn repay(
+    overlay: &mut Overlay<'_>,
+    owner: &(Address, ClassId),
+    earned: Points,
+    expires: Month,
+) -> Result<Option<(Points, Points)>, Rejection> {
+    let Some(owed) = overlay.owed.get(owner).filter(|_| earned > Points(0)) else { return Ok(None) };
+    let repaid = owed.min(earned);
+    if owed == repaid {
+        overlay.owed.delete(*owner);
+    } else {
+        overlay.owed.put(*owner, Points(owed.0 - repaid.0));
+    }
+    claw_back(overlay, owner, repaid, expires).map(Some)
 }

@@ -4,6 +4,7 @@
 //! nothing, for whether a lot counts is judged by time alone (DESIGN 5, "Expiry").
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::count;
@@ -15,7 +16,7 @@ use crate::types::{Address, ClassId, Month, Points};
 pub(crate) const SWEEP_PER_BLOCK: usize = 1_000;
 
 /// What lapsed of a class when a month ended.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 pub struct Lapsed {
     /// The class.
     pub class: ClassId,

@@ -1,26 +1,47 @@
-//! Points: classes, their issue, gifts, redemption, and how they end.
+//! Points: classes, their issue, gifts, holds, redemption, reversal, and how they end.
 
+mod capture;
 mod create_class;
+mod hold;
 mod holding;
 mod issue;
 pub(crate) mod lapse;
 mod limits;
 mod redeem;
+pub(crate) mod release;
+mod reverse;
+mod reverse_issue;
+mod reverse_redeem;
+mod set_store_limits;
+mod spend;
+mod standing;
 mod state;
 mod terms;
 mod transfer;
+mod void;
 
+pub use capture::Capture;
 pub use create_class::CreateClass;
+pub use hold::{MAX_HOLD_MS, PlaceHold};
 pub use holding::{Holdings, MovementId, history, holdings_of, latest_in};
 pub use issue::{Issue, IssueLine};
 pub use lapse::Lapsed;
+pub use limits::StoreLimits;
 pub use redeem::Redeem;
+pub use release::TimedOut;
+pub use reverse_issue::ReverseIssue;
+pub use reverse_redeem::ReverseRedeem;
+pub use set_store_limits::SetStoreLimits;
+pub use standing::{Charged, Hold, HoldState, Purchase, Redemption, Standing};
 pub use state::{ClassTotals, Lot, Movement, PointClass, Reason, balance_at};
-pub use terms::ClassTerms;
+pub use terms::{ClassTerms, Permission, Use};
 pub use transfer::Transfer;
+pub use void::Void;
 
-pub(crate) use holding::{credit, debit};
-pub(crate) use limits::{CustodianGain, charge_custodian};
+pub(crate) use holding::{Released, claw_back, credit, debit, note_capture, release};
+pub(crate) use limits::{
+    CustodianGain, Spending, charge, charge_custodian, charge_store_redeem, charge_store_refund, give_back,
+};
 
 use crate::rejection::Rejection;
 use crate::state::Overlay;

@@ -1,6 +1,7 @@
 //! Records of points: classes and their counters, lots, and the movements that are the holdings.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::ClassTerms;
@@ -20,14 +21,18 @@ pub struct PointClass {
 
 /// Counters of a class over the whole history, in minor units.
 ///
-/// **Invariant** (conservation, asserted after every block): `issued - redeemed - lapsed + exchanged_in - exchanged_out`
-/// equals the live points, and `swept <= lapsed`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+/// **Invariant** (conservation, asserted after every block): `issued - issues_reversed - redeemed + redemptions_reversed -
+/// lapsed + exchanged_in - exchanged_out - held` equals the live points, and `swept <= lapsed`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 pub struct ClassTotals {
     /// Earned from purchases.
     pub issued: Points,
+    /// Clawed back from refunded purchases. What a member owes counts when it is repaid.
+    pub issues_reversed: Points,
     /// Spent for cash off.
     pub redeemed: Points,
+    /// Of those, how many came back.
+    pub redemptions_reversed: Points,
     /// Not spent in time; counted the moment their month ends.
     pub lapsed: Points,
     /// Of those lapsed, how many an `Expired` movement has taken off a holding so far.
@@ -36,12 +41,14 @@ pub struct ClassTotals {
     pub exchanged_in: Points,
     /// Given into other classes.
     pub exchanged_out: Points,
+    /// Set aside in open holds.
+    pub held: Points,
     /// Live points in all holdings.
     pub outstanding: Points,
 }
 
 /// Points that end together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 pub struct Lot {
     /// The last month in which they can be spent.
     pub expires: Month,
@@ -50,7 +57,7 @@ pub struct Lot {
 }
 
 /// Why a holding changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// Earned from a purchase.
@@ -74,11 +81,26 @@ pub enum Reason {
     /// Lapsed at a month's end.
     #[wincode(tag = 7)]
     Expired,
+    /// Set aside by a hold.
+    #[wincode(tag = 8)]
+    Held,
+    /// A hold was spent: a line of 0 points, for they had left the holding before.
+    #[wincode(tag = 9)]
+    Captured,
+    /// Given back by a hold.
+    #[wincode(tag = 10)]
+    Released,
+    /// Clawed back, or taken to repay owed points.
+    #[wincode(tag = 11)]
+    IssueReversed,
+    /// Came back from a sale that was undone.
+    #[wincode(tag = 12)]
+    RedemptionReversed,
 }
 
 /// One change of a holding, with what was left after it: the row that serves the balance, every past balance and the
 /// statement (DESIGN 4). Stored under `(address, class, !height, !index)`, so that the latest comes first.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 pub struct Movement {
     /// The operation that caused it, by its position in the block; none for due work.
     pub operation: Option<u32>,
@@ -86,8 +108,8 @@ pub struct Movement {
     pub delta: i64,
     /// Why.
     pub reason: Reason,
-    /// What is held after it, by rising expiry, one lot a month; at most 25. Lapsed lots that no movement has taken off
-    /// yet are among them: whether a lot counts is judged by time.
+    /// What is held after it, by rising expiry, one lot a month; at most 25, but for what a hold has just given back. Lapsed
+    /// lots that no movement has taken off yet are among them: whether a lot counts is judged by time.
     pub lots: Vec<Lot>,
     /// Chains all movements of the holding: a statement between two of them is complete if the hashes meet.
     pub statement_hash: Hash,

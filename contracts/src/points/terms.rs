@@ -1,13 +1,16 @@
 //! The terms of a point class, and the arithmetic that follows from them: integers only, always floored.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use crate::genesis::{MAX_MERCHANTS, Parameters};
+use crate::membership::HolderKind;
+use crate::rejection::Rejection;
 use crate::types::{Fen, MerchantId, Month, Obligation, Points, Rate};
 
 /// What the points of a class are. Fixed once the class is open.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClassTerms {
     /// Decimals of one point, 0 to 2.
@@ -20,10 +23,43 @@ pub struct ClassTerms {
     pub life_months: u16,
     /// The merchants that accept the points, by rising id; empty for all.
     pub accepted_by: Vec<MerchantId>,
+    /// What each kind of holder may do with the points, by rising kind; empty: members everything, others nothing.
+    #[serde(default)]
+    pub permissions: Vec<Permission>,
     /// What a custodian may take per day from one member's points of this class, where it profits itself, in fen.
     pub custodian_member_limit_fen: Fen,
     /// The same over all its members, in fen.
     pub custodian_limit_fen: Fen,
+}
+
+/// What one kind of holder may do with the points of a class.
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Permission {
+    /// The kind of holder.
+    pub holder: HolderKind,
+    /// What it may do, each once, in the order of [`Use`].
+    pub uses: Vec<Use>,
+}
+
+/// What is done with points.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Use {
+    /// Earned from purchases.
+    #[wincode(tag = 1)]
+    Earn,
+    /// Given and received as a gift.
+    #[wincode(tag = 2)]
+    Transfer,
+    /// Spent, held and captured.
+    #[wincode(tag = 3)]
+    Redeem,
+    /// Turned into and received for points of another class.
+    #[wincode(tag = 4)]
+    Exchange,
 }
 
 /// Longest life of a lot: with one lot a month, a holding has at most 25.
@@ -51,6 +87,12 @@ impl ClassTerms {
         if !self.accepted_by.is_sorted_by(|a, b| a < b) {
             return Err("accepted_by must list each merchant once, by rising id".into());
         }
+        if !self.permissions.is_sorted_by(|a, b| a.holder < b.holder) {
+            return Err("permissions must list each kind of holder once, in order".into());
+        }
+        if !self.permissions.iter().all(|p| p.uses.is_sorted_by(|a, b| a < b)) {
+            return Err("permissions must list each use once, in order".into());
+        }
         Ok(())
     }
 
@@ -63,8 +105,14 @@ impl ClassTerms {
     /// Points earned for a purchase: `floor(amount x earn_rate)`, or `None` past what fits.
     #[must_use]
     pub fn earned(&self, amount: Fen) -> Option<Points> {
+        self.earned_at(amount, self.earn_rate)
+    }
+
+    /// The same at another rate, in points per CNY.
+    #[must_use]
+    pub fn earned_at(&self, amount: Fen, earn_rate: Rate) -> Option<Points> {
         let numerator = u128::from(amount.0)
-            .checked_mul(u128::from(self.earn_rate.millionths()))?
+            .checked_mul(u128::from(earn_rate.millionths()))?
             .checked_mul(u128::from(self.scale()))?;
         let points = numerator / (100 * u128::from(Rate::ONE));
         u64::try_from(points).ok().map(Points)
@@ -79,7 +127,13 @@ impl ClassTerms {
     /// What points are worth, exactly: `points x anchor` in 10^-8 CNY.
     #[must_use]
     pub fn value(&self, points: Points) -> Obligation {
-        let per_minor_unit = i128::from(self.anchor.millionths()) * 100 / i128::from(self.scale());
+        self.value_at(points, self.anchor)
+    }
+
+    /// The same at another anchor.
+    #[must_use]
+    pub fn value_at(&self, points: Points, anchor: Rate) -> Obligation {
+        let per_minor_unit = i128::from(anchor.millionths()) * 100 / i128::from(self.scale());
         Obligation(i128::from(points.0) * per_minor_unit)
     }
 
@@ -87,5 +141,16 @@ impl ClassTerms {
     #[must_use]
     pub fn is_accepted_by(&self, merchant: MerchantId) -> bool {
         self.accepted_by.is_empty() || self.accepted_by.contains(&merchant)
+    }
+
+    /// # Errors
+    /// `holder_not_permitted`.
+    pub(crate) fn require_permission(&self, holder: HolderKind, wanted: Use) -> Result<(), Rejection> {
+        let is_permitted = if self.permissions.is_empty() {
+            holder == HolderKind::Member
+        } else {
+            self.permissions.iter().any(|p| p.holder == holder && p.uses.contains(&wanted))
+        };
+        if is_permitted { Ok(()) } else { Err(Rejection::HolderNotPermitted) }
     }
 }

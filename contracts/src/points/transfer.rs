@@ -1,22 +1,24 @@
 //! `transfer`: a member gives points to another member.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
-use super::{Reason, credit, debit, require_class};
-use crate::membership::{require_custody, require_member};
+use super::{Reason, Use, credit, debit, require_class};
+use crate::membership::{consent, require_member};
+use crate::operation::{Caller, Done, Takes, Verb};
 use crate::receipt::Applied;
 use crate::rejection::Rejection;
 use crate::state::Overlay;
-use crate::types::{Address, ClassId, MerchantId, Points};
+use crate::types::{Address, ClassId, Points};
 
 /// Moves points, first-expiring first; they keep their expiry.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Transfer {
     /// Which points.
     pub class: ClassId,
-    /// The giver, in the merchant's custody.
+    /// The giver: authorizes it, or is in the merchant's custody and has no wallet.
     pub from: Address,
     /// The receiver, in anyone's.
     pub to: Address,
@@ -24,17 +26,29 @@ pub struct Transfer {
     pub points: Points,
 }
 
-impl Transfer {
-    /// Most bytes of its `Applied`: two balances.
-    pub const MAX_RECEIPT_BYTES: usize = 8 + 8;
+impl Verb for Transfer {
+    /// Two balances.
+    const MAX_RECEIPT_BYTES: usize = 8 + 8;
+    const TAKES: Takes = Takes::Wallet;
 
-    /// # Errors
-    /// `unknown_class`, `unknown_member`, `foreign_custodian`, `amount_zero`, `same_party`, `insufficient_points`,
-    /// `overflow`.
-    pub(crate) fn execute(&self, overlay: &mut Overlay<'_>, merchant: MerchantId) -> Result<Applied, Rejection> {
-        require_class(overlay, self.class)?;
-        require_member(overlay, &self.to)?;
-        require_custody(overlay, &self.from, merchant)?;
+    fn class(&self) -> Option<ClassId> {
+        Some(self.class)
+    }
+
+    fn members(&self) -> Vec<Address> {
+        vec![self.from, self.to]
+    }
+
+    fn execute(&self, overlay: &mut Overlay<'_>, caller: &Caller<'_>) -> Result<Done, Rejection> {
+        let class = require_class(overlay, self.class)?;
+        let receiver = require_member(overlay, &self.to)?;
+        let giver = require_member(overlay, &self.from)?;
+        class.terms.require_permission(giver.holder, Use::Transfer)?;
+        class.terms.require_permission(receiver.holder, Use::Transfer)?;
+        if giver.is_frozen {
+            return Err(Rejection::MemberFrozen);
+        }
+        consent::require(overlay, caller, (&self.from, &giver), self.class)?;
         if self.points == Points(0) {
             return Err(Rejection::AmountZero);
         }
@@ -43,6 +57,6 @@ impl Transfer {
         }
         let (lots, from_balance) = debit(overlay, &(self.from, self.class), self.points, Reason::TransferredOut)?;
         let to_balance = credit(overlay, &(self.to, self.class), &lots, Reason::TransferredIn)?;
-        Ok(Applied::Transferred { from_balance, to_balance })
+        Ok(Applied::Transferred { from_balance, to_balance }.into())
     }
 }

@@ -25,35 +25,59 @@ impl Debt {
     }
 }
 
-/// Most that one merchant may come to owe another in a cycle, whatever it is owed in turn: the highest net debit cap. So
-/// the nets of at most [`MAX_MERCHANTS`](crate::genesis::MAX_MERCHANTS) merchants fit 63 bits of fen.
+/// Most that one merchant may come to owe another in a cycle, either way, whatever it is owed in turn: the highest net
+/// debit cap. So the nets of at most [`MAX_MERCHANTS`] merchants fit 63 bits of fen.
 const MAX_PAIR: Obligation = Obligation::from_fen(MAX_CAP_FEN);
-const _: () = assert!(MAX_CAP_FEN.0 * (MAX_MERCHANTS as u64 + 1) < i64::MAX as u64);
+const _: () = assert!(2 * (MAX_CAP_FEN.0 + 1) * (MAX_MERCHANTS as u64) < i64::MAX as u64);
 
-/// Books a debt into the cycle that the block's time lies in, judged against the debtor's net debit cap at this place in
-/// the order.
+/// Books a debt into the cycle that the block's time lies in, judged at this place in the order against the net debit cap
+/// of whoever comes to owe: the debtor, or the creditor where a reversal makes the debt negative.
 ///
 /// # Errors
 /// `overflow`, `net_debit_cap`.
 pub(crate) fn book(overlay: &mut Overlay<'_>, debt: &Debt) -> Result<(), Rejection> {
+    book_reserved(overlay, debt)?;
+    require_cap(overlay, if debt.gross.total() < Obligation(0) { debt.creditor } else { debt.debtor })
+}
+
+/// Books a debt that was reserved before, and judged then.
+///
+/// # Errors
+/// `overflow`.
+pub(crate) fn book_reserved(overlay: &mut Overlay<'_>, debt: &Debt) -> Result<(), Rejection> {
     let Debt { debtor, creditor, gross } = debt;
     let amount = gross.total().0;
     let key = (overlay.context.month(), *debtor, *creditor);
     let mut booked = overlay.gross.get(&key).unwrap_or_default();
     booked.redemption.0 += gross.redemption.0;
     booked.exchange.0 += gross.exchange.0;
-    if booked.total() > MAX_PAIR {
+    if booked.total().0.abs() > MAX_PAIR.0 {
         return Err(Rejection::Overflow);
     }
     overlay.gross.put(key, booked);
-
     change_position(overlay, *creditor, |p| p.receivable.0 += amount);
-    let position = change_position(overlay, *debtor, |p| p.payable.0 += amount);
-    let cap = overlay.merchants.get(debtor).expect("an issuer is a merchant").net_debit_cap_fen;
-    if position.net_debit() > Obligation::from_fen(cap) {
-        return Err(Rejection::NetDebitCap);
-    }
+    change_position(overlay, *debtor, |p| p.payable.0 += amount);
     Ok(())
+}
+
+/// Reserves what a hold may make an issuer owe.
+///
+/// # Errors
+/// `net_debit_cap`.
+pub(crate) fn reserve(overlay: &mut Overlay<'_>, debtor: MerchantId, value: Obligation) -> Result<(), Rejection> {
+    change_position(overlay, debtor, |p| p.reserved.0 += value.0);
+    require_cap(overlay, debtor)
+}
+
+/// Ends a reservation.
+pub(crate) fn unreserve(overlay: &mut Overlay<'_>, debtor: MerchantId, value: Obligation) {
+    change_position(overlay, debtor, |p| p.reserved.0 -= value.0);
+}
+
+fn require_cap(overlay: &mut Overlay<'_>, debtor: MerchantId) -> Result<(), Rejection> {
+    let position = overlay.positions.get(&debtor).unwrap_or_default();
+    let cap = overlay.merchants.get(&debtor).expect("a party to a debt is a merchant").net_debit_cap_fen;
+    if position.net_debit() > Obligation::from_fen(cap) { Err(Rejection::NetDebitCap) } else { Ok(()) }
 }
 
 /// Books what an issuer owes the alliance pool. The pool's claims stay open across closes, outside caps and legs.

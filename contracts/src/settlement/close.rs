@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::book::change_position;
@@ -15,7 +16,7 @@ use crate::types::{MerchantId, Month, Obligation};
 const MAX_PAIRS: usize = MAX_MERCHANTS * MAX_MERCHANTS;
 
 /// What a close led to; the rest is state under its cycle.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 pub struct CycleClosed {
     /// The cycle.
     pub cycle: Month,

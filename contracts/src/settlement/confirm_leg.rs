@@ -1,17 +1,19 @@
 //! `confirm_leg`: the payee says that a leg was paid.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::LegState;
 use super::book::change_position;
+use crate::operation::{Caller, Done, Verb};
 use crate::receipt::Applied;
 use crate::rejection::Rejection;
 use crate::state::Overlay;
-use crate::types::{Fen, MerchantId, Month};
+use crate::types::{Fen, Month};
 
 /// Confirms a leg; signed by a treasurer key of the payee.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmLeg {
     /// The closed cycle.
@@ -22,16 +24,13 @@ pub struct ConfirmLeg {
     pub amount_fen: Fen,
 }
 
-impl ConfirmLeg {
-    /// Most bytes of its `Applied`.
-    pub const MAX_RECEIPT_BYTES: usize = 0;
+impl Verb for ConfirmLeg {
+    const MAX_RECEIPT_BYTES: usize = 0;
 
-    /// # Errors
-    /// `unknown_leg`, `wrong_party`, `leg_confirmed`, `leg_amount`.
-    pub(crate) fn execute(&self, overlay: &mut Overlay<'_>, merchant: MerchantId) -> Result<Applied, Rejection> {
+    fn execute(&self, overlay: &mut Overlay<'_>, caller: &Caller<'_>) -> Result<Done, Rejection> {
         let key = (self.cycle, self.leg);
         let mut leg = overlay.legs.get(&key).ok_or(Rejection::UnknownLeg)?;
-        if leg.payee != merchant {
+        if leg.payee != caller.merchant {
             return Err(Rejection::WrongParty);
         }
         if leg.state != LegState::Open {
@@ -43,6 +42,6 @@ impl ConfirmLeg {
         leg.state = LegState::Confirmed { height: overlay.context.height };
         change_position(overlay, leg.payer, |p| p.unconfirmed_fen.0 -= self.amount_fen.0);
         overlay.legs.put(key, leg);
-        Ok(Applied::LegConfirmed)
+        Ok(Applied::LegConfirmed.into())
     }
 }

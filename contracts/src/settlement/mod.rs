@@ -13,7 +13,7 @@ pub use confirm_leg::ConfirmLeg;
 pub use net::{Payment, payments};
 pub use state::{Gross, Leg, LegState, NetPosition, PairNet, Position, Statement};
 
-pub(crate) use book::{Debt, book, book_pool};
+pub(crate) use book::{Debt, book, book_pool, book_reserved, reserve, unreserve};
 pub use close::CycleClosed;
 pub(crate) use close::close_cycle;
 

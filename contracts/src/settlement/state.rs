@@ -1,12 +1,14 @@
 //! Records of settlement.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use crate::types::{Fen, Height, MerchantId, Obligation};
 
-/// What one merchant came to owe another in a cycle, by what it is for; exact.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+/// What one merchant came to owe another in a cycle, by what it is for; exact. Less than zero where reversals of earlier
+/// cycles' sales outweigh it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 pub struct Gross {
     /// Points of the debtor's that the creditor redeemed.
     pub redemption: Obligation,
@@ -23,12 +25,14 @@ impl Gross {
 }
 
 /// Where a merchant stands in the open cycle. The pool's claims are not part of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 pub struct Position {
     /// What it came to owe since the last close.
     pub payable: Obligation,
     /// What it came to be owed since the last close.
     pub receivable: Obligation,
+    /// What open holds of its points at other merchants may make it owe.
+    pub reserved: Obligation,
     /// Legs of closed cycles that it is to pay and that are not confirmed yet.
     pub unconfirmed_fen: Fen,
 }
@@ -38,12 +42,12 @@ impl Position {
     #[must_use]
     pub fn net_debit(&self) -> Obligation {
         let open = (self.payable.0 - self.receivable.0).max(0);
-        Obligation(open + Obligation::from_fen(self.unconfirmed_fen).0)
+        Obligation(open + self.reserved.0 + Obligation::from_fen(self.unconfirmed_fen).0)
     }
 }
 
 /// How an unordered pair of merchants `low < high` came out of a cycle. Positive amounts are owed by `low` to `high`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 pub struct PairNet {
     /// Remainder of the cycle before.
     pub opening: Obligation,
@@ -56,7 +60,7 @@ pub struct PairNet {
 }
 
 /// A closed cycle. Its pairs, gross amounts and legs are records of their own under the same cycle.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 pub struct Statement {
     /// The block that closed it.
     pub height: Height,
@@ -69,7 +73,7 @@ pub struct Statement {
 }
 
 /// What a merchant receives (positive) or pays (negative) for a cycle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 pub struct NetPosition {
     /// Who.
     pub merchant: MerchantId,
@@ -78,7 +82,7 @@ pub struct NetPosition {
 }
 
 /// One payment that a cycle's close asks for.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 pub struct Leg {
     /// Who pays.
     pub payer: MerchantId,
@@ -91,7 +95,7 @@ pub struct Leg {
 }
 
 /// Whether a leg counts as paid.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LegState {
     /// Not yet: it counts against the payer's net debit cap.

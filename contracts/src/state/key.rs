@@ -1,7 +1,7 @@
 //! Keys: big-endian, fixed width, so that keys sort as what they mean.
 
 use crate::crypto::PublicKey;
-use crate::types::{Address, ClassId, Day, Height, MerchantId, Month, Reference};
+use crate::types::{Address, ClassId, Day, Hash, Height, MerchantId, Month, Reference, StoreId};
 
 /// The key of a record within its table.
 pub trait Key: Ord + Clone {
@@ -33,7 +33,7 @@ macro_rules! integer_key {
         }
     )+};
 }
-integer_key!(MerchantId(u16), ClassId(u32), Height(u64), Reference(u128), Day(u32), Month(u16));
+integer_key!(MerchantId(u16), ClassId(u32), StoreId(u32), Height(u64), Reference(u128), Day(u32), Month(u16));
 
 macro_rules! array_key {
     ($($name:ident),+) => {$(
@@ -47,21 +47,26 @@ macro_rules! array_key {
         }
     )+};
 }
-array_key!(Address, PublicKey);
+array_key!(Address, Hash, PublicKey);
 
 impl Key for () {
     fn put(&self, _: &mut Vec<u8>) {}
     fn take(_: &mut &[u8]) -> Self {}
 }
 
-impl Key for u16 {
-    fn put(&self, to: &mut Vec<u8>) {
-        to.extend_from_slice(&self.to_be_bytes());
-    }
-    fn take(from: &mut &[u8]) -> Self {
-        Self::from_be_bytes(take_array(from))
-    }
+macro_rules! bare_key {
+    ($($name:ident),+) => {$(
+        impl Key for $name {
+            fn put(&self, to: &mut Vec<u8>) {
+                to.extend_from_slice(&self.to_be_bytes());
+            }
+            fn take(from: &mut &[u8]) -> Self {
+                Self::from_be_bytes(take_array(from))
+            }
+        }
+    )+};
 }
+bare_key!(u16, u64);
 
 impl<A: Key, B: Key> Key for (A, B) {
     fn put(&self, to: &mut Vec<u8>) {

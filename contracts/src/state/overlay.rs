@@ -5,10 +5,10 @@ use crate::crypto::PublicKey;
 use crate::execute::{BlockContext, KnownReference};
 use crate::genesis::Parameters;
 use crate::governance::Schedule;
-use crate::membership::{KeyRoles, Member, Merchant};
-use crate::points::{ClassTotals, Holdings, PointClass};
+use crate::membership::{KeyRecord, Member, Merchant};
+use crate::points::{ClassTotals, Hold, Holdings, PointClass, StoreLimits};
 use crate::settlement::{Gross, Leg, PairNet, Position, Statement};
-use crate::types::{Address, ClassId, Day, Fen, MerchantId, Month, Obligation, Points, Reference};
+use crate::types::{Address, ClassId, Day, Fen, Hash, MerchantId, Month, Obligation, Points, Reference, StoreId};
 
 /// Defines the overlay from its list of tables: number (the tag byte in the store, never reused), name, key and record.
 macro_rules! tables {
@@ -74,16 +74,24 @@ tables! {
     3 references: (Day, MerchantId, Reference) => KnownReference,
     /// Merchants.
     10 merchants: MerchantId => Merchant,
-    /// Roles of operator keys.
-    11 operator_keys: (MerchantId, PublicKey) => KeyRoles,
+    /// Operator keys, revoked ones too.
+    11 operator_keys: (MerchantId, PublicKey) => KeyRecord,
     /// Members.
     12 members: Address => Member,
+    /// What a merchant's stores may do in a day.
+    13 store_limits: (MerchantId, StoreId) => StoreLimits,
     /// Point classes.
     20 classes: ClassId => PointClass,
     /// Counters of a class, for conservation.
     21 class_totals: ClassId => ClassTotals,
     /// Live points by the last month in which they can be spent, then class.
     22 outstanding: (Month, ClassId) => Points,
+    /// Points that members owe, to be repaid from what they earn next; no row for none.
+    23 owed: (Address, ClassId) => Points,
+    /// Open holds, by the merchant and the reference that placed them.
+    24 holds: (MerchantId, Reference) => Hold,
+    /// When open holds time out, in ms since 1970: the work list of the time-outs.
+    25 hold_timeouts: (u64, MerchantId, Reference) => (),
     /// Who holds lots that end with a month: the work list of the lapse sweep.
     31 expiring: (Month, ClassId, Address) => (),
     /// Redeemed today without the member's own consent, in fen. Of past days nothing is read again.
@@ -92,6 +100,12 @@ tables! {
     41 custodian_member_used: (Day, ClassId, Address) => Fen,
     /// Taken today by a custodian from points of another's class over all its members, in fen. As above.
     42 custodian_used: (Day, ClassId, MerchantId) => Fen,
+    /// Redeemed and held today at a store that has limits, in fen. As above.
+    43 store_redeemed: (Day, MerchantId, StoreId) => Fen,
+    /// Reversed today at a store that has limits, in fen. As above.
+    44 store_refunded: (Day, MerchantId, StoreId) => Fen,
+    /// Spent of a grant, by the UTC day of its end and what it is known by. Of ended grants nothing is read again.
+    45 grants_used: (Day, Hash) => Points,
     /// Gross obligations of a cycle by `(debtor, creditor)`.
     50 gross: (Month, MerchantId, MerchantId) => Gross,
     /// What a merchant owes and is owed in the open cycle, and its unconfirmed legs.

@@ -53,6 +53,12 @@ where
         self.row(key).value.clone()
     }
 
+    /// The record under a key as of the parent, whatever this block has done to it.
+    #[must_use]
+    pub fn committed(&self, key: &K) -> Option<V> {
+        self.store.get(&self.key_bytes(key)).map(|bytes| encoding::decode_own(&bytes))
+    }
+
     /// Writes a record.
     pub fn put(&mut self, key: K, value: V) {
         self.set(key, Some(value));
@@ -106,9 +112,8 @@ where
     /// What the block changed: key, and the record before and after it.
     pub fn changes(&self) -> Vec<Change<K, V>> {
         let changed = self.rows.iter().filter(|(_, row)| row.dirty);
-        let committed = |key: &K| self.store.get(&self.key_bytes(key)).map(|bytes| encoding::decode_own(&bytes));
         changed
-            .map(|(key, row)| Change { key: key.clone(), before: committed(key), after: row.value.clone() })
+            .map(|(key, row)| Change { key: key.clone(), before: self.committed(key), after: row.value.clone() })
             .collect()
     }
 

@@ -42,6 +42,12 @@ impl Obligation {
         u64::try_from(fen + i128::from(rest.0 > 0)).ok().map(Fen)
     }
 
+    /// Whole fen, rounded down, of a value that is not negative: cash off. `None` past what fits.
+    #[must_use]
+    pub fn floor_fen(self) -> Option<Fen> {
+        u64::try_from(self.split_fen().0).ok().map(Fen)
+    }
+
     /// Whole fen and the signed remainder, truncated toward zero: `self = fen x 10^6 + remainder`.
     #[must_use]
     pub const fn split_fen(self) -> (i128, Self) {
@@ -65,7 +71,12 @@ macro_rules! integer_amount {
     )+};
 }
 integer_amount!(Points(u64), Fen(u64), Obligation(i128));
-serde_as_text!(Points, Fen, Obligation);
+serde_as_text! {
+    Points: "An amount of points, in minor units of their class; a whole number as text.", "^[0-9]{1,20}$";
+    Fen: "An amount of money in fen (0.01 CNY); a whole number as text.", "^[0-9]{1,20}$";
+    Obligation: "What one participant owes another, exactly: in units of 10^-8 CNY, signed; a whole number as text.",
+        "^-?[0-9]{1,39}$";
+}
 
 impl Points {
     /// The sum, or `None` past 2^64 - 1.
@@ -145,4 +156,6 @@ impl FromStr for Rate {
         Self::try_from(decimal)
     }
 }
-serde_as_text!(Rate);
+serde_as_text! {
+    Rate: "A number from 0 on with at most 6 decimals, as text.", "^[0-9]+([.][0-9]{1,6})?$";
+}

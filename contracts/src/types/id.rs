@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use bech32::{Bech32m, Hrp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 /// Defines a newtype over an integer that is written as a JSON number.
@@ -13,7 +14,7 @@ macro_rules! integer_id {
         $(#[$doc])*
         #[derive(
             Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash,
-            SchemaWrite, SchemaRead, Serialize, Deserialize,
+            SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema,
         )]
         #[serde(transparent)]
         pub struct $name(pub $inner);
@@ -110,6 +111,15 @@ pub type ChainId = Hash;
 /// mistyped character.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaWrite, SchemaRead)]
 pub struct Address(pub [u8; 20]);
+
+impl Address {
+    /// The last 20 bytes of a hash.
+    #[must_use]
+    pub fn of_hash(hash: &Hash) -> Self {
+        let (_, last) = hash.0.split_last_chunk::<20>().expect("32 bytes have 20");
+        Self(*last)
+    }
+}
 
 /// Human-readable prefix of a card code.
 const ADDRESS_PREFIX: Hrp = Hrp::parse_unchecked("tally");
@@ -209,9 +219,10 @@ impl FromStr for Reference {
 }
 
 /// Serde through `Display` and `FromStr`. A writer that is no text format gets the canonical bytes: the auditor's field map
-/// learns from them where each field of a record lies.
+/// learns from them where each field of a record lies. The pattern says to readers of the HTTP interface which texts there
+/// are; what is read is decided by `FromStr`.
 macro_rules! serde_as_text {
-    ($($name:ty),+) => {$(
+    ($($name:ident: $description:literal, $pattern:literal;)+) => {$(
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 if serializer.is_human_readable() {
@@ -227,8 +238,21 @@ macro_rules! serde_as_text {
                 text.parse().map_err(de::Error::custom)
             }
         }
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                use utoipa::openapi::schema::{ObjectBuilder, Type};
+                let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some($pattern));
+                text.description(Some($description)).into()
+            }
+        }
+        impl utoipa::ToSchema for $name {}
     )+};
 }
 pub(crate) use serde_as_text;
 
-serde_as_text!(Hash, Address, Reference);
+serde_as_text! {
+    Hash: "A SHA-256 digest, in hexadecimal.", "^[0-9a-fA-F]{64}$";
+    Address: "A card code: the address of a holder of points, in bech32m.", "^tally1[02-9ac-hj-np-z]{38}$";
+    Reference: "A merchant's own name for one operation: a UUID of version 7, unique per merchant.",
+        "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$";
+}

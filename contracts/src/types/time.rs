@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::id::serde_as_text;
@@ -15,7 +16,10 @@ pub const HOUR_MS: u64 = 3_600_000;
 pub const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// A local day: whole days since 1970-01-01 in the alliance's offset.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaWrite, SchemaRead)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaWrite, SchemaRead, Serialize, ToSchema,
+)]
+#[serde(transparent)]
 pub struct Day(pub u32);
 
 /// A local calendar month: whole months since 1970-01. As text, `2017-03`.
@@ -48,15 +52,17 @@ impl FromStr for Month {
         if year.len() != 4 || month.len() != 2 || !text.bytes().all(|b| b == b'-' || b.is_ascii_digit()) {
             return Err(MonthError);
         }
-        let year: u16 = year.parse().map_err(|_| MonthError)?;
-        let month: u16 = month.parse().map_err(|_| MonthError)?;
-        if year < 1970 || !(1..=12).contains(&month) || year > 7000 {
+        let year: u32 = year.parse().map_err(|_| MonthError)?;
+        let month: u32 = month.parse().map_err(|_| MonthError)?;
+        if year < 1970 || !(1..=12).contains(&month) {
             return Err(MonthError);
         }
-        Ok(Self((year - 1970) * 12 + month - 1))
+        u16::try_from((year - 1970) * 12 + month - 1).map(Self).map_err(|_| MonthError)
     }
 }
-serde_as_text!(Month);
+serde_as_text! {
+    Month: "A local calendar month, as year and month.", "^[0-9]{4}-(0[1-9]|1[0-2])$";
+}
 
 /// The alliance's calendar: turns block time into local days and months.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, SchemaWrite, SchemaRead)]
@@ -122,6 +128,17 @@ mod tests {
     use super::*;
 
     const NEW_YEAR_2017_UTC_MS: u64 = 1_483_228_800_000;
+
+    #[test]
+    fn every_month_prints_as_what_reads_as_the_same() {
+        for month in (0..=u16::MAX).map(Month) {
+            assert_eq!(month.to_string().parse(), Ok(month), "{month}");
+        }
+        assert_eq!(Month(u16::MAX).to_string(), "7431-04");
+        for text in ["1969-12", "7431-05", "9999-12", "2017-00", "2017-13", "2017-1", "02017-01", "+201-01"] {
+            assert_eq!(text.parse::<Month>(), Err(MonthError), "{text}");
+        }
+    }
 
     #[test]
     fn months_start_at_local_midnight() {

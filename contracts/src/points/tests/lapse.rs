@@ -86,7 +86,7 @@ fn a_due_record_tells_what_lapsed() {
     let mut world = World::with_members(0);
     world.issue(2, member(1), 500);
     let may_ms = world.genesis.calendar().start_ms("2017-05".parse().expect("a month"));
-    let context = crate::execute::BlockContext::new(&world.genesis, Height(99), may_ms);
+    let context = crate::execute::BlockContext::new(&world.genesis, world.genesis.chain_id(), Height(99), may_ms);
     let run = crate::execute::execute_block(&world.store, context, &[]);
     let lapsed: Vec<_> = run.due.iter().filter(|d| matches!(d, DueRecord::Lapsed(_))).collect();
     assert_eq!(lapsed.len(), 1, "{:?}", run.due);

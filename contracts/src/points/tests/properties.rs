@@ -44,7 +44,7 @@ fn play(world: &mut World, steps: &[Step]) -> Vec<(u64, Vec<Transaction>)> {
     for step in steps {
         match step {
             Step::Operation { merchant, body } => {
-                let role = crate::execute::required_role(body).unwrap_or(Role::Issuer);
+                let role = body.required_role().unwrap_or(Role::Issuer);
                 let operation = world.operation(body.clone());
                 pending.push(world.transaction(*merchant, role, vec![operation]));
             }
