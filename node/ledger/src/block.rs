@@ -6,6 +6,7 @@
 use serde::Serialize;
 use tally_contracts::encoding::{self, DecodeError, Domain};
 use tally_contracts::types::{ChainId, Hash, Height, MerchantId};
+use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use crate::certificate::CommitCertificate;
@@ -14,7 +15,7 @@ use crate::log;
 const BLOCK: Domain = Domain::new("tally/block/v1\0");
 
 /// The version of header, transactions and contracts that this code runs.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// Largest encoded block, in bytes. A block beyond what one sync response may hold could never be synced again, so the
 /// node asserts its engine's limits against this.
@@ -24,7 +25,8 @@ pub const MAX_BLOCK_BYTES: usize = 4 << 20;
 pub type BlockId = Hash;
 
 /// What execution of a block led to; stands in the next block's header.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
+#[schema(as = BlockOutcome)]
 pub struct Outcome {
     /// Leaves of the transparency log after the block.
     pub log_size: u64,
@@ -35,7 +37,7 @@ pub struct Outcome {
 }
 
 /// A block's header.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 pub struct Header {
     /// [`VERSION`].
     pub version: u16,

@@ -9,6 +9,7 @@ use tally_contracts::crypto::{PublicKey, Signature};
 use tally_contracts::encoding::{self, Domain};
 use tally_contracts::genesis::Genesis;
 use tally_contracts::types::{ChainId, Hash, Height, MerchantId};
+use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use crate::block::BlockId;
@@ -102,7 +103,7 @@ pub fn vote_bytes(
 }
 
 /// One validator's precommit in a certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 pub struct CommitSignature {
     /// Who voted.
     pub merchant: MerchantId,
@@ -111,7 +112,7 @@ pub struct CommitSignature {
 }
 
 /// Proof that more than two thirds of the validators committed a block.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 pub struct CommitCertificate {
     /// The committed height.
     pub height: Height,

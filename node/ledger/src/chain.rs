@@ -162,10 +162,7 @@ impl Chain {
     #[must_use]
     pub fn propose(&self, head: &Head, proposal: Proposal) -> Block {
         let Proposal { proposer, now_ms, last_commit, transactions } = proposal;
-        let time_ms = match self.simulated_time(head, &transactions) {
-            Some(time_ms) => time_ms,
-            None => now_ms.max(head.time_ms + 1),
-        };
+        let time_ms = self.next_time_ms(head, now_ms, &transactions);
         let header = Header {
             version: VERSION,
             chain_id: self.chain_id,
@@ -179,6 +176,13 @@ impl Chain {
             outcome: head.outcome,
         };
         Block { header, last_commit, transactions: transactions.iter().map(|t| t.bytes().to_vec()).collect() }
+    }
+
+    /// The time in ms since 1970 of a block of these transactions that follows `head`, proposed at `now_ms` of the
+    /// proposer's clock: that time, but later than the parent's; under a simulated clock what follows from the parent.
+    #[must_use]
+    pub fn next_time_ms(&self, head: &Head, now_ms: u64, transactions: &[CheckedTransaction]) -> u64 {
+        self.simulated_time(head, transactions).unwrap_or_else(|| now_ms.max(head.time_ms + 1))
     }
 
     /// Judges the block that is to follow `head`.
@@ -224,7 +228,7 @@ impl Chain {
     pub fn execute(&self, store: &dyn Store, head: &Head, block: &CheckedBlock) -> ExecutedBlock {
         let header = &block.header;
         assert_eq!(header.parent_hash, head.block_id, "a block runs on the state of its parent");
-        let context = BlockContext::new(&self.genesis, header.height, header.time_ms);
+        let context = BlockContext::new(&self.genesis, self.chain_id, header.height, header.time_ms);
         let run = execute_block(store, context, &block.transactions);
         let mut frontier = head.frontier.clone();
         for leaf in block.leaves(&run.due, &run.receipts) {

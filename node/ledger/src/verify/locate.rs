@@ -227,6 +227,9 @@ fn invalid_block(error: &InvalidBlock, head: &Head) -> Target {
                 InvalidTransaction::Signature(_) => (None, "signature".to_owned()),
                 InvalidTransaction::OperationCount(_) => (None, "operations".to_owned()),
                 InvalidTransaction::Operation { index, .. } => (Some(*index), format!("operations[{index}]")),
+                InvalidTransaction::Authorization { index, .. } => {
+                    (Some(*index), format!("operations[{index}].authorization.signature"))
+                }
                 InvalidTransaction::Encoding(_) | InvalidTransaction::Oversized { .. } => (None, String::new()),
             };
             Target {

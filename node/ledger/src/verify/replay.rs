@@ -56,6 +56,7 @@ impl<'a> Replay<'a> {
         self.head = executed.head;
         self.votes += votes as u64;
         self.transactions += block.transactions().len() as u64;
+        self.flows.add_due(&executed.due);
         for (transaction, receipts) in block.transactions().iter().zip(&executed.receipts) {
             self.flows.add(transaction.transaction(), receipts);
             receipts.iter().for_each(|receipt| self.count(receipt));

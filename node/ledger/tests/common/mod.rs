@@ -6,7 +6,7 @@ use ed25519_dalek::SigningKey;
 use tally_contracts::crypto::{PublicKey, sign};
 use tally_contracts::exchange::Exchange;
 use tally_contracts::genesis::{Clock, Genesis, GenesisClass, GenesisMerchant, OperatorKey, Parameters, Role};
-use tally_contracts::membership::{Enrol, member_address};
+use tally_contracts::membership::{Enrol, HolderKind, member_address};
 use tally_contracts::points::{ClassTerms, Issue, IssueLine, Redeem, Transfer};
 use tally_contracts::state::MemoryStore;
 use tally_contracts::transaction::{Body, CheckedTransaction, Operation, Till, Transaction};
@@ -41,6 +41,7 @@ pub fn genesis() -> Genesis {
         operator_keys: vec![OperatorKey {
             public_key: PublicKey::of(&operator_key(id)),
             roles: vec![Role::Issuer, Role::Acceptor, Role::Treasurer, Role::Governor],
+            store_id: None,
         }],
         net_debit_cap_fen: Fen(100_000_000),
     };
@@ -54,6 +55,7 @@ pub fn genesis() -> Genesis {
             earn_rate: Rate::from_millionths(1_000_000),
             life_months: 1,
             accepted_by: Vec::new(),
+            permissions: Vec::new(),
             custodian_member_limit_fen: Fen(1_000_000),
             custodian_limit_fen: Fen(1_000_000),
         },
@@ -69,6 +71,7 @@ pub fn genesis() -> Genesis {
             max_anchor: Rate::from_millionths(1_000_000),
             exchange_spread: Rate::from_millionths(10_000),
             no_consent_limit_fen: Fen(1_000_000),
+            refund_window_days: 30,
         },
         merchants: (1..=4).map(merchant).collect(),
         classes: vec![class(1, 15_000), class(2, 20_000)],
@@ -109,7 +112,12 @@ impl TestChain {
         for body in bodies {
             self.references += 1;
             let till = matches!(body, Body::Redeem(_)).then_some(Till { store_id: StoreId(7), till_id: TillId(2) });
-            operations.push(Operation { reference: Reference::new(time_ms, self.references), till, body });
+            operations.push(Operation {
+                reference: Reference::new(time_ms, self.references),
+                till,
+                body,
+                authorization: None,
+            });
         }
         let mut transaction = Transaction {
             chain_id: *self.chain.chain_id(),
@@ -179,7 +187,7 @@ pub fn certify(chain_id: &ChainId, height: Height, block_id: &BlockId, merchants
 }
 
 pub fn enrol(number: u8) -> Body {
-    Body::Enrol(Enrol { commitment: commitment(number) })
+    Body::Enrol(Enrol { holder: HolderKind::Member, commitment: commitment(number) })
 }
 
 pub fn issue(class: u32, member: Address, amounts: &[u64]) -> Body {

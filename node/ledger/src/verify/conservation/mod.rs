@@ -11,6 +11,8 @@ pub use points::ClassSums;
 
 use std::collections::BTreeMap;
 
+use tally_contracts::due::DueRecord;
+use tally_contracts::points::TimedOut;
 use tally_contracts::receipt::{Applied, Outcome, Receipt};
 use tally_contracts::state::{Key, MemoryStore};
 use tally_contracts::transaction::{Body, Transaction};
@@ -28,7 +30,11 @@ pub struct Flows {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct ClassFlows {
     issued: u128,
+    issues_reversed: u128,
     redeemed: u128,
+    redemptions_reversed: u128,
+    held: u128,
+    no_longer_held: u128,
     exchanged_in: u128,
     exchanged_out: u128,
 }
@@ -39,10 +45,29 @@ impl Flows {
         for (operation, receipt) in transaction.operations.iter().zip(receipts) {
             let Outcome::Applied(applied) = &receipt.outcome else { continue };
             match (&operation.body, applied) {
-                (Body::Issue(o), Applied::Issued { points, .. }) => self.class(o.class).issued += wide(*points),
+                (Body::Issue(o), Applied::Issued { points, repaid, .. }) => {
+                    self.class(o.class).issued += wide(*points);
+                    self.class(o.class).issues_reversed += wide(*repaid);
+                }
                 (Body::Redeem(o), Applied::Redeemed { obligation, .. }) => {
                     self.class(o.class).redeemed += wide(o.points);
                     self.obligations += obligation.0;
+                }
+                (Body::Hold(o), Applied::Held { .. }) => self.class(o.class).held += wide(o.points),
+                (Body::Capture(o), Applied::Captured { class, obligation, released, expired, .. }) => {
+                    self.class(*class).redeemed += wide(o.points);
+                    self.class(*class).no_longer_held += wide(o.points) + wide(*released) + wide(*expired);
+                    self.obligations += obligation.0;
+                }
+                (Body::Void(_), Applied::Voided { class, released, expired, .. }) => {
+                    self.class(*class).no_longer_held += wide(*released) + wide(*expired);
+                }
+                (Body::ReverseRedeem(o), Applied::RedemptionReversed { class, obligation, .. }) => {
+                    self.class(*class).redemptions_reversed += wide(o.points);
+                    self.obligations += obligation.0;
+                }
+                (Body::ReverseIssue(_), Applied::IssueReversed { class, points, owed, .. }) => {
+                    self.class(*class).issues_reversed += wide(*points) - wide(*owed);
                 }
                 (Body::Exchange(o), Applied::Exchanged { points_out, obligation, pool_obligation, .. }) => {
                     self.class(o.from_class).exchanged_out += wide(o.points);
@@ -51,6 +76,15 @@ impl Flows {
                     self.pool += pool_obligation.0;
                 }
                 _ => {}
+            }
+        }
+    }
+
+    /// Adds what due work moved.
+    pub fn add_due(&mut self, due: &[DueRecord]) {
+        for record in due {
+            if let DueRecord::TimedOut(TimedOut { class, released, expired, .. }) = record {
+                self.class(*class).no_longer_held += wide(*released) + wide(*expired);
             }
         }
     }

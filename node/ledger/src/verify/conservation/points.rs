@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tally_contracts::encoding;
 use tally_contracts::governance::Schedule;
-use tally_contracts::points::{ClassTotals, Movement};
+use tally_contracts::points::{ClassTotals, Hold, Movement};
 use tally_contracts::state::{Key, MemoryStore, tag};
-use tally_contracts::types::{Address, ClassId, Hash, Height, Month, Points};
+use tally_contracts::types::{Address, ClassId, Hash, Height, MerchantId, Month, Points, Reference};
 
 use super::{ClassFlows, Flows, equal, rows, wide};
 
@@ -24,12 +24,13 @@ pub struct ClassSums {
     pub movements: u64,
 }
 
-/// What all holdings of a class hold.
+/// What all holdings of a class hold, and what of it is set aside.
 #[derive(Default)]
 struct Held {
     holdings: u64,
     movements: u64,
     points: u128,
+    set_aside: u128,
 }
 
 /// The key of a movement: height and index stand inverted, so that the latest comes first.
@@ -71,6 +72,9 @@ pub(super) fn check(store: &MemoryStore, flows: &Flows) -> Result<Vec<ClassSums>
             }
         }
     })?;
+    for (_, hold) in rows::<(MerchantId, Reference), Hold>(store, tag::holds, encoding::decode_own) {
+        held.entry(hold.class).or_default().set_aside += hold.lots.iter().map(|lot| wide(lot.points)).sum::<u128>();
+    }
     let outstanding: BTreeMap<(Month, ClassId), u128> =
         rows::<(Month, ClassId), Points>(store, tag::outstanding, encoding::decode_own)
             .map(|(key, points)| (key, wide(points)))
@@ -93,18 +97,23 @@ pub(super) fn check(store: &MemoryStore, flows: &Flows) -> Result<Vec<ClassSums>
 
 fn check_class(class: ClassId, totals: &ClassTotals, held: &Held, flows: &ClassFlows) -> Result<(), String> {
     let name = |what: &'static str| move || format!("class {class}: {what}");
-    let ClassTotals { issued, redeemed, lapsed, swept, exchanged_in, exchanged_out, outstanding } = totals;
-    equal(name("`issued`, against the receipts,"), &wide(*issued), &flows.issued)?;
-    equal(name("`redeemed`, against the receipts,"), &wide(*redeemed), &flows.redeemed)?;
-    equal(name("`exchanged_in`, against the receipts,"), &wide(*exchanged_in), &flows.exchanged_in)?;
-    equal(name("`exchanged_out`, against the receipts,"), &wide(*exchanged_out), &flows.exchanged_out)?;
-    let gained = wide(*issued) + wide(*exchanged_in);
-    let lost = wide(*redeemed) + wide(*lapsed) + wide(*exchanged_out);
-    equal(name("`outstanding`, with all that was lost,"), &(wide(*outstanding) + lost), &gained)?;
+    let t = totals;
+    equal(name("`issued`, against the receipts,"), &wide(t.issued), &flows.issued)?;
+    equal(name("`issues_reversed`, against the receipts,"), &wide(t.issues_reversed), &flows.issues_reversed)?;
+    equal(name("`redeemed`, against the receipts,"), &wide(t.redeemed), &flows.redeemed)?;
+    let reversed = wide(t.redemptions_reversed);
+    equal(name("`redemptions_reversed`, against the receipts,"), &reversed, &flows.redemptions_reversed)?;
+    equal(name("`exchanged_in`, against the receipts,"), &wide(t.exchanged_in), &flows.exchanged_in)?;
+    equal(name("`exchanged_out`, against the receipts,"), &wide(t.exchanged_out), &flows.exchanged_out)?;
+    equal(name("`held`, against the receipts,"), &(wide(t.held) + flows.no_longer_held), &flows.held)?;
+    equal(name("`held`, against the open holds,"), &wide(t.held), &held.set_aside)?;
+    let gained = wide(t.issued) + wide(t.exchanged_in) + reversed;
+    let lost = wide(t.issues_reversed) + wide(t.redeemed) + wide(t.lapsed) + wide(t.exchanged_out) + wide(t.held);
+    equal(name("`outstanding`, with all that was lost,"), &(wide(t.outstanding) + lost), &gained)?;
     equal(
         name("the sum of all holdings, with what was swept,"),
-        &(held.points + wide(*swept)),
-        &(wide(*outstanding) + wide(*lapsed)),
+        &(held.points + wide(t.swept)),
+        &(wide(t.outstanding) + wide(t.lapsed)),
     )
 }
 

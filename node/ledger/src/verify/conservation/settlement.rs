@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use tally_contracts::encoding;
 use tally_contracts::governance::Schedule;
+use tally_contracts::points::{Hold, PointClass};
 use tally_contracts::settlement::{Gross, Leg, LegState, PairNet, Position, Statement};
 use tally_contracts::state::{MemoryStore, tag};
-use tally_contracts::types::{MerchantId, Month, Obligation};
+use tally_contracts::types::{ClassId, MerchantId, Month, Obligation, Points, Reference};
 
 use super::{Flows, equal, rows};
 
@@ -118,7 +119,7 @@ impl Books {
         }
     }
 
-    /// Positions of the open cycle follow from its gross amounts and the open legs, and sum to zero.
+    /// Positions of the open cycle follow from its gross amounts, the open holds and the open legs, and sum to zero.
     fn check_positions(&self, store: &MemoryStore) -> Result<(), String> {
         let mut expected: BTreeMap<MerchantId, Position> = BTreeMap::new();
         for ((debtor, creditor), amount) in self.gross.get(&self.open_cycle).into_iter().flatten() {
@@ -127,6 +128,17 @@ impl Books {
         }
         for leg in self.legs.values().flatten().filter(|leg| leg.state == LegState::Open) {
             expected.entry(leg.payer).or_default().unconfirmed_fen.0 += leg.amount_fen.0;
+        }
+        let classes: BTreeMap<ClassId, PointClass> =
+            rows::<ClassId, PointClass>(store, tag::classes, encoding::decode_own).collect();
+        for ((merchant, _), hold) in rows::<(MerchantId, Reference), Hold>(store, tag::holds, encoding::decode_own) {
+            let class =
+                classes.get(&hold.class).ok_or_else(|| format!("a hold is of class {}, of none", hold.class))?;
+            if class.issuer != merchant {
+                let points = Points(hold.lots.iter().map(|lot| lot.points.0).sum());
+                let value = class.terms.value_at(points, hold.anchor);
+                expected.entry(class.issuer).or_default().reserved.0 += value.0;
+            }
         }
         let mut sum = 0;
         for (merchant, position) in rows::<MerchantId, Position>(store, tag::positions, encoding::decode_own) {
