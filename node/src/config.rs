@@ -1,4 +1,4 @@
-//! `node.toml`: what one merchant's node is told. Every key is explained in `network-configs/production.toml`.
+//! `node.toml`: what one node is told, a merchant's or an observer's. Every key is explained in `network-configs/production.toml`.
 //!
 //! Strict on purpose: an unknown key is refused, so that a mistyped limit is never silently the default. Paths are relative
 //! to the directory of the configuration file. No secret stands in the file itself: keys and tokens are given by path, and
@@ -37,8 +37,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The alliance's founding agreement, `genesis.json`.
     pub genesis: PathBuf,
-    /// The merchant whose node this is.
-    pub merchant: MerchantId,
+    /// The merchant whose node this is; left out for an observer, which follows the chain and neither votes nor signs.
+    pub merchant: Option<MerchantId>,
     /// Whether the node may run an alliance with a simulated clock: demonstrations and tests only.
     #[serde(default)]
     pub allow_simulated_clock: bool,
@@ -52,6 +52,9 @@ pub struct Config {
     /// The other merchants' nodes: nobody else is talked to.
     #[serde(default)]
     pub peers: Vec<Peer>,
+    /// Observers that this node lets follow the chain.
+    #[serde(default)]
+    pub observers: Vec<Observer>,
     /// Who may use the HTTP interface.
     #[serde(default)]
     pub clients: Vec<Client>,
@@ -90,12 +93,12 @@ impl From<Spread> for crate::consensus::Spread {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyFiles {
-    /// Signs votes and proposals; the genesis names its public half.
-    pub validator: PathBuf,
+    /// Signs votes and proposals; the genesis names its public half. An observer has none.
+    pub validator: Option<PathBuf>,
     /// Identifies the node to its peers, on both networks; its peer id stands in their configurations.
     pub network: PathBuf,
-    /// Signs the transactions that the node makes of submitted operations; roles issuer and acceptor.
-    pub operator: PathBuf,
+    /// Signs the transactions that the node makes of submitted operations; roles issuer and acceptor. An observer has none.
+    pub operator: Option<PathBuf>,
 }
 
 /// Addresses to listen on.
@@ -105,9 +108,9 @@ pub struct Listen {
     /// Votes, proposals and synchronisation, as a multiaddr: `/ip4/0.0.0.0/tcp/27000`.
     #[serde(deserialize_with = "from_text")]
     pub consensus: Multiaddr,
-    /// Transactions on their way to the proposers, as a multiaddr: `/ip4/0.0.0.0/tcp/27001`.
-    #[serde(deserialize_with = "from_text")]
-    pub transactions: Multiaddr,
+    /// Transactions on their way to the proposers, as a multiaddr: `/ip4/0.0.0.0/tcp/27001`. An observer takes none.
+    #[serde(default, deserialize_with = "from_optional_text")]
+    pub transactions: Option<Multiaddr>,
     /// The HTTP interface: `127.0.0.1:8080`. Port 0 lets the system choose; the log says which.
     pub http: SocketAddr,
 }
@@ -127,6 +130,20 @@ pub struct Peer {
     /// Its address for transactions.
     #[serde(deserialize_with = "from_text")]
     pub transactions: Multiaddr,
+}
+
+/// A node that follows the chain without a merchant: an auditor's, a partner's.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Observer {
+    /// A name for people.
+    pub name: String,
+    /// Its identity, `12D3KooW...`.
+    #[serde(deserialize_with = "from_text")]
+    pub peer_id: PeerId,
+    /// Its consensus address: `/dns4/auditor.example/tcp/27000`.
+    #[serde(deserialize_with = "from_text")]
+    pub consensus: Multiaddr,
 }
 
 /// A user of the HTTP interface. Exactly one of `token_file` and `token_sha256` is given.
@@ -163,6 +180,8 @@ pub struct Limits {
     pub requests: usize,
     /// Bulk requests in progress.
     pub bulk_requests: usize,
+    /// Streams of events open at once.
+    pub event_streams: usize,
     /// Blocks between two flushes of state to its database; the rest is replayed on start.
     pub flush_blocks: u64,
 }
@@ -179,6 +198,7 @@ impl Default for Limits {
             bulk_operations: 100_000,
             requests: 1_024,
             bulk_requests: 8,
+            event_streams: 64,
             flush_blocks: 256,
         }
     }
@@ -287,12 +307,27 @@ fn wrong(key: &'static str, reason: impl Into<String>) -> ConfigError {
 /// The node's secret keys.
 #[derive(Clone)]
 pub struct Keys {
-    /// Signs votes and proposals.
-    pub validator: SigningKey,
     /// Identifies the node to its peers.
     pub network: SigningKey,
+    /// What a merchant's node signs with; none for an observer.
+    pub merchant: Option<MerchantKeys>,
+}
+
+/// What a merchant's node signs with.
+#[derive(Clone)]
+pub struct MerchantKeys {
+    /// The merchant.
+    pub merchant: MerchantId,
+    /// Signs votes and proposals.
+    pub validator: SigningKey,
     /// Signs transactions.
     pub operator: SigningKey,
+}
+
+impl fmt::Debug for MerchantKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MerchantKeys({}, secret)", self.merchant)
+    }
 }
 
 impl fmt::Debug for Keys {
@@ -335,11 +370,7 @@ impl Settings {
         config.resolve_paths(path.parent().unwrap_or(Path::new("")));
         config.check_values()?;
         let genesis = read_genesis(&config)?;
-        let keys = Keys {
-            validator: read_key("keys.validator", &config.keys.validator, "validator")?,
-            network: read_key("keys.network", &config.keys.network, "network")?,
-            operator: read_key("keys.operator", &config.keys.operator, "operator")?,
-        };
+        let keys = config.read_keys()?;
         config.check_genesis(&genesis, &keys)?;
         let clients = config.clients.iter().map(read_client).collect::<Result<Vec<_>, _>>()?;
         let tokens: BTreeSet<_> = clients.iter().map(|c| c.sha256).collect();
@@ -351,11 +382,35 @@ impl Settings {
 }
 
 impl Config {
+    fn read_keys(&self) -> Result<Keys, ConfigError> {
+        let network = read_key("keys.network", &self.keys.network, "network")?;
+        let merchant = match (self.merchant, &self.keys.validator, &self.keys.operator) {
+            (None, None, None) => None,
+            (Some(merchant), Some(validator), Some(operator)) => Some(MerchantKeys {
+                merchant,
+                validator: read_key("keys.validator", validator, "validator")?,
+                operator: read_key("keys.operator", operator, "operator")?,
+            }),
+            (None, _, _) => {
+                let reason = "is left out, so this node is an observer, which has neither validator nor operator key. \
+                              Name the merchant, or remove both keys";
+                return Err(wrong("merchant", reason));
+            }
+            (Some(_), _, _) => {
+                let reason =
+                    "a merchant's node needs validator and operator. Give both, or leave out merchant for an observer";
+                return Err(wrong("keys", reason));
+            }
+        };
+        Ok(Keys { network, merchant })
+    }
+
     fn resolve_paths(&mut self, base: &Path) {
         let keys = &mut self.keys;
         let tokens = self.clients.iter_mut().filter_map(|c| c.token_file.as_mut());
-        let named = [&mut self.data_dir, &mut self.genesis, &mut keys.validator, &mut keys.network, &mut keys.operator];
-        for path in named.into_iter().chain(tokens) {
+        let own = [keys.validator.as_mut(), keys.operator.as_mut()].into_iter().flatten();
+        let named = [&mut self.data_dir, &mut self.genesis, &mut keys.network];
+        for path in named.into_iter().chain(own).chain(tokens) {
             *path = base.join(&path);
         }
     }
@@ -381,4 +436,13 @@ where
 {
     let text = String::deserialize(deserializer)?;
     text.parse().map_err(|e| de::Error::custom(format!("`{text}`: {e}")))
+}
+
+/// The same for what may be left out.
+fn from_optional_text<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: fmt::Display>,
+{
+    from_text(deserializer).map(Some)
 }

@@ -4,6 +4,7 @@
 //! all validators) -> [`consensus`] (order) -> [`replica`] (run the contracts, commit, in [`storage`]) -> [`query`] and
 //! [`http`] (receipts, balances, statements). [`node`] starts and stops the parts (`docs/architecture.md`).
 
+pub mod clock;
 pub mod config;
 pub mod logging;
 pub mod node;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use libp2p::{Multiaddr, PeerId};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tally_contracts::genesis::Clock;
 use tally_ledger::chain::Chain;
@@ -16,9 +17,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
 
-use crate::config::{Config, Keys, Settings};
-use crate::consensus::{self, ConsensusError, ConsensusOptions, ConsensusTimeouts};
-use crate::http::{Api, ApiOptions};
+use crate::config::{Config, Keys, MerchantKeys, Settings, peer_id};
+use crate::consensus::{self, ConsensusError, ConsensusOptions, ConsensusTimeouts, ValidatorOptions};
+use crate::http::{Api, ApiOptions, Door};
 use crate::ingress::Admission;
 use crate::ingress::submitter::{self, Submitter, SubmitterOptions};
 use crate::mempool::{Mempool, MempoolOptions};
@@ -30,8 +31,8 @@ use crate::storage::disk::RealDisk;
 /// See the module.
 pub struct Node {
     replica: Arc<Replica>,
-    submitter: Arc<Submitter>,
-    network: NetworkHandle,
+    door: Option<Door>,
+    network: Option<NetworkHandle>,
     consensus: JoinHandle<Result<(), ConsensusError>>,
     stop_consensus: watch::Sender<bool>,
     http: JoinHandle<std::io::Result<()>>,
@@ -63,8 +64,14 @@ impl Node {
             merchants: replica.chain().genesis().merchants.len(),
             clock_keys,
         }));
-        let network = start_network(&config, &keys, &replica, &mempool).await?;
-        let submitter = open_submitter(&config, &keys, &replica, &mempool, &network).await?;
+        let (network, door) = match &keys.merchant {
+            Some(own) => {
+                let network = start_network(&config, &keys, &replica, &mempool).await?;
+                let submitter = open_submitter(&config, own, &replica, &mempool, &network).await?;
+                (Some(network), Some(Door { merchant: own.merchant, submitter }))
+            }
+            None => (None, None),
+        };
         let (stop_consensus, stopping) = watch::channel(false);
         let options = consensus_options(&config, &keys);
         let consensus = tokio::spawn(consensus::run(options, replica.clone(), mempool.clone(), stopping));
@@ -73,11 +80,10 @@ impl Node {
         let listener = listener.with_context(|| format!("listen.http: cannot listen on {}", config.listen.http))?;
         let http_address = listener.local_addr()?;
         let api = Api::new(ApiOptions {
-            merchant: config.merchant,
             replica: replica.clone(),
             mempool,
-            submitter: submitter.clone(),
-            network: Some(network.clone()),
+            door: door.clone(),
+            network: network.clone(),
             clients,
             limits: config.limits.clone(),
             timeouts: config.timeouts.clone(),
@@ -92,16 +98,16 @@ impl Node {
         tracing::info!(
             alliance = name,
             chain_id = %replica.chain().chain_id(),
-            merchant = %config.merchant,
+            merchant = config.merchant.map(|merchant| merchant.0),
             height = %head.height,
-            peer_id = %network.peer_id(),
+            peer_id = %peer_id(&keys.network),
             http = %http_address,
             consensus = %config.listen.consensus,
-            transactions = %network.address(),
+            transactions = network.as_ref().map(|network| network.address().to_string()),
             "ready"
         );
         let shutdown = Duration::from_millis(config.timeouts.shutdown_ms);
-        Ok(Self { replica, submitter, network, consensus, stop_consensus, http, stop_http, http_address, shutdown })
+        Ok(Self { replica, door, network, consensus, stop_consensus, http, stop_http, http_address, shutdown })
     }
 
     /// Where HTTP is served, with the port that the system chose.
@@ -115,7 +121,7 @@ impl Node {
         tokio::select! {
             ended = &mut self.consensus => part_ended("consensus", ended),
             ended = &mut self.http => part_ended("the HTTP interface", ended),
-            () = self.submitter.fault() => anyhow::anyhow!(
+            () = outbox_fault(self.door.as_ref()) => anyhow::anyhow!(
                 "the outbox cannot be written: check the disk under data_dir. Whatever was acknowledged before is kept"
             ),
         }
@@ -126,25 +132,36 @@ impl Node {
     /// # Errors
     /// When the flush fails; the next start executes again what it did not write.
     pub async fn stop(self) -> anyhow::Result<()> {
-        let Self { replica, submitter, network, mut consensus, stop_consensus, mut http, stop_http, shutdown, .. } =
-            self;
+        let Self { replica, door, network, mut consensus, stop_consensus, mut http, stop_http, shutdown, .. } = self;
         tracing::info!("stopping");
         stop_http.send_replace(true);
         if !http.is_finished() && tokio::time::timeout(shutdown, &mut http).await.is_err() {
             // Whoever still waits for a receipt finds it under its Location.
             http.abort();
         }
-        submitter.shutdown().await;
+        if let Some(door) = door {
+            door.submitter.shutdown().await;
+        }
         stop_consensus.send_replace(true);
         if !consensus.is_finished() && tokio::time::timeout(shutdown, &mut consensus).await.is_err() {
             tracing::warn!("consensus did not stop in time");
             consensus.abort();
         }
-        network.shutdown().await;
+        if let Some(network) = network {
+            network.shutdown().await;
+        }
         let head = replica.head();
         tokio::task::spawn_blocking(move || replica.flush()).await?.context("data_dir: the last flush failed")?;
         tracing::info!(height = %head.height, "stopped");
         Ok(())
+    }
+}
+
+/// Returns when the outbox has failed; never where there is none.
+async fn outbox_fault(door: Option<&Door>) {
+    match door {
+        Some(door) => door.submitter.fault().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -182,20 +199,21 @@ async fn start_network(
 ) -> anyhow::Result<NetworkHandle> {
     let peer = |p: &crate::config::Peer| network::Peer { id: p.peer_id, address: p.transactions.clone() };
     let peers = config.peers.iter().map(peer).collect();
-    let options = NetworkOptions::new(keys.network.to_bytes(), config.listen.transactions.clone(), peers);
+    let listen = config.listen.transactions.clone().context("listen.transactions")?;
+    let options = NetworkOptions::new(keys.network.to_bytes(), listen, peers);
     let admission = Admission::new(replica.clone(), mempool.clone());
     network::spawn(options, admission.incoming()).await.context("listen.transactions")
 }
 
 async fn open_submitter(
     config: &Config,
-    keys: &Keys,
+    keys: &MerchantKeys,
     replica: &Arc<Replica>,
     mempool: &Arc<Mempool>,
     network: &NetworkHandle,
 ) -> anyhow::Result<Arc<Submitter>> {
     let dir = config.data_dir.join("outbox");
-    let mut options = SubmitterOptions::new(dir, config.merchant, keys.operator.clone());
+    let mut options = SubmitterOptions::new(dir, keys.merchant, keys.operator.clone());
     options.max_operations = config.limits.outbox_operations;
     options.max_bytes = config.limits.outbox_bytes;
     let node = submitter::Node { replica: replica.clone(), mempool: mempool.clone(), network: Some(network.clone()) };
@@ -209,7 +227,10 @@ async fn open_submitter(
 }
 
 fn consensus_options(config: &Config, keys: &Keys) -> ConsensusOptions {
-    let address = |p: &crate::config::Peer| p.consensus.clone().with_p2p(p.peer_id).unwrap_or_else(|address| address);
+    let address = |(address, id): (&Multiaddr, PeerId)| address.clone().with_p2p(id).unwrap_or_else(|address| address);
+    let merchants = config.peers.iter().map(|peer| (&peer.consensus, peer.peer_id));
+    let observers = config.observers.iter().map(|observer| (&observer.consensus, observer.peer_id));
+    let validator = |keys: &MerchantKeys| ValidatorOptions { merchant: keys.merchant, key: keys.validator.clone() };
     let usual = ConsensusTimeouts::default();
     let timeouts = ConsensusTimeouts {
         propose_ms: config.timeouts.propose_ms,
@@ -218,11 +239,10 @@ fn consensus_options(config: &Config, keys: &Keys) -> ConsensusOptions {
         ..usual
     };
     ConsensusOptions {
-        merchant: config.merchant,
-        validator_key: keys.validator.clone(),
+        validator: keys.merchant.as_ref().map(validator),
         network_key: keys.network.to_bytes(),
         listen: config.listen.consensus.clone(),
-        peers: config.peers.iter().map(address).collect(),
+        peers: merchants.chain(observers).map(address).collect(),
         data_dir: config.data_dir.join("consensus"),
         timeouts,
         spread: config.spread.into(),

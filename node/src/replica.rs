@@ -17,7 +17,7 @@ use tally_contracts::types::Height;
 use tally_ledger::block::{Block, BlockId};
 use tally_ledger::certificate::CommitCertificate;
 use tally_ledger::chain::{Chain, CheckedBlock, ExecutedBlock, Head, InvalidBlock};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 use crate::storage::StorageError;
 use crate::storage::block_log::{BlockLog, Decision, Opened};
@@ -83,6 +83,7 @@ pub struct Replica {
     checked: Mutex<VecDeque<Remembered>>,
     recent: Mutex<VecDeque<Arc<Committed>>>,
     published: broadcast::Sender<Arc<Committed>>,
+    height: watch::Sender<Height>,
 }
 
 /// A block that passed its check, with the bytes that did.
@@ -136,12 +137,14 @@ impl Replica {
             checked: Mutex::default(),
             recent: Mutex::default(),
             published: broadcast::channel(MAX_UNREAD).0,
+            height: watch::Sender::new(head),
         };
         if replay_from.is_none() {
             // From now on the directory says whose it is.
             replica.flush_held(decisions.first().map(Decision::first))?;
         }
         replica.replay(decisions)?;
+        replica.height.send_replace(replica.head().height);
         Ok(replica)
     }
 
@@ -242,6 +245,7 @@ impl Replica {
         let committed = self.execute(&head, block, certificate, position);
         // Nobody may listen.
         let _ = self.published.send(committed.clone());
+        self.height.send_replace(height);
         if self.is_flush_due() {
             self.flush_held(None)?;
         }
@@ -266,6 +270,12 @@ impl Replica {
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Committed>> {
         self.published.subscribe()
+    }
+
+    /// The height of the head, now and whenever it rises: for whoever reads blocks at a pace of its own.
+    #[must_use]
+    pub fn watch_height(&self) -> watch::Receiver<Height> {
+        self.height.subscribe()
     }
 
     /// Runs `f` on state at the head, which stands still meanwhile: keep it short, and call nothing of the replica in it,

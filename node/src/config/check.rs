@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tally_contracts::crypto::PublicKey;
 use tally_contracts::genesis::{Clock, Genesis, GenesisMerchant, Role};
 
-use super::{Config, ConfigError, Keys, peer_id, wrong};
+use super::{Config, ConfigError, Keys, MerchantKeys, peer_id, wrong};
 
 impl Config {
     pub(super) fn check_values(&self) -> Result<(), ConfigError> {
@@ -20,6 +20,7 @@ impl Config {
             ("limits.bulk_operations", l.bulk_operations),
             ("limits.requests", l.requests),
             ("limits.bulk_requests", l.bulk_requests),
+            ("limits.event_streams", l.event_streams),
         ];
         let t = &self.timeouts;
         let times = [
@@ -50,17 +51,26 @@ impl Config {
                           the real clock, or set allow_simulated_clock = true in a demonstration";
             return Err(wrong("allow_simulated_clock", reason));
         }
-        let Some(merchant) = genesis.merchants.iter().find(|m| m.id == self.merchant) else {
-            let reason = format!("{} is no merchant of this genesis. Check both", self.merchant);
-            return Err(wrong("merchant", reason));
-        };
-        check_keys(merchant, keys)?;
-        self.check_peers(genesis, keys)
+        if let Some(own) = &keys.merchant {
+            let Some(merchant) = genesis.merchants.iter().find(|m| m.id == own.merchant) else {
+                let reason = format!("{} is no merchant of this genesis. Check both", own.merchant);
+                return Err(wrong("merchant", reason));
+            };
+            check_keys(merchant, own)?;
+            if self.listen.transactions.is_none() {
+                return Err(wrong(
+                    "listen.transactions",
+                    "is missing. A merchant's node takes transactions from its peers",
+                ));
+            }
+        }
+        self.check_peers(genesis, keys)?;
+        self.check_observers()
     }
 
     fn check_peers(&self, genesis: &Genesis, keys: &Keys) -> Result<(), ConfigError> {
         let own_id = peer_id(&keys.network);
-        let (mut merchants, mut ids) = (BTreeSet::from([self.merchant]), BTreeSet::from([own_id]));
+        let (mut merchants, mut ids) = (BTreeSet::from_iter(self.merchant), BTreeSet::from([own_id]));
         for peer in &self.peers {
             if !genesis.merchants.iter().any(|m| m.id == peer.merchant) {
                 let reason = format!("{} is no merchant of this genesis. Remove the peer", peer.merchant);
@@ -75,6 +85,11 @@ impl Config {
                 return Err(wrong("peers.peer_id", reason));
             }
         }
+        if self.merchant.is_none() {
+            let reason =
+                "is empty. An observer follows at least one merchant's node; each of them lists it in `observers`";
+            return if self.peers.is_empty() { Err(wrong("peers", reason)) } else { Ok(()) };
+        }
         let missing = genesis.merchants.iter().find(|m| !merchants.contains(&m.id));
         missing.map_or(Ok(()), |m| {
             let reason = format!("merchant {} ({}) of the genesis is missing. Add its node as a peer", m.id, m.name);
@@ -83,7 +98,20 @@ impl Config {
     }
 }
 
-fn check_keys(merchant: &GenesisMerchant, keys: &Keys) -> Result<(), ConfigError> {
+impl Config {
+    fn check_observers(&self) -> Result<(), ConfigError> {
+        let mut ids: BTreeSet<_> = self.peers.iter().map(|peer| peer.peer_id).collect();
+        match self.observers.iter().find(|observer| !ids.insert(observer.peer_id)) {
+            None => Ok(()),
+            Some(observer) => {
+                let reason = format!("{} is a peer or appears twice. Remove `{}`", observer.peer_id, observer.name);
+                Err(wrong("observers.peer_id", reason))
+            }
+        }
+    }
+}
+
+fn check_keys(merchant: &GenesisMerchant, keys: &MerchantKeys) -> Result<(), ConfigError> {
     let validator = PublicKey::of(&keys.validator);
     if merchant.validator_key != validator {
         let reason = format!(

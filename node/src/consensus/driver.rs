@@ -32,7 +32,7 @@ use super::context::{Context, EngineHeight, ValidatorSet};
 use super::engine::MAX_SYNC_RESPONSE_BYTES;
 use super::signing::{Signer, Verifier};
 use super::streams::Streams;
-use super::{ConsensusError, ConsensusOptions, proposer};
+use super::{ConsensusError, proposer};
 use crate::mempool::Mempool;
 use crate::replica::Replica;
 
@@ -43,10 +43,16 @@ const PEERS_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often to look for them.
 const PEERS_INTERVAL: Duration = Duration::from_millis(50);
 
+/// The validator in whose name a node proposes.
+pub(super) struct Author {
+    pub merchant: MerchantId,
+    pub signer: Signer,
+}
+
 /// Answers the engine.
 pub(super) struct Driver {
-    merchant: MerchantId,
-    signer: Signer,
+    /// Who proposes here; none for an observer.
+    author: Option<Author>,
     replica: Arc<Replica>,
     mempool: Arc<Mempool>,
     network: mpsc::Sender<NetworkMsg<Context>>,
@@ -64,17 +70,15 @@ pub(super) struct Driver {
 
 impl Driver {
     pub fn new(
-        options: &ConsensusOptions,
-        signer: Signer,
+        author: Option<Author>,
         replica: Arc<Replica>,
         mempool: Arc<Mempool>,
         channels: &Channels<Context>,
         timeouts: LinearTimeouts,
     ) -> Self {
         Self {
-            merchant: options.merchant,
-            streams: Streams::new(Verifier { chain_id: signer.chain_id }),
-            signer,
+            author,
+            streams: Streams::new(Verifier { chain_id: *replica.chain().chain_id() }),
             restore: Some(replica.head().height.next()),
             replica,
             mempool,
@@ -85,6 +89,11 @@ impl Driver {
             last_commit: Instant::now(),
             waits: JoinSet::new(),
         }
+    }
+
+    /// Whether this node is the merchant's validator.
+    fn is_author(&self, merchant: MerchantId) -> bool {
+        self.author.as_ref().is_some_and(|author| author.merchant == merchant)
     }
 
     /// When the last block was committed, or the driver made.
@@ -185,7 +194,7 @@ impl Driver {
         while self.waits.try_join_next().is_some() {}
         let height = self.replica.head().height.next();
         let next = Next::Start(EngineHeight(height), self.params(height));
-        if self.replica.chain().validators(height).proposer(height, 0).merchant != self.merchant {
+        if !self.is_author(self.replica.chain().validators(height).proposer(height, 0).merchant) {
             let _ = reply.send(next);
             return;
         }

@@ -15,6 +15,7 @@ use malachitebft_app_channel::{
     start_engine,
 };
 use malachitebft_core_types::{LinearTimeouts, ValueOrigin};
+use tally_contracts::types::{ChainId, MerchantId};
 use tally_ledger::block::MAX_BLOCK_BYTES;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
@@ -22,7 +23,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::codec::{MAX_ONE_VALUE_RESPONSE_BYTES, TallyCodec};
 use super::context::{Address, Context};
-use super::driver::Driver;
+use super::driver::{Author, Driver};
 use super::signing::{Signer, Verifier};
 use super::streams::PART_BYTES;
 use super::{ConsensusError, ConsensusOptions, Spread};
@@ -89,10 +90,13 @@ pub(super) async fn run(
 ) -> Result<(), ConsensusError> {
     let chain_id = *replica.chain().chain_id();
     let idle_block_ms = replica.chain().genesis().parameters.idle_block_ms;
-    let signer = Signer { chain_id, key: options.validator_key.clone() };
-    let (mut channels, engine) = start(&options, &signer).await?;
+    let author = options.validator.as_ref().map(|validator| Author {
+        merchant: validator.merchant,
+        signer: Signer { chain_id, key: validator.key.clone() },
+    });
+    let (mut channels, engine) = start(&options, chain_id, author.as_ref()).await?;
     let stall = options.timeouts.stall(idle_block_ms);
-    let driver = Driver::new(&options, signer, replica, mempool, &channels, timeouts(&options, idle_block_ms));
+    let driver = Driver::new(author, replica, mempool, &channels, timeouts(&options, idle_block_ms));
     let result = drive(driver, &mut channels, shutdown, stall).await;
     let is_running = !engine.handle.is_finished();
     drop(channels);
@@ -106,23 +110,34 @@ pub(super) async fn run(
 
 async fn start(
     options: &ConsensusOptions,
-    signer: &Signer,
+    chain_id: ChainId,
+    author: Option<&Author>,
 ) -> Result<(Channels<Context>, EngineHandle), ConsensusError> {
     let mut secret = options.network_key;
     let keypair = Keypair::ed25519_from_bytes(&mut secret)
         .map_err(|e| ConsensusError::Network(format!("the network key: {e}")))?;
-    let proof = signer.validator_proof(keypair.public().to_peer_id().to_bytes());
-    let proof = TallyCodec.encode(&proof).map_err(|e| ConsensusError::Start(e.to_string()))?;
-    let address = Address(options.merchant);
-    let moniker = format!("merchant-{}", options.merchant);
-    let identity = NetworkIdentity::new_validator(moniker.clone(), keypair, address.to_string(), proof);
-    let verifier = Verifier { chain_id: signer.chain_id };
+    let verifier = Box::new(Verifier { chain_id });
+    let (moniker, identity, consensus) = match author {
+        Some(Author { merchant, signer }) => {
+            let proof = signer.validator_proof(keypair.public().to_peer_id().to_bytes());
+            let proof = TallyCodec.encode(&proof).map_err(|e| ConsensusError::Start(e.to_string()))?;
+            let (address, moniker) = (Address(*merchant), format!("merchant-{merchant}"));
+            let identity = NetworkIdentity::new_validator(moniker.clone(), keypair, address.to_string(), proof);
+            (moniker, identity, ConsensusContext::new_validator(address, verifier, Box::new(signer.clone())))
+        }
+        None => {
+            let moniker = "observer".to_owned();
+            let identity = NetworkIdentity::new(moniker.clone(), keypair, None);
+            // Merchant 0 is nobody's validator.
+            (moniker, identity, ConsensusContext::new_full_node(Address(MerchantId::POOL), verifier))
+        }
+    };
     start_engine(
         Context,
         Config { moniker, consensus: consensus_config(options)?, sync: sync_config() },
         WalContext::new(options.data_dir.join("consensus.wal"), TallyCodec),
         NetworkContext::new(identity, TallyCodec),
-        ConsensusContext::new_validator(address, Box::new(verifier), Box::new(signer.clone())),
+        consensus,
         SyncContext::new(TallyCodec),
         RequestContext::new(16),
     )

@@ -38,18 +38,17 @@ use crate::mempool::Mempool;
 use crate::replica::Replica;
 use crate::storage::StorageError;
 
-/// What a validator needs to take part.
+/// What a node needs to take part.
 #[derive(Clone)]
 pub struct ConsensusOptions {
-    /// The merchant whose validator this is.
-    pub merchant: MerchantId,
-    /// The key that signs votes and proposals; its public half stands in the genesis.
-    pub validator_key: ed25519_dalek::SigningKey,
+    /// The validator that this is; none for an observer, which follows and says nothing.
+    pub validator: Option<ValidatorOptions>,
     /// Secret Ed25519 key of the peer identity.
     pub network_key: [u8; 32],
     /// Where to listen, such as `/ip4/0.0.0.0/tcp/26000`.
     pub listen: Multiaddr,
-    /// The other validators, each with its identity: `/ip4/192.0.2.7/tcp/26000/p2p/12D3...`. Nobody else may connect.
+    /// The other validators and the observers, each with its identity: `/ip4/192.0.2.7/tcp/26000/p2p/12D3...`. Nobody
+    /// else may connect.
     pub peers: Vec<Multiaddr>,
     /// Where the engine's write-ahead log and the lock live; created if absent.
     pub data_dir: PathBuf,
@@ -57,6 +56,15 @@ pub struct ConsensusOptions {
     pub timeouts: ConsensusTimeouts,
     /// How messages reach the other validators.
     pub spread: Spread,
+}
+
+/// A merchant's validator.
+#[derive(Clone)]
+pub struct ValidatorOptions {
+    /// The merchant.
+    pub merchant: MerchantId,
+    /// The key that signs votes and proposals; its public half stands in the genesis.
+    pub key: ed25519_dalek::SigningKey,
 }
 
 /// How long to wait for what, in ms. The same on all nodes for a smooth run; safety does not depend on them.
@@ -138,7 +146,7 @@ pub enum ConsensusError {
     Storage(#[from] StorageError),
 }
 
-/// Takes part in consensus until `shutdown` turns true (or its sender is gone).
+/// Takes part in consensus, or follows it, until `shutdown` turns true (or its sender is gone).
 ///
 /// # Errors
 /// [`ConsensusError`]. After [`ConsensusError::Unsafe`] and [`ConsensusError::Diverged`] the node must stay down until an
@@ -149,10 +157,12 @@ pub async fn run(
     mempool: Arc<Mempool>,
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), ConsensusError> {
-    let key = PublicKey::of(&options.validator_key);
-    let validators = replica.chain().validators(replica.head().height.next());
-    if validators.get(options.merchant).is_none_or(|v| v.public_key != key) {
-        return Err(ConsensusError::NotValidator { merchant: options.merchant, key });
+    if let Some(validator) = &options.validator {
+        let (merchant, key) = (validator.merchant, PublicKey::of(&validator.key));
+        let validators = replica.chain().validators(replica.head().height.next());
+        if validators.get(merchant).is_none_or(|v| v.public_key != key) {
+            return Err(ConsensusError::NotValidator { merchant, key });
+        }
     }
     let _lock = lock(&options.data_dir)?;
     engine::run(options, replica, mempool, shutdown).await

@@ -3,7 +3,7 @@
 //! A block is made as soon as there is something for it: a transaction waits, or work has fallen due. Otherwise the
 //! proposer lets `idle_block_ms` pass, so that an idle alliance is quiet yet seen to be alive.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tally_contracts::due::due_at_ms;
@@ -12,6 +12,7 @@ use tally_contracts::types::MerchantId;
 use tally_ledger::block::MAX_BLOCK_BYTES;
 use tally_ledger::chain::Proposal;
 
+use crate::clock::now_ms;
 use crate::mempool::Mempool;
 use crate::replica::Replica;
 
@@ -21,12 +22,6 @@ const HEADER_BYTES: usize = 1_024;
 const SIGNATURE_BYTES: usize = 66;
 
 const _: () = assert!(HEADER_BYTES < MAX_BLOCK_BYTES / 2, "the header leaves room for transactions");
-
-/// Our clock, in ms since 1970.
-pub(super) fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
 
 /// Returns when there is something to propose, or `idle_until` has come.
 pub(super) async fn wait_for_work(replica: &Replica, mempool: &Mempool, idle_until: Instant) {

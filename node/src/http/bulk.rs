@@ -1,42 +1,52 @@
 //! `POST /v1/operations/bulk`: many operations at once, one a line of NDJSON; one answer a line, in the same order.
 //!
 //! Memory is bounded by the body's limit, the number of lines and the number of bulks in progress. A line that is no
-//! operation is refused alone; where there is no room, nothing at all is taken, so that a retry is simple.
+//! operation is refused alone, by its number; where there is no room, nothing at all is taken, so that a retry is simple.
+
+mod answer;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::{FromRequest, Request, State};
-use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Response};
-use futures::stream;
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde::Deserialize;
-use serde_json::{Value, json};
-use tally_contracts::encoding;
-use tally_contracts::transaction::{LEAF_OVERHEAD_BYTES, MAX_LEAF_BYTES, Operation};
+use tally_contracts::rejection::Rejection;
+use tally_contracts::transaction::Operation;
 use tally_contracts::types::Reference;
 use tokio::time::Instant;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
+use super::dry_run::Judged;
 use super::params::{Params, RawBody, require_media_type};
 use super::problem::{Language, Problem};
 use super::submit::{Answer, submit_problem};
-use crate::ingress::submitter::{Found, Mode, SubmitError};
+use crate::ingress::fits_alone;
+use crate::ingress::submitter::{Found, Mode, SubmitError, Submitter};
+use crate::query::dry_run;
+use answer::{BulkLine, ndjson};
 
 /// Parameters of a bulk.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct BulkParams {
+    /// How the lines belong together.
     #[serde(default)]
     mode: BulkMode,
+    /// Judges on the state at the node's head, and takes nothing.
+    #[serde(default)]
+    dry_run: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+/// How the lines of a bulk belong together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum BulkMode {
+pub enum BulkMode {
     /// Each line for itself.
     #[default]
     Continue,
@@ -44,13 +54,29 @@ enum BulkMode {
     Atomic,
 }
 
+/// A line with an operation.
+#[derive(Clone, Debug)]
+struct Line {
+    /// Its number in the body, from 1 on; blank lines count.
+    number: usize,
+    fate: Fate,
+}
+
 /// What is known of a line.
 #[derive(Clone, Debug)]
-enum Line {
+enum Fate {
     /// To be submitted: the position among the operations.
     Taken(usize),
     /// Not taken.
     Refused { reference: Option<Reference>, problem: Problem },
+}
+
+/// What became of the operations that were taken, by their position.
+enum Results {
+    /// A receipt where there is one already.
+    Submitted(Vec<Option<Answer>>),
+    /// What they would come to.
+    Judged(Judged),
 }
 
 /// A bulk read line by line.
@@ -59,7 +85,16 @@ struct Bulk {
     operations: Vec<Operation>,
 }
 
-/// `POST /v1/operations/bulk`.
+/// Submits many operations, one a line; the answer has a line for each, in the same order.
+///
+/// A line of the request is an Operation, a line of the answer a BulkLine, both as JSON (NDJSON).
+#[utoipa::path(post, path = "/v1/operations/bulk", operation_id = "submitBulk", tag = "submit",
+    params(
+        BulkParams,
+        ("Prefer" = Option<String>, Header, description = "`wait=5`: how many seconds the answer may take."),
+    ),
+    request_body(content = Operation, content_type = "application/x-ndjson"),
+    responses((status = 200, description = "A line for each line.", body = BulkLine, content_type = "application/x-ndjson")))]
 pub async fn bulk(
     State(api): State<Arc<Api>>,
     Params(params): Params<BulkParams>,
@@ -71,27 +106,37 @@ pub async fn bulk(
     let wait = api.wait_time(&headers)?;
     let _permit = api.bulks.try_acquire().map_err(|_| Problem::overloaded("too many bulks are in progress", 1_000))?;
     let RawBody(bytes) = RawBody::from_request(request, &()).await?;
-    let (most, mode) = (api.limits.bulk_operations, params.mode);
-    let mut bulk = api.blocking(move || Bulk::read(&bytes, most)).await??;
+    let mode = params.mode;
+    let most = match params.dry_run {
+        true => api.limits.bulk_operations.min(dry_run::MAX_OPERATIONS),
+        false => api.limits.bulk_operations,
+    };
+    let submitter = api.door()?.submitter.clone();
+    let mut bulk = api.blocking(move || Bulk::read(&bytes, most, &submitter)).await??;
     if mode == BulkMode::Atomic {
         bulk.refuse_all_if_any();
     }
-    let found = api.take(&mut bulk, mode, wait).await?;
-    let answers = api.collect(found, wait).await?;
-    Ok(ndjson(bulk, answers, language))
+    let results = if params.dry_run && !bulk.operations.is_empty() {
+        Results::Judged(api.judge_bulk(&bulk, mode).await?)
+    } else {
+        let found = api.take(&mut bulk, mode, wait).await?;
+        Results::Submitted(api.collect(found, wait).await?)
+    };
+    Ok(ndjson(bulk, results, language))
 }
 
 impl Bulk {
-    fn read(bytes: &[u8], most: usize) -> Result<Self, Problem> {
+    fn read(bytes: &[u8], most: usize, submitter: &Submitter) -> Result<Self, Problem> {
         let mut bulk = Self { lines: Vec::new(), operations: Vec::new() };
         let mut seen: HashMap<Reference, usize> = HashMap::new();
-        for line in bytes.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
+        let lines = bytes.split(|b| *b == b'\n').zip(1..);
+        for (line, number) in lines.filter(|(line, _)| !line.trim_ascii().is_empty()) {
             if bulk.lines.len() == most {
-                let reason = format!("a bulk has at most {most} operations");
+                let reason = format!("a bulk of this mode has at most {most} operations");
                 return Err(Problem::because("request_too_large", reason));
             }
-            let line = bulk.read_line(line, &mut seen);
-            bulk.lines.push(line);
+            let fate = bulk.read_line(line, submitter, &mut seen);
+            bulk.lines.push(Line { number, fate });
         }
         if bulk.lines.is_empty() {
             return Err(Problem::because("malformed_request", "a bulk has one operation a line, this one has none"));
@@ -99,41 +144,45 @@ impl Bulk {
         Ok(bulk)
     }
 
-    fn read_line(&mut self, line: &[u8], seen: &mut HashMap<Reference, usize>) -> Line {
+    fn read_line(&mut self, line: &[u8], submitter: &Submitter, seen: &mut HashMap<Reference, usize>) -> Fate {
         let operation: Operation = match super::params::json(line) {
             Ok(operation) => operation,
-            Err(problem) => return Line::Refused { reference: None, problem },
+            Err(problem) => {
+                // Whose it is can often still be told.
+                let named = serde_json::from_slice::<Named>(line).ok();
+                return Fate::Refused { reference: named.map(|n| n.reference), problem };
+            }
         };
         let reference = operation.reference;
-        let refused = |problem| Line::Refused { reference: Some(reference), problem };
-        if let Err(reason) = operation.body.check_stateless() {
-            return refused(Problem::because("malformed_operation", reason));
+        let refused = |problem| Fate::Refused { reference: Some(reference), problem };
+        if let Err(error) = submitter.check(&operation) {
+            return refused(submit_problem(error));
         }
         // Only a long line can be too large for a transaction of its own.
-        if line.len() > LONG_LINE_BYTES && leaf_bytes(&operation) > MAX_LEAF_BYTES {
+        if line.len() > LONG_LINE_BYTES && !fits_alone(&operation) {
             return refused(Problem::new("transaction_oversized"));
         }
         match seen.entry(reference) {
             Entry::Vacant(entry) => {
                 entry.insert(self.operations.len());
                 self.operations.push(operation);
-                Line::Taken(self.operations.len() - 1)
+                Fate::Taken(self.operations.len() - 1)
             }
             // The same operation twice is one operation with two lines.
-            Entry::Occupied(entry) if self.operations[*entry.get()] == operation => Line::Taken(*entry.get()),
-            Entry::Occupied(_) => refused(Problem::new("reference_reused")),
+            Entry::Occupied(entry) if self.operations[*entry.get()] == operation => Fate::Taken(*entry.get()),
+            Entry::Occupied(_) => refused(Problem::rejection(Rejection::ReferenceReused)),
         }
     }
 
     /// An atomic bulk with a line that cannot be taken is not taken at all.
     fn refuse_all_if_any(&mut self) {
-        if self.lines.iter().all(|line| matches!(line, Line::Taken(_))) {
+        if self.lines.iter().all(|line| matches!(line.fate, Fate::Taken(_))) {
             return;
         }
-        for line in &mut self.lines {
-            if let Line::Taken(at) = line {
+        for Line { fate, .. } in &mut self.lines {
+            if let Fate::Taken(at) = fate {
                 let reference = Some(self.operations[*at].reference);
-                *line = Line::Refused { reference, problem: Problem::new("atomic_aborted") };
+                *fate = Fate::Refused { reference, problem: Problem::rejection(Rejection::AtomicAborted) };
             }
         }
         self.operations.clear();
@@ -143,29 +192,27 @@ impl Bulk {
     fn refuse(&mut self, reference: Reference, problem: &Problem) {
         let Some(at) = self.operations.iter().position(|o| o.reference == reference) else { return };
         self.operations.remove(at);
-        for line in &mut self.lines {
-            match line {
-                Line::Taken(other) if *other == at => {
-                    *line = Line::Refused { reference: Some(reference), problem: problem.clone() };
+        for Line { fate, .. } in &mut self.lines {
+            match fate {
+                Fate::Taken(other) if *other == at => {
+                    *fate = Fate::Refused { reference: Some(reference), problem: problem.clone() };
                 }
-                Line::Taken(other) if *other > at => *other -= 1,
+                Fate::Taken(other) if *other > at => *other -= 1,
                 _ => {}
             }
         }
     }
 }
 
+/// What can be read of a line that is no operation.
+#[derive(Deserialize)]
+struct Named {
+    reference: Reference,
+}
+
 /// JSON of an operation is longer than its canonical bytes and its largest receipt together, and far below a log entry
 /// where it is shorter than this.
 const LONG_LINE_BYTES: usize = 8_192;
-
-/// What a transaction of this operation alone takes up in a log entry at most.
-fn leaf_bytes(operation: &Operation) -> usize {
-    EMPTY_LEAF_BYTES + encoding::encode(operation).len() + operation.body.max_receipt_bytes()
-}
-
-/// A log entry of a transaction without operations: chain, merchant, key, validity, mode, count and signature.
-const EMPTY_LEAF_BYTES: usize = LEAF_OVERHEAD_BYTES + 32 + 2 + 32 + 8 + 1 + 8 + 64;
 
 /// Operations that may turn out to be another's pending reference before the whole bulk is refused.
 const MAX_REFUSED_ONE_BY_ONE: usize = 64;
@@ -181,14 +228,14 @@ impl Api {
         mode: BulkMode,
         wait: Option<Duration>,
     ) -> Result<Vec<Awaited>, Problem> {
-        let submit_mode = if mode == BulkMode::Atomic { Mode::Atomic } else { Mode::Each };
+        let door = self.door()?;
         for _ in 0..MAX_REFUSED_ONE_BY_ONE {
             if bulk.operations.is_empty() {
                 return Ok(Vec::new());
             }
-            let awaited = |o: &Operation| -> Awaited { Box::pin(self.submitter.wait(self.merchant, o.reference)) };
+            let awaited = |o: &Operation| -> Awaited { Box::pin(door.submitter.wait(door.merchant, o.reference)) };
             let found = wait.map_or_else(Vec::new, |_| bulk.operations.iter().map(awaited).collect());
-            let error = match self.submitter.submit(bulk.operations.clone(), submit_mode).await {
+            let error = match door.submitter.submit(bulk.operations.clone(), mode.into()).await {
                 Ok(()) => return Ok(found),
                 Err(error) => error,
             };
@@ -205,6 +252,13 @@ impl Api {
             }
         }
         Err(Problem::because("reference_reused", "many references of the bulk are pending already with other bodies"))
+    }
+
+    /// Judges what a bulk holds, all of it in one block.
+    async fn judge_bulk(self: &Arc<Self>, bulk: &Bulk, mode: BulkMode) -> Result<Judged, Problem> {
+        let (submitter, operations) = (self.door()?.submitter.clone(), bulk.operations.clone());
+        let draft = self.blocking(move || submitter.draft(operations, mode.into())).await?;
+        self.judge(draft.map_err(|error| submit_problem(error).with("dry_run", true))?).await
     }
 
     /// Waits for receipts until the time is up; an answer for each operation, none where there is no receipt yet.
@@ -224,49 +278,15 @@ impl Api {
             }
         }
         let mut answers = vec![None; count];
-        for (at, answer) in places.into_iter().zip(self.answers(self.merchant, found).await?) {
+        for (at, answer) in places.into_iter().zip(self.answers(self.door()?.merchant, found).await?) {
             answers[at] = Some(answer);
         }
         Ok(answers)
     }
 }
 
-/// Lines that are written at once.
-const LINES_PER_CHUNK: usize = 256;
-
-fn ndjson(bulk: Bulk, answers: Vec<Option<Answer>>, language: Language) -> Response {
-    let Bulk { lines, operations } = bulk;
-    let mut chunks: Vec<String> = Vec::with_capacity(lines.len() / LINES_PER_CHUNK + 1);
-    for lines in lines.chunks(LINES_PER_CHUNK) {
-        let mut chunk = String::new();
-        for line in lines {
-            chunk.push_str(&line_answer(line, &operations, &answers, language).to_string());
-            chunk.push('\n');
-        }
-        chunks.push(chunk);
-    }
-    let body = Body::from_stream(stream::iter(chunks.into_iter().map(Ok::<_, std::convert::Infallible>)));
-    ([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response()
-}
-
-fn line_answer(line: &Line, operations: &[Operation], answers: &[Option<Answer>], language: Language) -> Value {
-    match line {
-        Line::Refused { reference, problem } => {
-            json!({ "reference": reference, "status": "refused", "problem": problem.body(language) })
-        }
-        Line::Taken(at) => {
-            let reference = operations[*at].reference;
-            match answers.get(*at).and_then(Option::as_ref) {
-                None => json!({ "reference": reference, "status": "accepted" }),
-                Some(answer) => {
-                    let mut value = json!(answer);
-                    if let Value::Object(members) = &mut value {
-                        members.insert("reference".into(), json!(reference));
-                        members.insert("status".into(), json!("final"));
-                    }
-                    value
-                }
-            }
-        }
+impl From<BulkMode> for Mode {
+    fn from(mode: BulkMode) -> Self {
+        if mode == BulkMode::Atomic { Self::Atomic } else { Self::Each }
     }
 }

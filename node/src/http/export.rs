@@ -13,15 +13,19 @@ use serde::Deserialize;
 use tally_contracts::types::Height;
 use tally_ledger::archive::ArchiveWriter;
 use tokio::sync::mpsc;
+use utoipa::IntoParams;
 
 use super::Api;
+use super::openapi::Octets;
 use super::params::Params;
 use super::problem::Problem;
 
 /// Parameters of an export.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ExportParams {
+    /// The last block; the newest where it is left out.
     to_height: Option<Height>,
 }
 
@@ -30,7 +34,9 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// Chunks on their way: what a slow reader keeps in memory.
 const CHUNKS: usize = 16;
 
-/// `GET /v1/export`.
+/// The chain as a self-contained archive that `tally verify` checks offline, streamed block by block.
+#[utoipa::path(get, path = "/v1/export", operation_id = "exportArchive", tag = "chain", params(ExportParams),
+    responses((status = 200, description = "The archive.", body = Octets, content_type = "application/octet-stream")))]
 pub async fn export(State(api): State<Arc<Api>>, Params(params): Params<ExportParams>) -> Result<Response, Problem> {
     let permit = api.exports.clone().try_acquire_owned();
     let permit = permit.map_err(|_| Problem::overloaded("too many exports are in progress", 10_000))?;

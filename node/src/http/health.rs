@@ -2,19 +2,23 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
 use tally_contracts::genesis::{Clock, Genesis};
 use tally_contracts::receipt::Outcome;
+use tally_contracts::types::Height;
 use tally_ledger::chain::Head;
 use tokio::sync::broadcast::error::RecvError;
+use utoipa::ToSchema;
 
 use super::Api;
+use super::problem::Problem;
+use crate::clock::now_ms;
 use crate::replica::{Committed, Replica};
 
 /// What the node knows of its own progress.
@@ -64,13 +68,6 @@ impl Health {
     }
 }
 
-/// This node's clock, in ms since 1970.
-#[must_use]
-pub fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
 fn count(committed: &Committed) {
     metrics::counter!("tally_blocks_total").increment(1);
     let transactions = committed.block.transactions();
@@ -88,27 +85,50 @@ fn count(committed: &Committed) {
     }
 }
 
-/// `GET /livez`: the process answers.
+/// Whether the node keeps up.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Readiness {
+    /// Whether it does.
+    pub ready: bool,
+    /// Why it does not.
+    pub reasons: Vec<String>,
+    /// The last executed block.
+    pub height: Height,
+    /// How far block time lies behind the node's clock, in ms; none under a simulated clock.
+    pub lag_ms: Option<u64>,
+    /// Peers that are connected.
+    pub peers: usize,
+}
+
+/// Whether the process answers.
+#[utoipa::path(get, path = "/livez", operation_id = "getLiveness", tag = "node", security(()),
+    responses((status = 200, description = "It does.", body = String, content_type = "text/plain")))]
 pub async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: 200 where the node keeps up, else 503 with the reasons.
+/// Whether the node keeps up with the alliance: 200 where it does, else 503 with the reasons.
+#[utoipa::path(get, path = "/readyz", operation_id = "getReadiness", tag = "node", security(()),
+    responses((status = 200, description = "It does.", body = Readiness)))]
 pub async fn readyz(State(api): State<Arc<Api>>) -> Response {
     let reasons = api.not_ready();
-    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let head = api.replica.head();
-    let body = json!({
-        "ready": reasons.is_empty(),
-        "reasons": reasons,
-        "height": head.height,
-        "lag_ms": api.health.lag_ms(&head),
-        "peers": api.peers(),
-    });
-    (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+    let readiness = Readiness {
+        ready: reasons.is_empty(),
+        reasons,
+        height: head.height,
+        lag_ms: api.health.lag_ms(&head),
+        peers: api.peers(),
+    };
+    if readiness.ready {
+        return ([(header::CACHE_CONTROL, "no-store")], Json(readiness)).into_response();
+    }
+    Problem::because("not_ready", readiness.reasons.join("; ")).with_all(readiness).into_response()
 }
 
-/// `GET /metrics`, in the text format of Prometheus.
+/// Numbers for monitoring, in the text format of Prometheus.
+#[utoipa::path(get, path = "/metrics", operation_id = "getMetrics", tag = "node", security(()),
+    responses((status = 200, description = "The numbers.", body = String, content_type = "text/plain")))]
 pub async fn metrics(State(api): State<Arc<Api>>) -> Response {
     let head = api.replica.head();
     // Exact up to 2^53, far beyond any height or time here.
@@ -119,8 +139,8 @@ pub async fn metrics(State(api): State<Arc<Api>>) -> Response {
         ("tally_peers", api.peers() as u64),
         ("tally_mempool_transactions", api.mempool.len() as u64),
         ("tally_mempool_bytes", api.mempool.bytes() as u64),
-        ("tally_outbox_operations", api.submitter.pending_operations() as u64),
-        ("tally_outbox_bytes", api.submitter.pending_bytes() as u64),
+        ("tally_outbox_operations", api.door.as_ref().map_or(0, |door| door.submitter.pending_operations()) as u64),
+        ("tally_outbox_bytes", api.door.as_ref().map_or(0, |door| door.submitter.pending_bytes()) as u64),
     ];
     for (name, value) in gauges {
         metrics::gauge!(name).set(value as f64);

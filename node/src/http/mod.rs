@@ -1,7 +1,7 @@
 //! The HTTP interface under `/v1` (DESIGN 8): submit, ask, observe.
 //!
 //! Layers from the outside in: problems get their body and language, panics become problems, requests are counted and
-//! bounded in number and time, the client is authenticated. A handler reads its parameters strictly, asks [`crate::query`]
+//! bounded in number and time, the client is authenticated, answers to a GET are tagged. A handler reads its parameters strictly, asks [`crate::query`]
 //! or the submitter, and answers; blocking work runs on blocking threads.
 //!
 //! **Invariants.** Nothing is queued without bound: what finds no room is answered 429 with `Retry-After`. What cannot be
@@ -11,8 +11,12 @@
 mod auth;
 mod bulk;
 mod chain;
+mod conditional;
+mod dry_run;
+mod events;
 mod export;
 mod health;
+mod openapi;
 mod params;
 mod problem;
 mod read;
@@ -22,7 +26,6 @@ mod texts;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -30,12 +33,13 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::Method;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tally_contracts::types::MerchantId;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::routes;
 
 use crate::config::{ClientToken, Limits, Timeouts};
 use crate::ingress::submitter::Submitter;
@@ -49,14 +53,12 @@ pub use problem::{Language, Problem};
 
 /// What the interface is made of.
 pub struct ApiOptions {
-    /// The merchant whose node this is.
-    pub merchant: MerchantId,
     /// The chain and its state.
     pub replica: Arc<Replica>,
     /// Transactions that wait for a block.
     pub mempool: Arc<Mempool>,
-    /// Where operations are taken.
-    pub submitter: Arc<Submitter>,
+    /// Where a merchant's node takes operations; none for an observer.
+    pub door: Option<Door>,
     /// The peers; none for a node alone.
     pub network: Option<NetworkHandle>,
     /// Who may use the interface.
@@ -69,15 +71,23 @@ pub struct ApiOptions {
     pub metrics: PrometheusHandle,
 }
 
+/// Where a merchant's node takes operations.
+#[derive(Clone)]
+pub struct Door {
+    /// The merchant.
+    pub merchant: MerchantId,
+    /// Takes what the node signs in its name, and what was signed elsewhere.
+    pub submitter: Arc<Submitter>,
+}
+
 /// Exports under way at once: each keeps a thread for as long as its reader takes.
 const MAX_EXPORTS: usize = 4;
 
 /// The interface of one node, shared by all requests.
 pub struct Api {
-    merchant: MerchantId,
     replica: Arc<Replica>,
     mempool: Arc<Mempool>,
-    submitter: Arc<Submitter>,
+    door: Option<Door>,
     network: Option<NetworkHandle>,
     clients: Vec<ClientToken>,
     limits: Limits,
@@ -87,35 +97,37 @@ pub struct Api {
     requests: Semaphore,
     bulks: Semaphore,
     exports: Arc<Semaphore>,
-    stopping: AtomicBool,
+    streams: Arc<Semaphore>,
+    stopping: watch::Sender<bool>,
 }
 
 impl Api {
     /// The interface; nothing is served yet. Needs a tokio runtime.
     #[must_use]
     pub fn new(options: ApiOptions) -> Arc<Self> {
-        let ApiOptions { merchant, replica, mempool, submitter, network, clients, limits, timeouts, metrics } = options;
+        let ApiOptions { replica, mempool, door, network, clients, limits, timeouts, metrics } = options;
         let health = Arc::new(Health::new(replica.chain().genesis(), timeouts.ready_lag_ms));
         tokio::spawn(health.clone().follow(replica.clone()));
         Arc::new(Self {
-            merchant,
             replica,
             mempool,
-            submitter,
+            door,
             network,
             clients,
             requests: Semaphore::new(limits.requests),
             bulks: Semaphore::new(limits.bulk_requests),
             exports: Arc::new(Semaphore::new(MAX_EXPORTS)),
+            streams: Arc::new(Semaphore::new(limits.event_streams)),
             limits,
             timeouts,
             metrics,
             health,
-            stopping: AtomicBool::new(false),
+            stopping: watch::Sender::new(false),
         })
     }
 
-    /// Serves until `shutdown` ends; then takes no more connections and lets requests in progress end.
+    /// Serves until `shutdown` ends; then takes no more connections, ends the streams of events and lets requests in progress
+    /// end.
     ///
     /// # Errors
     /// When the listener fails.
@@ -127,7 +139,7 @@ impl Api {
         let api = self.clone();
         let stop = async move {
             shutdown.await;
-            api.stopping.store(true, Ordering::Relaxed);
+            api.stopping.send_replace(true);
         };
         axum::serve(listener, router(self)).with_graceful_shutdown(stop).await
     }
@@ -153,49 +165,69 @@ impl Api {
         self.blocking(ask).await?.map_err(Problem::from)
     }
 
+    /// Where operations are taken.
+    ///
+    /// # Errors
+    /// `observer`.
+    fn door(&self) -> Result<&Door, Problem> {
+        self.door.as_ref().ok_or_else(|| Problem::new("observer"))
+    }
+
     fn peers(&self) -> usize {
         self.network.as_ref().map_or(0, |network| network.connected_peers().len())
     }
 
     fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Relaxed)
+        *self.stopping.borrow()
     }
 }
 
+/// The routes that take a token; a bulk has at most so many bytes.
+fn v1(bulk_bytes: usize) -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(submit::operation, read::operations))
+        .routes(routes!(bulk::bulk).layer(DefaultBodyLimit::max(bulk_bytes)))
+        .routes(routes!(read::days))
+        .routes(routes!(chain::operation))
+        .routes(routes!(submit::transaction))
+        .routes(routes!(chain::transaction))
+        .routes(routes!(read::status))
+        .routes(routes!(read::genesis))
+        .routes(routes!(read::member))
+        .routes(routes!(read::balances))
+        .routes(routes!(read::statement))
+        .routes(routes!(read::classes))
+        .routes(routes!(read::class))
+        .routes(routes!(read::merchants))
+        .routes(routes!(read::rates))
+        .routes(routes!(read::obligations))
+        .routes(routes!(read::settlements))
+        .routes(routes!(read::settlement))
+        .routes(routes!(read::settlement_operations))
+        .routes(routes!(chain::block))
+        .routes(routes!(chain::raw))
+        .routes(routes!(chain::certificate))
+        .routes(routes!(events::events))
+        .routes(routes!(export::export))
+}
+
+/// The routes that take none.
+fn open() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(read::problem).layer(middleware::from_fn(conditional::conditional)))
+        .routes(routes!(openapi::document).layer(middleware::from_fn(conditional::conditional)))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+}
+
 fn router(api: Arc<Api>) -> Router {
-    let bulk = DefaultBodyLimit::max(api.limits.bulk_bytes);
-    let v1 = Router::new()
-        .route("/v1/operations", post(submit::operation).get(read::operations))
-        .route("/v1/operations/bulk", post(bulk::bulk).layer(bulk))
-        .route("/v1/operations/days", get(read::days))
-        .route("/v1/operations/{merchant}/{reference}", get(chain::operation))
-        .route("/v1/transactions", post(submit::transaction))
-        .route("/v1/transactions/{id}", get(chain::transaction))
-        .route("/v1/status", get(read::status))
-        .route("/v1/genesis", get(read::genesis))
-        .route("/v1/members/{address}", get(read::member))
-        .route("/v1/members/{address}/balances", get(read::balances))
-        .route("/v1/members/{address}/statement", get(read::statement))
-        .route("/v1/classes", get(read::classes))
-        .route("/v1/classes/{id}", get(read::class))
-        .route("/v1/merchants", get(read::merchants))
-        .route("/v1/rates", get(read::rates))
-        .route("/v1/obligations", get(read::obligations))
-        .route("/v1/settlements", get(read::settlements))
-        .route("/v1/settlements/{cycle}", get(read::settlement))
-        .route("/v1/settlements/{cycle}/operations", get(read::settlement_operations))
-        .route("/v1/blocks/{height}", get(chain::block))
-        .route("/v1/blocks/{height}/raw", get(chain::raw))
-        .route("/v1/blocks/{height}/certificate", get(chain::certificate))
-        .route("/v1/export", get(export::export))
+    let v1 = v1(api.limits.bulk_bytes)
+        .route_layer(middleware::from_fn(conditional::conditional))
         .route_layer(middleware::from_fn_with_state(api.clone(), auth::authenticate))
         .layer(DefaultBodyLimit::max(api.limits.request_bytes));
-    let open = Router::new()
-        .route("/v1/problems/{code}", get(read::problem))
-        .route("/livez", get(health::livez))
-        .route("/readyz", get(health::readyz))
-        .route("/metrics", get(health::metrics));
-    v1.merge(open)
+    let (routes, _) = v1.merge(open()).split_for_parts();
+    routes
         .fallback(|| async { Problem::new("not_found") })
         .route_layer(middleware::from_fn_with_state(api.clone(), bound))
         .layer(CatchPanicLayer::custom(panicked))

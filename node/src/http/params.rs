@@ -6,9 +6,11 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
+use tally_contracts::transaction::Body;
 use tally_contracts::types::Reference;
 
 use super::problem::Problem;
+use crate::query::index::kind_number;
 use crate::query::page::{DEFAULT_LIMIT, MAX_LIMIT, PageRequest};
 
 /// The query string; `T` denies unknown fields.
@@ -134,6 +136,17 @@ pub fn wait_seconds(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
         }
     }
     Ok(None)
+}
+
+/// The number of a kind of operation, from its name.
+///
+/// # Errors
+/// `invalid_parameter`, with the kinds that there are.
+pub fn kind_parameter(name: &str) -> Result<u8, Problem> {
+    kind_number(name).ok_or_else(|| {
+        let names: Vec<&str> = Body::KINDS.iter().map(|(_, name)| *name).collect();
+        Problem::because("invalid_parameter", format!("kind `{name}` is none of {}", names.join(", ")))
+    })
 }
 
 /// What is asked of a list, from its parameters.

@@ -13,6 +13,7 @@ use std::convert::Infallible;
 use tally_contracts::rejection::Rejection;
 use tally_contracts::transaction::InvalidTransaction;
 
+pub use super::openapi::{ProblemBody, ProblemCode};
 use super::texts::{self, Text};
 use crate::query::QueryError;
 use crate::query::index::Place;
@@ -71,6 +72,15 @@ impl Problem {
     #[must_use]
     pub fn with(mut self, name: &str, value: impl serde::Serialize) -> Self {
         self.members.insert(name.to_owned(), serde_json::to_value(value).unwrap_or(Value::Null));
+        self
+    }
+
+    /// Adds the members of a record to the body.
+    #[must_use]
+    pub fn with_all(mut self, record: impl serde::Serialize) -> Self {
+        if let Ok(Value::Object(members)) = serde_json::to_value(record) {
+            self.members.extend(members);
+        }
         self
     }
 
@@ -154,6 +164,7 @@ pub async fn render(request: Request, next: Next) -> Response {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
     headers.insert(header::VARY, HeaderValue::from_static("Accept-Language"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(seconds) = problem.retry_after_s {
         headers.insert(header::RETRY_AFTER, seconds.into());
     }
@@ -188,7 +199,9 @@ impl Language {
         best.0
     }
 
-    const fn tag(self) -> &'static str {
+    /// The language as a tag of `Content-Language`.
+    #[must_use]
+    pub const fn tag(self) -> &'static str {
         match self {
             Self::English => "en",
             Self::Chinese => "zh-Hant",

@@ -6,17 +6,19 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use tally_contracts::due::due_at_ms;
 use tally_contracts::genesis::{Clock, Genesis};
-use tally_contracts::types::{Address, ClassId, Height, MerchantId, Month, StoreId};
+use tally_contracts::types::{Address, ChainId, ClassId, Height, MerchantId, Month, StoreId};
+use tally_ledger::block::BlockId;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
-use super::params::{Names, NoParams, Params, page};
-use super::problem::Problem;
+use super::conditional::IMMUTABLE;
+use super::params::{Names, NoParams, Params, kind_parameter, page};
+use super::problem::{Problem, ProblemCode};
 use crate::query::classes::{ClassView, Listing, MerchantView};
-use crate::query::index::{KINDS, PairKey, kind_number};
+use crate::query::index::{KindName, PairKey};
 use crate::query::members::{BalancesView, MemberView, StatementLine};
 use crate::query::operations::{DayLine, Listed, OperationsQuery};
 use crate::query::page::Page;
@@ -27,50 +29,107 @@ use crate::query::{classes, members, operations, rates, settlements};
 type Answer<T> = Result<Json<T>, Problem>;
 type Node = State<Arc<Api>>;
 
-/// `GET /v1/status`.
-pub async fn status(State(api): Node, _: NoParams) -> Answer<Value> {
+/// How the node stands.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct StatusView {
+    /// The alliance's name for people.
+    name: String,
+    /// The alliance: the hash of its genesis.
+    chain_id: ChainId,
+    /// The last executed block.
+    height: Height,
+    /// Its time in ms since 1970; that of genesis before the first.
+    time_ms: u64,
+    /// Its id; the chain id before the first.
+    block_id: BlockId,
+    /// The node's version.
+    version: &'static str,
+    /// The merchant whose node it is; none for an observer's.
+    merchant: Option<MerchantId>,
+    /// Peers that are connected.
+    peers: usize,
+    /// Validators that there are.
+    validators: usize,
+    /// How far block time lies behind the node's clock, in ms; none under a simulated clock.
+    lag_ms: Option<u64>,
+    /// Transactions that wait for a block.
+    mempool_transactions: usize,
+    /// Their bytes.
+    mempool_bytes: usize,
+    /// Operations that were acknowledged and have no receipt yet.
+    outbox_operations: usize,
+    /// Where block time comes from.
+    clock: ClockKind,
+    /// Whether the next block has work that fell due.
+    due: bool,
+}
+
+/// Where block time comes from.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClockKind {
+    /// The proposer's clock.
+    Real,
+    /// A clock that an operator sets.
+    Simulated,
+}
+
+/// How the node stands: height, time, peers, what waits.
+#[utoipa::path(get, path = "/v1/status", operation_id = "getStatus", tag = "chain",
+    responses((status = 200, description = "How the node stands.", body = StatusView)))]
+pub async fn status(State(api): Node, _: NoParams) -> Answer<StatusView> {
     let (head, due_ms) =
         api.query(|snapshot| Ok((snapshot.head.clone(), due_at_ms(snapshot.store, snapshot.calendar())))).await?;
     let genesis = api.replica.chain().genesis();
     let is_real = matches!(genesis.clock, Clock::Real);
-    let next_ms = if is_real { super::health::now_ms().max(head.time_ms + 1) } else { head.time_ms + 1 };
-    Ok(Json(json!({
-        "name": genesis.name,
-        "chain_id": api.replica.chain().chain_id(),
-        "height": head.height,
-        "time_ms": head.time_ms,
-        "block_id": head.block_id,
-        "version": env!("CARGO_PKG_VERSION"),
-        "merchant": api.merchant,
-        "peers": api.peers(),
-        "validators": genesis.merchants.len(),
-        "lag_ms": api.health.lag_ms(&head),
-        "mempool_transactions": api.mempool.len(),
-        "mempool_bytes": api.mempool.bytes(),
-        "outbox_operations": api.submitter.pending_operations(),
-        "clock": if is_real { "real" } else { "simulated" },
-        "due": due_ms <= next_ms,
-    })))
+    let next_ms = if is_real { crate::clock::now_ms().max(head.time_ms + 1) } else { head.time_ms + 1 };
+    Ok(Json(StatusView {
+        name: genesis.name.clone(),
+        chain_id: *api.replica.chain().chain_id(),
+        height: head.height,
+        time_ms: head.time_ms,
+        block_id: head.block_id,
+        version: env!("CARGO_PKG_VERSION"),
+        merchant: api.door.as_ref().map(|door| door.merchant),
+        peers: api.peers(),
+        validators: genesis.merchants.len(),
+        lag_ms: api.health.lag_ms(&head),
+        mempool_transactions: api.mempool.len(),
+        mempool_bytes: api.mempool.bytes(),
+        outbox_operations: api.door.as_ref().map_or(0, |door| door.submitter.pending_operations()),
+        clock: if is_real { ClockKind::Real } else { ClockKind::Simulated },
+        due: due_ms <= next_ms,
+    }))
 }
 
-/// `GET /v1/genesis`.
-pub async fn genesis(State(api): Node, _: NoParams) -> Json<Genesis> {
-    Json(api.replica.chain().genesis().clone())
+/// The agreement that the alliance was founded on; its hash is the chain id.
+#[utoipa::path(get, path = "/v1/genesis", operation_id = "getGenesis", tag = "chain",
+    responses((status = 200, description = "The genesis.", body = Genesis)))]
+pub async fn genesis(State(api): Node, _: NoParams) -> Response {
+    ([IMMUTABLE], Json(api.replica.chain().genesis())).into_response()
 }
 
-/// `GET /v1/members/{address}`.
+/// A member with its live holdings, lot by lot.
+#[utoipa::path(get, path = "/v1/members/{member}", operation_id = "getMember", tag = "members",
+    params(("member" = Address, Path, description = "The card code.")),
+    responses((status = 200, description = "The member.", body = MemberView)))]
 pub async fn member(State(api): Node, Names(address): Names<Address>, _: NoParams) -> Answer<MemberView> {
     api.query(move |s| members::member(s, &address)).await.map(Json)
 }
 
 /// Parameters of balances.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct AtHeight {
+    /// As of the end of this block; of the newest where it is left out.
     at_height: Option<Height>,
 }
 
-/// `GET /v1/members/{address}/balances`.
+/// A member's holdings, also as of an earlier block.
+#[utoipa::path(get, path = "/v1/members/{member}/balances", operation_id = "getBalances", tag = "members",
+    params(("member" = Address, Path, description = "The card code."), AtHeight),
+    responses((status = 200, description = "The holdings.", body = BalancesView)))]
 pub async fn balances(
     State(api): Node,
     Names(address): Names<Address>,
@@ -80,16 +139,25 @@ pub async fn balances(
 }
 
 /// Parameters of a statement.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct StatementParams {
+    /// The point class.
     class: ClassId,
+    /// As of the end of this block; of the newest where it is left out.
     at_height: Option<Height>,
+    /// Most items.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<usize>,
+    /// Where an earlier answer to the same question ended.
     cursor: Option<String>,
 }
 
-/// `GET /v1/members/{address}/statement`.
+/// The movements of a member's points of one class, newest first; each line's hash chains all before it.
+#[utoipa::path(get, path = "/v1/members/{member}/statement", operation_id = "getStatement", tag = "members",
+    params(("member" = Address, Path, description = "The card code."), StatementParams),
+    responses((status = 200, description = "A part of the statement.", body = Page<StatementLine>)))]
 pub async fn statement(
     State(api): Node,
     Names(address): Names<Address>,
@@ -100,68 +168,98 @@ pub async fn statement(
     api.query(move |s| members::statement(s, &owner, params.at_height, &page)).await.map(Json)
 }
 
-/// `GET /v1/classes`.
+/// Every point class with its terms and totals.
+#[utoipa::path(get, path = "/v1/classes", operation_id = "listClasses", tag = "classes",
+    responses((status = 200, description = "The classes, by rising number.", body = Listing<ClassView>)))]
 pub async fn classes(State(api): Node, _: NoParams) -> Answer<Listing<ClassView>> {
     api.query(|s| Ok(classes::classes(s))).await.map(Json)
 }
 
-/// `GET /v1/classes/{id}`.
+/// One point class with its terms and totals.
+#[utoipa::path(get, path = "/v1/classes/{class}", operation_id = "getClass", tag = "classes",
+    params(("class" = ClassId, Path, description = "The class.")),
+    responses((status = 200, description = "The class.", body = ClassView)))]
 pub async fn class(State(api): Node, Names(id): Names<ClassId>, _: NoParams) -> Answer<ClassView> {
     api.query(move |s| classes::class(s, id)).await.map(Json)
 }
 
-/// `GET /v1/merchants`.
+/// Every merchant: its cap, where it stands, what it owes the alliance pool.
+#[utoipa::path(get, path = "/v1/merchants", operation_id = "listMerchants", tag = "settlement",
+    responses((status = 200, description = "The merchants, by rising number.", body = Listing<MerchantView>)))]
 pub async fn merchants(State(api): Node, _: NoParams) -> Answer<Listing<MerchantView>> {
     api.query(|s| Ok(classes::merchants(s))).await.map(Json)
 }
 
 /// Parameters of the rates.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct RatesParams {
+    /// Only pairs that give up this class.
     from_class: Option<ClassId>,
+    /// Only pairs that receive this class.
     to_class: Option<ClassId>,
 }
 
-/// `GET /v1/rates`.
+/// What points are worth, and what a point of one class becomes in another.
+#[utoipa::path(get, path = "/v1/rates", operation_id = "getRates", tag = "classes", params(RatesParams),
+    responses((status = 200, description = "Anchors, spread and rates.", body = RatesView)))]
 pub async fn rates(State(api): Node, Params(params): Params<RatesParams>) -> Answer<RatesView> {
     let query = RatesQuery { from_class: params.from_class, to_class: params.to_class };
     api.query(move |s| rates::rates(s, &query)).await.map(Json)
 }
 
 /// Parameters of obligations.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct CycleParams {
+    /// The settlement cycle; the open one where it is left out.
     cycle: Option<Month>,
 }
 
-/// `GET /v1/obligations`.
+/// What merchants owe each other in a settlement cycle, gross.
+#[utoipa::path(get, path = "/v1/obligations", operation_id = "getObligations", tag = "settlement", params(CycleParams),
+    responses((status = 200, description = "The obligations.", body = ObligationsView)))]
 pub async fn obligations(State(api): Node, Params(params): Params<CycleParams>) -> Answer<ObligationsView> {
     api.query(move |s| settlements::obligations(s, params.cycle)).await.map(Json)
 }
 
-/// `GET /v1/settlements`.
+/// Every closed settlement cycle, oldest first.
+#[utoipa::path(get, path = "/v1/settlements", operation_id = "listSettlements", tag = "settlement",
+    responses((status = 200, description = "The closed cycles.", body = Listing<CycleView>)))]
 pub async fn settlements(State(api): Node, _: NoParams) -> Answer<Listing<CycleView>> {
     api.query(|s| Ok(settlements::settlements(s))).await.map(Json)
 }
 
-/// `GET /v1/settlements/{cycle}`.
+/// One closed settlement cycle in full: gross, nets, positions, legs.
+#[utoipa::path(get, path = "/v1/settlements/{cycle}", operation_id = "getSettlement", tag = "settlement",
+    params(("cycle" = Month, Path, description = "The settlement cycle.")),
+    responses((status = 200, description = "The settlement.", body = SettlementView)))]
 pub async fn settlement(State(api): Node, Names(cycle): Names<Month>, _: NoParams) -> Answer<SettlementView> {
     api.query(move |s| settlements::settlement(s, cycle)).await.map(Json)
 }
 
 /// Parameters of the operations behind an obligation.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct PairParams {
+    /// Who owes.
     debtor: MerchantId,
+    /// Who is owed; 0 is the alliance pool.
     creditor: MerchantId,
+    /// Most items.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<usize>,
+    /// Where an earlier answer to the same question ended.
     cursor: Option<String>,
 }
 
-/// `GET /v1/settlements/{cycle}/operations`.
+/// The operations behind what one merchant owes another in a cycle, in the order of the chain.
+#[utoipa::path(get, path = "/v1/settlements/{cycle}/operations", operation_id = "listSettlementOperations",
+    tag = "settlement", params(("cycle" = Month, Path, description = "The settlement cycle."), PairParams),
+    responses((status = 200, description = "A part of the list.", body = Page<ObligationLine>)))]
 pub async fn settlement_operations(
     State(api): Node,
     Names(cycle): Names<Month>,
@@ -173,21 +271,31 @@ pub async fn settlement_operations(
 }
 
 /// Parameters of a merchant's operations.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct OperationsParams {
+    /// Who submitted them.
     merchant: MerchantId,
+    /// Only at tills of this store of the merchant.
     store_id: Option<StoreId>,
+    /// Block time from here on, in ms since 1970. For day totals the start of a local day.
     from_ms: Option<u64>,
+    /// Block time before this, in ms since 1970. For day totals the start of a local day.
     to_ms: Option<u64>,
+    /// Only of this kind.
+    #[param(value_type = Option<KindName>)]
     kind: Option<String>,
+    /// Most items.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<usize>,
+    /// Where an earlier answer to the same question ended.
     cursor: Option<String>,
 }
 
 impl OperationsParams {
     fn query(&self) -> Result<OperationsQuery, Problem> {
-        let kind = self.kind.as_deref().map(|name| kind_number(name).ok_or_else(|| unknown_kind(name))).transpose()?;
+        let kind = self.kind.as_deref().map(kind_parameter).transpose()?;
         let (from_ms, to_ms) = (self.from_ms.unwrap_or(0), self.to_ms.unwrap_or(u64::MAX));
         if from_ms >= to_ms {
             let reason =
@@ -198,36 +306,63 @@ impl OperationsParams {
     }
 }
 
-fn unknown_kind(name: &str) -> Problem {
-    let names: Vec<&str> = KINDS.iter().map(|(_, name)| *name).collect();
-    Problem::because("invalid_parameter", format!("kind `{name}` is none of {}", names.join(", ")))
-}
-
-/// `GET /v1/operations`.
+/// A merchant's operations, by store, then in the order of the chain.
+#[utoipa::path(get, path = "/v1/operations", operation_id = "listOperations", tag = "operations",
+    params(OperationsParams),
+    responses((status = 200, description = "A part of the list.", body = Page<Listed>)))]
 pub async fn operations(State(api): Node, Params(params): Params<OperationsParams>) -> Answer<Page<Listed>> {
     let query = params.query()?;
     let page = page(params.limit, params.cursor)?;
     api.query(move |s| operations::list(s, &query, &page)).await.map(Json)
 }
 
-/// `GET /v1/operations/days`.
+/// What a merchant's operations came to, by local day, store, kind and class.
+#[utoipa::path(get, path = "/v1/operations/days", operation_id = "listDayTotals", tag = "operations",
+    params(OperationsParams),
+    responses((status = 200, description = "A part of the list.", body = Page<DayLine>)))]
 pub async fn days(State(api): Node, Params(params): Params<OperationsParams>) -> Answer<Page<DayLine>> {
     let query = params.query()?;
     let page = page(params.limit, params.cursor)?;
     api.query(move |s| operations::days(s, &query, &page)).await.map(Json)
 }
 
-/// `GET /v1/problems/{code}`: what a problem's `type` leads to.
+/// What a problem means, in every language.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct ProblemText {
+    /// The stable name.
+    #[schema(value_type = ProblemCode)]
+    code: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What it is.
+    title: Translated,
+    /// What to do.
+    advice: Translated,
+}
+
+/// A text in every language that there is.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct Translated {
+    /// English.
+    en: &'static str,
+    /// Chinese.
+    zh: &'static str,
+}
+
+/// What a problem means, and what to do: where a problem's `type` leads.
+#[utoipa::path(get, path = "/v1/problems/{code}", operation_id = "getProblem", tag = "node", security(()),
+    params(("code" = ProblemCode, Path, description = "The problem's code.")),
+    responses((status = 200, description = "The problem.", body = ProblemText)))]
 pub async fn problem(Names(code): Names<String>, _: NoParams) -> Result<Response, Problem> {
     let text = super::texts::text(&code);
     if text.code != code {
         return Err(Problem::because("not_found", format!("there is no problem `{code}`")));
     }
-    let body = json!({
-        "code": text.code,
-        "status": text.status.as_u16(),
-        "title": { "en": text.title, "zh": text.title_zh },
-        "advice": { "en": text.advice, "zh": text.advice_zh },
-    });
+    let body = ProblemText {
+        code: text.code,
+        status: text.status.as_u16(),
+        title: Translated { en: text.title, zh: text.title_zh },
+        advice: Translated { en: text.advice, zh: text.advice_zh },
+    };
     Ok(([(header::CACHE_CONTROL, "public, max-age=3600")], Json(body)).into_response())
 }

@@ -11,32 +11,53 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use tally_contracts::authorization::Authorization;
 use tally_contracts::encoding;
 use tally_contracts::execute::known_reference;
 use tally_contracts::receipt::{Outcome, Receipt};
 use tally_contracts::rejection::Rejection;
 use tally_contracts::transaction::{Body, CheckedTransaction, Operation, Till, Transaction};
-use tally_contracts::types::{Hash, Height, MerchantId};
+use tally_contracts::types::{Hash, Height, MerchantId, Reference};
+use utoipa::{IntoParams, ToSchema};
 
-use super::Api;
-use super::params::{JsonBody, NoParams, RawBody, idempotency_key, media_type, require_media_type, wait_seconds};
-use super::problem::Problem;
+use super::chain::{OperationName, OperationStatus, TransactionName, TransactionStatus};
+use super::dry_run::{DryRunAnswer, DryRunTransaction};
+use super::openapi::Octets;
+use super::params::{JsonBody, Params, RawBody, idempotency_key, media_type, require_media_type, wait_seconds};
+use super::problem::{Problem, ProblemBody};
+use super::{Api, Door};
 use crate::ingress::submitter::{Found, Mode, SubmitError, TransactionEnd};
+use crate::query::Snapshot;
 use crate::query::index::{self, Place};
-use crate::query::{Snapshot, operations};
+use crate::query::operations::{self, ReceiptView};
 
 /// An operation as it is submitted alone: its reference is the idempotency key.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Submission {
+    /// Where a till acts: its store and number.
     #[serde(default)]
     till: Option<Till>,
+    /// What is done.
     body: Body,
+    /// The member's own word for it.
+    #[serde(default)]
+    authorization: Option<Authorization>,
+}
+
+/// What a submitted operation came to, or would come to.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum OperationAnswer {
+    /// It has its final receipt.
+    Final(Answer),
+    /// It was judged only.
+    DryRun(DryRunAnswer),
 }
 
 /// A final receipt as it is answered.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = FinalAnswer)]
 pub struct Answer {
     /// Where the receipt stands.
     #[serde(flatten)]
@@ -50,15 +71,98 @@ pub struct Answer {
     pub first: Option<Receipt>,
 }
 
-/// `POST /v1/operations`.
+impl Submission {
+    pub(super) fn operation(self, reference: Reference) -> Operation {
+        let Self { till, body, authorization } = self;
+        Operation { reference, till, body, authorization }
+    }
+}
+
+/// Parameters of a submission.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct SubmitParams {
+    /// Judges on the state at the node's head, and takes nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// What a transaction came to, or would come to.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum SignedAnswer {
+    /// It was executed, or all its operations were.
+    Final(TransactionAnswer),
+    /// It was judged only.
+    DryRun(DryRunTransaction),
+}
+
+/// The receipts of a transaction as they are answered.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TransactionAnswer {
+    /// Always `final`.
+    status: IsFinal,
+    /// What it is known by.
+    pub transaction_id: Hash,
+    /// The block that executed it; none where all its operations were known before, and no block took it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height: Option<Height>,
+    /// One for each operation, in order.
+    pub receipts: Vec<TransactionReceipt>,
+}
+
+/// That nothing more is to come.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IsFinal {
+    /// It is final.
+    Final,
+}
+
+/// One receipt of a transaction.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TransactionReceipt {
+    /// The operation's position in the block; none where no block took it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
+    /// The receipt.
+    #[serde(flatten)]
+    pub receipt: ReceiptView,
+}
+
+/// Submits one operation of the node's own merchant, which the node signs.
+///
+/// The reference in Idempotency-Key makes it happen once: after a lost answer send the same again. With `Prefer: wait=5` the
+/// answer waits up to so many seconds for the receipt, else it is 202.
+#[utoipa::path(post, path = "/v1/operations", operation_id = "submitOperation", tag = "submit",
+    params(
+        SubmitParams,
+        ("Idempotency-Key" = Option<Reference>, Header,
+            description = "The operation's reference; only a dry run may leave it out, and is judged under a new one."),
+        ("Prefer" = Option<String>, Header, description = "`wait=5`: how many seconds the answer may take."),
+    ),
+    request_body = Submission,
+    responses(
+        (status = 200, description = "Applied; or judged, with dry_run.", body = OperationAnswer),
+        (status = 202, description = "Acknowledged: on disk, and sure to get its receipt.", body = OperationStatus,
+            headers(("Location" = String, description = "Where the receipt will be."))),
+        (status = 422, description = "A rule refused it, or would.", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ))]
 pub async fn operation(
     State(api): State<Arc<Api>>,
-    _: NoParams,
+    Params(params): Params<SubmitParams>,
     headers: HeaderMap,
     JsonBody(submission): JsonBody<Submission>,
 ) -> Result<Response, Problem> {
-    let operation = Operation { reference: idempotency_key(&headers)?, till: submission.till, body: submission.body };
-    let (merchant, reference) = (api.merchant, operation.reference);
+    if params.dry_run {
+        return api.dry_run_operation(&headers, submission).await;
+    }
+    let operation = submission.operation(idempotency_key(&headers)?);
+    let Door { merchant, submitter } = api.door()?;
+    submitter.check(&operation).map_err(submit_problem)?;
+    let (merchant, reference) = (*merchant, operation.reference);
     let wait = api.wait_time(&headers)?;
     let known = {
         let operation = operation.clone();
@@ -67,8 +171,8 @@ pub async fn operation(
     if let Some(answer) = known {
         return answer.and_then(respond_final);
     }
-    let found = wait.map(|time| (time, api.submitter.wait(merchant, reference)));
-    api.submitter.submit(vec![operation], Mode::Each).await.map_err(submit_problem)?;
+    let found = wait.map(|time| (time, submitter.wait(merchant, reference)));
+    submitter.submit(vec![operation], Mode::Each).await.map_err(submit_problem)?;
     let found = match found {
         Some((time, found)) => tokio::time::timeout(time, found).await.ok(),
         None => None,
@@ -77,15 +181,30 @@ pub async fn operation(
         Some(found) => respond_final(api.answer(merchant, found).await?),
         None => Ok(accepted(
             &format!("/v1/operations/{merchant}/{reference}"),
-            json!({ "status": "pending", "merchant": merchant, "reference": reference }),
+            &OperationStatus::Pending(OperationName { merchant, reference }),
         )),
     }
 }
 
-/// `POST /v1/transactions`.
+/// Takes a transaction that was signed elsewhere, for any merchant: as canonical bytes or as JSON.
+///
+/// That is how treasurers and governors act, whose keys never live in a node.
+#[utoipa::path(post, path = "/v1/transactions", operation_id = "submitTransaction", tag = "submit",
+    params(
+        SubmitParams,
+        ("Prefer" = Option<String>, Header, description = "`wait=5`: how many seconds the answer may take."),
+    ),
+    request_body(content((Transaction = "application/json"), (Octets = "application/octet-stream"))),
+    responses(
+        (status = 200, description = "Executed; look into the receipts. Or judged, with dry_run.", body = SignedAnswer),
+        (status = 202, description = "Acknowledged: on disk.", body = TransactionStatus,
+            headers(("Location" = String, description = "Where the receipts will be."))),
+        (status = 422, description = "It is not valid, or its time or key is not.", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ))]
 pub async fn transaction(
     State(api): State<Arc<Api>>,
-    _: NoParams,
+    Params(params): Params<SubmitParams>,
     headers: HeaderMap,
     RawBody(bytes): RawBody,
 ) -> Result<Response, Problem> {
@@ -95,28 +214,40 @@ pub async fn transaction(
     let bytes = if is_bytes { bytes.to_vec() } else { canonical(&bytes)? };
     let chain_id = *api.replica.chain().chain_id();
     let checked = api.blocking(move || CheckedTransaction::check(bytes, &chain_id)).await??;
+    if params.dry_run {
+        return api.dry_run_transaction(checked).await;
+    }
     let id = checked.id();
+    let transaction = checked.transaction().clone();
     // Sent again, perhaps after its time: what became of it is on record, and no block takes it twice.
     if let Some(answer) = api.executed_transaction(id).await? {
-        return Ok(Json(answer).into_response());
+        return Ok(Json(SignedAnswer::Final(answer)).into_response());
     }
-    let end = wait.map(|time| (time, api.submitter.wait_transaction(id)));
-    api.submitter.submit_signed(checked).await.map_err(submit_problem)?;
+    let Door { submitter, .. } = api.door()?;
+    let end = wait.map(|time| (time, submitter.wait_transaction(id)));
+    submitter.submit_signed(checked).await.map_err(submit_problem)?;
     let end = match end {
         Some((time, end)) => tokio::time::timeout(time, end).await.ok(),
         None => None,
     };
     match end {
         Some(TransactionEnd::Executed { height, first_index, receipts }) => {
-            Ok(Json(transaction_answer(id, height, first_index, receipts)).into_response())
+            let place = Place { height, index: first_index };
+            let answer = api.query(move |snapshot| Ok(transaction_answer(snapshot, id, place, receipts))).await?;
+            Ok(Json(SignedAnswer::Final(answer)).into_response())
         }
         Some(TransactionEnd::Known) => {
-            let executed = api.executed_transaction(id).await?;
-            let other = json!({ "transaction_id": id, "status": "known" });
-            Ok(Json(executed.unwrap_or(other)).into_response())
+            let answer = match api.executed_transaction(id).await? {
+                Some(answer) => answer,
+                None => api.query(move |snapshot| Ok(known_transaction(snapshot, id, &transaction))).await?,
+            };
+            Ok(Json(SignedAnswer::Final(answer)).into_response())
         }
         Some(TransactionEnd::Expired) => Err(Problem::rejection(Rejection::Expired)),
-        None => Ok(accepted(&format!("/v1/transactions/{id}"), json!({ "status": "pending", "transaction_id": id }))),
+        None => {
+            let status = TransactionStatus::Pending(TransactionName { transaction_id: id });
+            Ok(accepted(&format!("/v1/transactions/{id}"), &status))
+        }
     }
 }
 
@@ -126,13 +257,32 @@ fn canonical(bytes: &[u8]) -> Result<Vec<u8>, Problem> {
     Ok(encoding::encode(&transaction))
 }
 
-fn transaction_answer(id: Hash, height: Height, first: u32, receipts: Vec<Receipt>) -> serde_json::Value {
-    let placed = |(receipt, index): (Receipt, u32)| json!({ "index": index, "receipt": receipt });
-    let receipts: Vec<_> = receipts.into_iter().zip(first..).map(placed).collect();
-    json!({ "transaction_id": id, "height": height, "receipts": receipts })
+/// The answer to a transaction whose first operation stands at a place.
+fn transaction_answer(
+    snapshot: &Snapshot<'_>,
+    transaction_id: Hash,
+    place: Place,
+    receipts: Vec<Receipt>,
+) -> TransactionAnswer {
+    let placed = |(receipt, index)| TransactionReceipt { index: Some(index), receipt };
+    let receipts = operations::with_first(snapshot, receipts).into_iter().zip(place.index..).map(placed).collect();
+    TransactionAnswer { status: IsFinal::Final, transaction_id, height: Some(place.height), receipts }
 }
 
-fn accepted(location: &str, body: serde_json::Value) -> Response {
+/// The answer to a transaction that no block took, since all its operations were known: each a duplicate.
+fn known_transaction(snapshot: &Snapshot<'_>, transaction_id: Hash, transaction: &Transaction) -> TransactionAnswer {
+    let duplicate = |operation: &Operation| {
+        let known = known_reference(snapshot.store, transaction.merchant, operation.reference)?;
+        let outcome = Outcome::Duplicate { height: known.height, index: known.index };
+        Some(Receipt { reference: operation.reference, outcome })
+    };
+    let receipts = transaction.operations.iter().filter_map(duplicate).collect();
+    let receipts = operations::with_first(snapshot, receipts);
+    let receipts = receipts.into_iter().map(|receipt| TransactionReceipt { index: None, receipt }).collect();
+    TransactionAnswer { status: IsFinal::Final, transaction_id, height: None, receipts }
+}
+
+fn accepted(location: &str, body: &impl Serialize) -> Response {
     (StatusCode::ACCEPTED, [(header::LOCATION, location.to_owned())], Json(body)).into_response()
 }
 
@@ -152,14 +302,28 @@ fn known_answer(
     Some(Ok(Answer { place, transaction_id, receipt: found.receipt, first: None }))
 }
 
-/// 200 for what was applied, 422 for what was refused; a duplicate is what its first receipt is.
+/// 200 for what was applied, 422 for what was refused.
 fn respond_final(answer: Answer) -> Result<Response, Problem> {
-    let outcome = &answer.first.as_ref().unwrap_or(&answer.receipt).outcome;
-    if let Outcome::Rejected(rejection) = outcome {
-        let problem = Problem::rejection(*rejection).at(answer.place);
-        return Err(problem.with("reference", answer.receipt.reference).with("transaction_id", answer.transaction_id));
+    match answer.refusal() {
+        Some(problem) => Err(problem),
+        None => Ok(Json(OperationAnswer::Final(answer)).into_response()),
     }
-    Ok(Json(answer).into_response())
+}
+
+impl Answer {
+    /// The problem of an operation that a rule refused; a duplicate is what its first receipt is.
+    pub(super) fn refusal(&self) -> Option<Problem> {
+        let problem = refusal(&self.receipt, self.first.as_ref())?.at(self.place);
+        Some(problem.with("transaction_id", self.transaction_id))
+    }
+}
+
+/// The problem of a receipt that tells a refusal, its own or that of the first receipt.
+pub(super) fn refusal(receipt: &Receipt, first: Option<&Receipt>) -> Option<Problem> {
+    match first.unwrap_or(receipt).outcome {
+        Outcome::Rejected(rejection) => Some(Problem::rejection(rejection).with("reference", receipt.reference)),
+        Outcome::Applied(_) | Outcome::Duplicate { .. } => None,
+    }
 }
 
 /// Why a submission was not taken.
@@ -174,6 +338,7 @@ pub fn submit_problem(error: SubmitError) -> Problem {
             Problem::rejection(Rejection::ReferenceAhead).with("reference", reference)
         }
         SubmitError::Malformed { reason, .. } => Problem::because("malformed_operation", reason),
+        SubmitError::Authorization(error) => Problem::because("wrong_authorization", error),
         SubmitError::OperationCount(_) => Problem::because("operation_count", &error),
         SubmitError::Oversized { .. } => Problem::because("transaction_oversized", &error),
         SubmitError::Refused(rejection) => Problem::rejection(*rejection),
@@ -213,11 +378,11 @@ impl Api {
     }
 
     /// The receipts of a transaction that was executed.
-    async fn executed_transaction(self: &Arc<Self>, id: Hash) -> Result<Option<serde_json::Value>, Problem> {
+    async fn executed_transaction(self: &Arc<Self>, id: Hash) -> Result<Option<TransactionAnswer>, Problem> {
         self.query(move |snapshot| {
             let place = index::place_of_transaction(snapshot.store, &id);
             let row = place.and_then(|place| Some((place, index::transaction_of(snapshot.store, place)?.0)));
-            Ok(row.map(|(place, row)| transaction_answer(id, place.height, place.index, row.receipts)))
+            Ok(row.map(|(place, row)| transaction_answer(snapshot, id, place, row.receipts)))
         })
         .await
     }

@@ -72,6 +72,15 @@ texts! {
     BAD_REQUEST "cursor_invalid": "the cursor does not belong to this list",
         "Start the list again without a cursor";
         "游標不屬於此列表", "請不帶游標重新查詢"
+    BAD_REQUEST "last_event_id_invalid": "the header Last-Event-ID is not the id of an event",
+        "Send the last id that you received, unchanged, or leave the header out and give from_height";
+        "Last-Event-ID 標頭不是事件編號", "請原樣送回最後收到的編號，或不帶此標頭而以 from_height 指定起點"
+    CONFLICT "last_event_id_ahead": "the last event you saw lies ahead of this node",
+        "Come again when the node has caught up, which /readyz tells, or use the node that sent it";
+        "您最後收到的事件超前於本節點", "請待本節點追上後重試（見 /readyz），或使用送出該事件的節點"
+    FORBIDDEN "observer": "this node only observes",
+        "Submit at a merchant's node; what is asked is answered here all the same";
+        "此節點僅供觀察", "請向商戶節點送出操作；查詢仍可在此進行"
     UNAUTHORIZED "unauthorized": "the request has no valid token",
         "Send `Authorization: Bearer <token>` with a token that the node's configuration knows";
         "請求沒有有效的令牌", "請以 `Authorization: Bearer <令牌>` 送出節點設定中登記的令牌"
@@ -125,6 +134,9 @@ texts! {
     UNPROCESSABLE_ENTITY "wrong_signature": "the signature does not match",
         "Sign the canonical bytes again with the key that the transaction names";
         "簽章不符", "請以交易所載金鑰對標準位元組重新簽署"
+    UNPROCESSABLE_ENTITY "wrong_authorization": "the signature of the authorization does not match",
+        "Let the wallet sign this very reference and body again, or show its code again";
+        "授權的簽章不符", "請由會員錢包對相同的參考號與內容重新簽署，或重新出示授權碼"
 
     // The envelope (100-199).
     UNPROCESSABLE_ENTITY "expired": "the transaction's validity ended before the block's time",
@@ -136,6 +148,9 @@ texts! {
     UNPROCESSABLE_ENTITY "unknown_key": "the key is not an operator key of the merchant",
         "Sign with a key that the alliance knows for this merchant";
         "此金鑰不是該商戶的操作金鑰", "請使用聯盟登記於該商戶的金鑰簽署"
+    UNPROCESSABLE_ENTITY "key_revoked": "the key was revoked",
+        "Sign with another key of the merchant; a governor adds one with `tally submit add-key`";
+        "此金鑰已撤銷", "請改用該商戶的其他金鑰；治理金鑰可用 `tally submit add-key` 新增"
     UNPROCESSABLE_ENTITY "reference_too_old": "the reference is older than 90 days",
         "If the operation was never applied, send it under a new reference";
         "參考號早於 90 天前", "若該操作從未成功，請使用新的參考號"
@@ -156,12 +171,54 @@ texts! {
     UNPROCESSABLE_ENTITY "role_missing": "the key's roles do not allow this operation",
         "Sign it with a key of the right role; treasurer and governor keys sign outside the node, for POST /v1/transactions";
         "金鑰的角色不允許此操作", "請使用具備相應角色的金鑰；財務與治理金鑰於節點外簽署，再送往 POST /v1/transactions"
+    UNPROCESSABLE_ENTITY "wrong_store": "the key is bound to a store that is not the operation's",
+        "Name a till of the key's own store, or sign with a key that is bound to none";
+        "此金鑰限定的門市與操作不符", "請填入該金鑰所屬門市的收銀機，或改用未限定門市的金鑰"
     UNPROCESSABLE_ENTITY "wrong_party": "the merchant is not the party that may do this",
         "Points are issued by their class's issuer, legs confirmed by their payee";
         "該商戶無權進行此操作", "積分由其發行商戶發行，結算款由收款商戶確認"
     UNPROCESSABLE_ENTITY "foreign_custodian": "the member is in another merchant's custody",
         "Only the custodian that /v1/members tells may do this for the member";
         "該會員由其他商戶託管", "僅 /v1/members 所示的託管商戶可代會員進行"
+    UNPROCESSABLE_ENTITY "authorization_required": "the member has a wallet, and only its key can authorize this",
+        "Let the member's phone sign the operation, or show a spend grant";
+        "會員已有錢包，須由其金鑰授權", "請由會員手機簽署此操作，或出示消費授權碼"
+    UNPROCESSABLE_ENTITY "authorization_chain": "the authorization is for another alliance",
+        "Let the wallet sign for the chain id that /v1/status tells";
+        "授權屬於另一個聯盟", "請由錢包以 /v1/status 所示的 chain id 重新授權"
+    UNPROCESSABLE_ENTITY "authorization_acceptor": "the authorization is for another merchant",
+        "Let the wallet name the merchant that submits the operation";
+        "授權對象為其他商戶", "請由錢包以送出操作的商戶為對象重新授權"
+    UNPROCESSABLE_ENTITY "authorization_expired": "the authorization's validity ended before the block's time",
+        "Let the wallet sign again, under a new reference";
+        "授權已過期", "請由錢包以新的參考號重新授權"
+    UNPROCESSABLE_ENTITY "wrong_wallet_key": "the authorization is not by the member's wallet key",
+        "Use the key that is on record for the member now; /v1/members tells it";
+        "授權並非由會員目前的錢包金鑰簽署", "請使用 /v1/members 所示該會員目前的金鑰"
+    UNPROCESSABLE_ENTITY "grant_member": "the spend grant is for another member's points",
+        "Let the member whose card is used show its own code";
+        "消費授權碼屬於其他會員", "請由該會員卡的本人出示授權碼"
+    UNPROCESSABLE_ENTITY "grant_class": "the spend grant is for points of another class",
+        "Spend the class that the grant names, or let the member make another";
+        "消費授權碼適用於其他積分種類", "請使用授權碼所載的積分種類，或請會員另行授權"
+    UNPROCESSABLE_ENTITY "grant_acceptor": "the spend grant does not name the merchant",
+        "Let the member make a grant that names this merchant";
+        "消費授權碼未列出此商戶", "請會員產生列有此商戶的授權碼"
+    UNPROCESSABLE_ENTITY "grant_expired": "the spend grant has expired",
+        "Let the member show a new code";
+        "消費授權碼已過期", "請會員出示新的授權碼"
+    UNPROCESSABLE_ENTITY "grant_too_long": "the spend grant expires more than 24 hours ahead",
+        "Use it later, or let the member make a shorter one";
+        "消費授權碼的期限超過 24 小時", "請稍後再用，或請會員產生期限較短的授權碼"
+    UNPROCESSABLE_ENTITY "member_frozen": "the member is frozen",
+        "The member's custodian unfreezes it; until then it can only receive points";
+        "會員已凍結", "須由託管商戶解凍；在此之前只能收受積分"
+    UNPROCESSABLE_ENTITY "member_not_frozen": "the member is not frozen",
+        "Nothing is left to do";
+        "會員並未凍結", "無須再處理"
+    UNPROCESSABLE_ENTITY "holder_not_permitted": "the class does not permit this to the member's kind of holder",
+        "Choose a class whose permissions in /v1/classes list the kind of holder";
+        "此積分種類不允許該類持有人進行此操作", "請選擇 /v1/classes 的權限中列有該類持有人的種類"
 
     // What is named (300-399).
     UNPROCESSABLE_ENTITY "unknown_class": "there is no such point class",
@@ -185,6 +242,24 @@ texts! {
     UNPROCESSABLE_ENTITY "unknown_merchant": "there is no such merchant",
         "Take a merchant from /v1/merchants";
         "沒有此商戶", "請使用 /v1/merchants 所列的商戶"
+    UNPROCESSABLE_ENTITY "unknown_hold": "the merchant has no such hold of the last 90 days",
+        "Give the reference under which this merchant placed the hold";
+        "該商戶近 90 天內沒有此預扣", "請使用該商戶建立預扣時的參考號"
+    UNPROCESSABLE_ENTITY "unknown_original": "the merchant has no such operation of the last 90 days",
+        "Give the reference of the sale at this merchant; older sales can no longer be reversed";
+        "該商戶近 90 天內沒有此原始操作", "請使用該商戶原交易的參考號；更早的交易無法沖正"
+    UNPROCESSABLE_ENTITY "wallet_exists": "the member has a wallet key already",
+        "Rotate it by the old key, or recover it";
+        "會員已有錢包金鑰", "請以舊金鑰更換，或由託管商戶辦理復原"
+    UNPROCESSABLE_ENTITY "wallet_missing": "the member has no wallet key",
+        "Register one first";
+        "會員沒有錢包金鑰", "請先登記錢包金鑰"
+    UNPROCESSABLE_ENTITY "key_exists": "the key is or was an operator key of the merchant already",
+        "Make a new key with `tally keys new`; a revoked one never comes back";
+        "該金鑰已是或曾是此商戶的操作金鑰", "請以 `tally keys new` 產生新金鑰；已撤銷的金鑰不可再用"
+    UNPROCESSABLE_ENTITY "unknown_operator_key": "the merchant has no such operator key",
+        "Take a key from /v1/merchants";
+        "該商戶沒有此操作金鑰", "請使用 /v1/merchants 所列的金鑰"
 
     // Amounts (400-499).
     UNPROCESSABLE_ENTITY "amount_zero": "the amount is zero",
@@ -208,12 +283,21 @@ texts! {
     UNPROCESSABLE_ENTITY "below_min_out": "the exchange yields less than the minimum asked for, or nothing",
         "Read /v1/rates again and ask the member to agree to what it yields now";
         "兌換所得少於要求的下限，或為零", "請重新查詢 /v1/rates，並徵得會員同意目前可得數量"
+    UNPROCESSABLE_ENTITY "hold_period": "the hold's time-out does not lie within the next 7 days",
+        "Set release_ms after the block time that /v1/status tells, and at most 7 days after it";
+        "預扣的到期時間不在未來 7 天內", "請將 release_ms 設在 /v1/status 所示區塊時間之後 7 天內"
+    UNPROCESSABLE_ENTITY "above_hold": "the hold holds fewer points",
+        "Capture at most what was held";
+        "請款積分超過預扣數量", "請款不得超過預扣的積分"
+    UNPROCESSABLE_ENTITY "above_original": "less is left of the original to be reversed",
+        "Reverse at most what earlier reversals have left";
+        "可沖正的餘額不足", "沖正合計不得超過原操作"
 
     // Limits (500-599).
     UNPROCESSABLE_ENTITY "no_consent_limit":
         "the member's daily limit for redemptions without the member's own consent is used up",
-        "Redeem less, tomorrow, or at the member's custodian";
-        "會員當日未經本人同意的核銷額度已用完", "請減少數量、次日再試，或於會員的託管商戶核銷"
+        "Let the member's phone authorize it; without a wallet redeem less, tomorrow, or at the member's custodian";
+        "會員當日未經本人同意的核銷額度已用完", "請由會員手機授權；無錢包者請減少數量、次日再試，或於託管商戶核銷"
     UNPROCESSABLE_ENTITY "custodian_member_limit":
         "the class's daily limit for what a custodian takes from one member is used up",
         "Take less, or wait until tomorrow";
@@ -222,9 +306,18 @@ texts! {
         "the class's daily limit for what a custodian takes from all its members is used up",
         "Take less, or wait until tomorrow";
         "託管商戶當日對全部會員的額度已用完", "請減少數量或次日再試"
-    UNPROCESSABLE_ENTITY "net_debit_cap": "the issuer's net debit cap is reached",
-        "The issuer must pay its open legs, or wait for the cycle's close; points of other classes are not affected";
-        "發行商戶已達淨借記上限", "須待該商戶付清未結款項或週期結算；其他種類積分不受影響"
+    UNPROCESSABLE_ENTITY "net_debit_cap": "the net debit cap of the merchant that comes to owe is reached",
+        "It must pay its open legs, or wait for the cycle's close; other merchants' points are not affected";
+        "應付方商戶已達淨借記上限", "須待該商戶付清未結款項或週期結算；其他商戶的積分不受影響"
+    UNPROCESSABLE_ENTITY "grant_exhausted": "fewer points are left of the spend grant",
+        "Spend less, or let the member make a new grant";
+        "消費授權碼的剩餘額度不足", "請減少數量，或請會員產生新的授權碼"
+    UNPROCESSABLE_ENTITY "store_redeem_limit": "the store's daily limit for redemptions is used up",
+        "A governor raises it with `tally submit set-store-limits`; or wait until tomorrow";
+        "門市當日核銷額度已用完", "可由治理金鑰以 `tally submit set-store-limits` 調高，或次日再試"
+    UNPROCESSABLE_ENTITY "store_refund_limit": "the store's daily limit for refunds is used up",
+        "A governor raises it with `tally submit set-store-limits`; or wait until tomorrow";
+        "門市當日退款額度已用完", "可由治理金鑰以 `tally submit set-store-limits` 調高，或次日再試"
 
     // Settlement and time (600-699).
     UNPROCESSABLE_ENTITY "leg_confirmed": "the leg is confirmed already",
@@ -233,6 +326,27 @@ texts! {
     UNPROCESSABLE_ENTITY "leg_amount": "the amount is not the leg's",
         "Give the leg's amount from /v1/settlements; a leg is confirmed as a whole";
         "金額與結算款項不符", "請使用 /v1/settlements 所列金額；款項須整筆確認"
+    UNPROCESSABLE_ENTITY "hold_captured": "the hold was captured already",
+        "Nothing is left to do; a sale is undone with reverse_redeem";
+        "預扣已請款", "無須再處理；如需退款請使用 reverse_redeem"
+    UNPROCESSABLE_ENTITY "hold_voided": "the hold was voided already",
+        "Place a new hold";
+        "預扣已取消", "請重新建立預扣"
+    UNPROCESSABLE_ENTITY "hold_timed_out": "the hold has timed out",
+        "The points are back with the member; place a new hold";
+        "預扣已逾時", "積分已退回會員；請重新建立預扣"
+    UNPROCESSABLE_ENTITY "not_reversible": "the original was refused, or is of a kind that this does not reverse",
+        "reverse_redeem takes a redeem or capture, reverse_issue an issue; exchanges and gifts do not reverse";
+        "原操作不可沖正", "reverse_redeem 適用於核銷或請款，reverse_issue 適用於發行；兌換與轉贈不可沖正"
+    UNPROCESSABLE_ENTITY "refund_too_late": "the refund window of the original has passed",
+        "The window is refund_window_days in /v1/genesis; settle it with the member outside the ledger";
+        "已超過原交易的退款期限", "期限為 /v1/genesis 的 refund_window_days；請與會員另行處理"
+    UNPROCESSABLE_ENTITY "key_already_revoked": "the key was revoked already",
+        "Nothing is left to do";
+        "該金鑰已撤銷", "無須再處理"
+    UNPROCESSABLE_ENTITY "last_governor_key": "the key is the merchant's last governor key",
+        "Add another governor key first, or rotate this one";
+        "該金鑰是商戶最後一把治理金鑰", "請先新增另一把治理金鑰，或改用更換金鑰"
     UNPROCESSABLE_ENTITY "clock_backwards": "the clock is set forward only, and stands alone in its block",
         "Set a time later than that of /v1/status, in a transaction of its own";
         "時鐘只能往前設定，且須獨占一個區塊", "請設定晚於 /v1/status 所示的時間，並單獨成一筆交易"

@@ -85,6 +85,12 @@ impl Room {
     }
 }
 
+/// Whether a transaction of this operation alone fits into a log entry.
+#[must_use]
+pub fn fits_alone(operation: &Operation) -> bool {
+    Room::new().take(1, leaf_bytes(operation, encoding::encode(operation).len()))
+}
+
 /// What an operation takes up in a log entry at most, its receipt included, if `encoded_bytes` is its own length.
 pub(super) const fn leaf_bytes(operation: &Operation, encoded_bytes: usize) -> usize {
     encoded_bytes + operation.body.max_receipt_bytes()

@@ -144,6 +144,10 @@ impl Prepared {
     pub fn leaf_bytes(&self) -> usize {
         leaf_bytes(&self.operation, self.encoded.len())
     }
+
+    pub fn into_operation(self) -> Operation {
+        self.operation
+    }
 }
 
 impl Book {

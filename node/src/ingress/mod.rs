@@ -14,3 +14,4 @@ mod waiters;
 pub(crate) mod testing;
 
 pub use admission::Admission;
+pub use batch::fits_alone;

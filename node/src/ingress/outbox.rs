@@ -42,6 +42,7 @@ pub struct EntryId(pub u64);
 
 /// What was acknowledged as one.
 #[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
+#[expect(clippy::large_enum_variant, reason = "nearly every entry is an operation: a box would only cost")]
 pub enum Entry {
     /// An operation of this merchant, which the node signs in a batch.
     #[wincode(tag = 1)]

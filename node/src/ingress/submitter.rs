@@ -13,11 +13,10 @@
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use tally_contracts::genesis::Clock;
-use tally_contracts::rejection::Rejection;
 use tally_contracts::transaction::{CheckedTransaction, MAX_OPERATIONS, Operation};
 use tally_contracts::types::{HOUR_MS, Hash, MerchantId, Reference};
 use tokio::sync::{Notify, watch};
@@ -26,13 +25,18 @@ use super::admission::Admission;
 use super::batch::{Room, Signer};
 use super::book::{Book, Bounds, Prepared, Submission};
 use super::outbox::{Outbox, OutboxError};
+use crate::clock::now_ms;
 use crate::mempool::Mempool;
 use crate::network::NetworkHandle;
 use crate::replica::Replica;
 use crate::storage::disk::Disk;
 
 pub use super::waiters::{Found, TransactionEnd};
+pub use draft::Draft;
+pub use error::SubmitError;
 
+mod draft;
+mod error;
 mod task;
 mod writer;
 
@@ -81,54 +85,6 @@ pub enum Mode {
     Each,
     /// All or none, in one transaction.
     Atomic,
-}
-
-/// Why a submission was not taken. Nothing of it was.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SubmitError {
-    /// Too much is pending.
-    #[error("too much is pending, try again in {retry_after_ms} ms")]
-    Busy {
-        /// When to try again, in ms.
-        retry_after_ms: u64,
-    },
-    /// The reference is pending with another body, or twice in an atomic submission.
-    #[error("the reference {reference} is pending already, for another operation")]
-    ReferenceReused {
-        /// The reference.
-        reference: Reference,
-    },
-    /// The reference lies too far ahead of the clock.
-    #[error("the reference {reference} lies more than one hour ahead")]
-    ReferenceAhead {
-        /// The reference.
-        reference: Reference,
-    },
-    /// A rule that the operation's bytes alone decide.
-    #[error("operation {index}: {reason}")]
-    Malformed {
-        /// Its position in the submission.
-        index: usize,
-        /// The broken rule.
-        reason: &'static str,
-    },
-    /// No operation at all, or too many for one atomic transaction.
-    #[error("an atomic submission has 1 to {MAX_OPERATIONS} operations, this one has {0}")]
-    OperationCount(usize),
-    /// Does not fit into one transaction.
-    #[error("the operations take up to {bytes} bytes with their receipts, a transaction has room for {room}")]
-    Oversized {
-        /// What they take.
-        bytes: usize,
-        /// What there is.
-        room: usize,
-    },
-    /// A transaction whose key or time execution would refuse.
-    #[error("{0}")]
-    Refused(Rejection),
-    /// The disk failed: the node is about to stop.
-    #[error("the outbox failed, the node is stopping")]
-    Fault,
 }
 
 /// What the node knows of something it was given.
@@ -304,6 +260,16 @@ impl Submitter {
         }
     }
 
+    /// Checks what an operation is refused for whatever else is submitted with it, but for its size. Each operation must
+    /// have passed before it is submitted: one whose authorization is wrong would spoil the batch that it is signed in.
+    ///
+    /// # Errors
+    /// [`SubmitError::Malformed`], [`SubmitError::ReferenceAhead`], [`SubmitError::Authorization`].
+    pub fn check(&self, operation: &Operation) -> Result<(), SubmitError> {
+        check_alone(operation, 0, self.shared.latest_reference_ms())?;
+        operation.check_authorization().map_err(SubmitError::Authorization)
+    }
+
     /// Checks what bytes alone decide, and measures.
     fn prepare(&self, operations: Vec<Operation>, mode: Mode) -> Result<Submission, SubmitError> {
         if operations.is_empty() || (mode == Mode::Atomic && operations.len() > MAX_OPERATIONS) {
@@ -313,14 +279,7 @@ impl Submitter {
         let mut prepared = Vec::with_capacity(operations.len());
         let mut together = 0;
         for (index, operation) in operations.into_iter().enumerate() {
-            let reference = operation.reference;
-            if !reference.is_valid() {
-                return Err(SubmitError::Malformed { index, reason: "the reference is not a UUIDv7" });
-            }
-            operation.body.check_stateless().map_err(|reason| SubmitError::Malformed { index, reason })?;
-            if reference.time_ms() > latest_ms {
-                return Err(SubmitError::ReferenceAhead { reference });
-            }
+            check_alone(&operation, index, latest_ms)?;
             let one = Prepared::new(operation);
             let bytes = one.leaf_bytes();
             together += bytes;
@@ -350,6 +309,13 @@ impl Submitter {
         let state = synced.wait_for(|s| s.failed || s.ticket >= ticket).await.map_err(|_| SubmitError::Fault)?;
         if state.failed { Err(SubmitError::Fault) } else { Ok(()) }
     }
+}
+
+/// Checks the operation at a position by itself, but for its authorization; `latest_ms` is the latest time of a reference.
+fn check_alone(operation: &Operation, index: usize, latest_ms: u64) -> Result<(), SubmitError> {
+    operation.check_stateless().map_err(|reason| SubmitError::Malformed { index, reason })?;
+    let reference = operation.reference;
+    if reference.time_ms() > latest_ms { Err(SubmitError::ReferenceAhead { reference }) } else { Ok(()) }
 }
 
 impl Drop for Submitter {
@@ -390,11 +356,6 @@ impl Shared {
             ClockKind::Real => now_ms() + HOUR_MS,
         }
     }
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).expect("milliseconds since 1970 fit")
 }
 
 #[cfg(test)]

@@ -7,12 +7,13 @@ use ed25519_dalek::SigningKey;
 use tally_contracts::crypto::{self, PublicKey, Signature};
 use tally_contracts::encoding;
 use tally_contracts::genesis::{Clock, Genesis, GenesisMerchant, OperatorKey, Parameters, Role};
-use tally_contracts::membership::Enrol;
+use tally_contracts::membership::{Enrol, HolderKind};
 use tally_contracts::transaction::{Body, CheckedTransaction, Operation, Transaction};
 use tally_contracts::types::{ChainId, Fen, Hash, MerchantId, Rate, Reference};
 use tally_ledger::certificate::{CommitCertificate, CommitSignature, VoteKind, vote_bytes};
 use tally_ledger::chain::{Chain, Proposal};
 
+use crate::query::index::index_writes;
 use crate::replica::{Committed, Replica, ReplicaOptions};
 
 /// Time before the first block, in ms since 1970.
@@ -36,7 +37,8 @@ pub fn reference(number: u32) -> Reference {
 pub fn operation(number: u32) -> Operation {
     let mut commitment = Hash::ZERO;
     commitment.0[..4].copy_from_slice(&number.to_le_bytes());
-    Operation { reference: reference(number), till: None, body: Body::Enrol(Enrol { commitment }) }
+    let body = Body::Enrol(Enrol { holder: HolderKind::Member, commitment });
+    Operation::new(reference(number), body)
 }
 
 pub fn operations(numbers: std::ops::Range<u32>) -> Vec<Operation> {
@@ -67,7 +69,11 @@ pub fn chain_id() -> ChainId {
 }
 
 pub fn genesis() -> Genesis {
-    let operator = OperatorKey { public_key: PublicKey::of(&key(OPERATOR)), roles: vec![Role::Issuer, Role::Acceptor] };
+    let operator = OperatorKey {
+        public_key: PublicKey::of(&key(OPERATOR)),
+        roles: vec![Role::Issuer, Role::Acceptor],
+        store_id: None,
+    };
     Genesis {
         name: "one".into(),
         time_ms: GENESIS_MS,
@@ -79,6 +85,7 @@ pub fn genesis() -> Genesis {
             max_anchor: Rate::from_millionths(Rate::ONE),
             exchange_spread: Rate::ZERO,
             no_consent_limit_fen: Fen(0),
+            refund_window_days: 30,
         },
         merchants: vec![GenesisMerchant {
             id: MERCHANT,
@@ -100,7 +107,8 @@ pub struct Alliance {
 impl Alliance {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let options = ReplicaOptions::new(dir.path().join("chain"), Chain::new(genesis()));
+        let mut options = ReplicaOptions::new(dir.path().join("chain"), Chain::new(genesis()));
+        options.index = index_writes;
         Self { replica: Arc::new(Replica::open(options).unwrap()), dir }
     }
 

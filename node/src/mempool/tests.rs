@@ -104,7 +104,7 @@ fn a_set_clock_transaction_comes_first_and_alone() {
     let pool = mempool(MempoolOptions { clock_keys: vec![clock_key], ..MempoolOptions::default() });
     let set = |n, seed| {
         let body = Body::SetClock(SetClock { time_ms: GENESIS_MS + 5 });
-        let operations = vec![Operation { reference: reference(n), till: None, body }];
+        let operations = vec![Operation::new(reference(n), body)];
         signed(Transaction { merchant: MerchantId::POOL, ..unsigned(operations) }, seed)
     };
     pool.insert(of_merchant(1, 1)).unwrap();

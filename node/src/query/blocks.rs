@@ -3,17 +3,18 @@
 use serde::Serialize;
 use tally_contracts::due::DueRecord;
 use tally_contracts::encoding;
-use tally_contracts::receipt::Receipt;
 use tally_contracts::transaction::Transaction;
 use tally_contracts::types::{Day, Hash, Height};
 use tally_ledger::block::{Block, BlockId, Header};
 use tally_ledger::certificate::CommitCertificate;
+use utoipa::ToSchema;
 
-use super::index::{self, TransactionRow};
+use super::index::{self, Place, TransactionRow};
+use super::operations::{ReceiptView, with_first};
 use super::{QueryError, Snapshot};
 
 /// A block with all that it led to.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct BlockView {
     /// Its height.
     pub height: Height,
@@ -32,7 +33,7 @@ pub struct BlockView {
 }
 
 /// An executed transaction.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct TransactionView {
     /// What it is known by.
     pub transaction_id: Hash,
@@ -49,12 +50,23 @@ pub struct TransactionView {
 }
 
 /// A receipt with where it stands.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PlacedReceipt {
     /// The operation's position in the block.
     pub index: u32,
-    /// Its outcome.
-    pub receipt: Receipt,
+    /// Its outcome. Of a transaction asked for by itself, a duplicate has the first receipt with it.
+    #[serde(flatten)]
+    pub receipt: ReceiptView,
+}
+
+/// An executed transaction, found by its id; its bytes are in the block.
+pub struct Executed {
+    /// Where its first operation stands.
+    pub place: Place,
+    /// Its position in the block.
+    position: u32,
+    id: Hash,
+    receipts: Vec<ReceiptView>,
 }
 
 /// A block of the log, decoded.
@@ -73,9 +85,11 @@ pub fn block(snapshot: &Snapshot<'_>, stored: StoredBlock) -> BlockView {
     let mut first = 0;
     let rows = index::transactions_at(snapshot.store, height);
     let view = |(bytes, row): (&Vec<u8>, TransactionRow)| {
-        let view = view(&block, bytes, row, first);
-        first += u32::try_from(view.receipts.len()).expect("a transaction's operations are bounded");
-        view
+        let TransactionRow { position, id, receipts, .. } = row;
+        let place = Place { height, index: first };
+        first += u32::try_from(receipts.len()).expect("a transaction's operations are bounded");
+        let receipts = receipts.into_iter().map(|receipt| ReceiptView { receipt, first: None }).collect();
+        view(&block, bytes, Executed { place, position, id, receipts })
     };
     let transactions = block.transactions.iter().zip(rows).map(view).collect();
     BlockView {
@@ -89,33 +103,34 @@ pub fn block(snapshot: &Snapshot<'_>, stored: StoredBlock) -> BlockView {
     }
 }
 
-/// Where a transaction stands: its row, and the position of its first operation in the block.
+/// An executed transaction by its id.
 ///
 /// # Errors
 /// [`QueryError::NotFound`].
-pub fn transaction_place(snapshot: &Snapshot<'_>, id: &Hash) -> Result<(Height, u32, TransactionRow), QueryError> {
+pub fn executed(snapshot: &Snapshot<'_>, id: &Hash) -> Result<Executed, QueryError> {
     let place = index::place_of_transaction(snapshot.store, id);
     let place = place.ok_or_else(|| QueryError::not_found("executed transaction", id))?;
     let (row, _) = index::transaction_of(snapshot.store, place).expect("an indexed transaction has its row");
-    Ok((place.height, place.index, row))
+    let TransactionRow { position, id, receipts, .. } = row;
+    Ok(Executed { place, position, id, receipts: with_first(snapshot, receipts) })
 }
 
 /// One transaction of a block.
 #[must_use]
-pub fn transaction(block: &Block, row: TransactionRow, first_operation: u32) -> TransactionView {
-    let bytes = &block.transactions[row.position as usize];
-    view(block, bytes, row, first_operation)
+pub fn transaction(block: &Block, executed: Executed) -> TransactionView {
+    view(block, &block.transactions[executed.position as usize], executed)
 }
 
-fn view(block: &Block, bytes: &[u8], row: TransactionRow, first: u32) -> TransactionView {
-    let place = |(receipt, index)| PlacedReceipt { index, receipt };
+fn view(block: &Block, bytes: &[u8], executed: Executed) -> TransactionView {
+    let Executed { place, position, id, receipts } = executed;
+    let placed = |(receipt, index)| PlacedReceipt { index, receipt };
     TransactionView {
-        transaction_id: row.id,
-        height: block.header.height,
-        position: row.position,
+        transaction_id: id,
+        height: place.height,
+        position,
         time_ms: block.header.time_ms,
         transaction: encoding::decode_own(bytes),
-        receipts: row.receipts.into_iter().zip(first..).map(place).collect(),
+        receipts: receipts.into_iter().zip(place.index..).map(placed).collect(),
     }
 }
 

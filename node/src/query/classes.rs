@@ -6,6 +6,7 @@ use tally_contracts::points::{ClassTerms, ClassTotals, PointClass};
 use tally_contracts::settlement::Position;
 use tally_contracts::state::{read, read_range, tag};
 use tally_contracts::types::{ClassId, Fen, Height, MerchantId, Obligation};
+use utoipa::ToSchema;
 
 use super::{QueryError, Snapshot};
 
@@ -13,7 +14,7 @@ use super::{QueryError, Snapshot};
 pub(super) const MAX_LIST: usize = 1 << 16;
 
 /// A class.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ClassView {
     /// Its number.
     pub class: ClassId,
@@ -28,7 +29,7 @@ pub struct ClassView {
 }
 
 /// A merchant.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct MerchantView {
     /// Its number.
     pub id: MerchantId,
@@ -45,7 +46,7 @@ pub struct MerchantView {
 }
 
 /// A whole list, which is short enough for one answer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Listing<T> {
     /// The items, by rising id.
     pub items: Vec<T>,
@@ -83,6 +84,12 @@ pub fn class(snapshot: &Snapshot<'_>, id: ClassId) -> Result<ClassView, QueryErr
 #[must_use]
 pub fn exists(snapshot: &Snapshot<'_>, id: ClassId) -> bool {
     read::<_, PointClass>(snapshot.store, tag::classes, &id).is_some()
+}
+
+/// Refuses whoever is no participant of the alliance: its merchants are, and the pool.
+pub(super) fn require_participant(snapshot: &Snapshot<'_>, id: MerchantId) -> Result<(), QueryError> {
+    let is_known = id == MerchantId::POOL || read::<_, Merchant>(snapshot.store, tag::merchants, &id).is_some();
+    if is_known { Ok(()) } else { Err(QueryError::not_found("merchant", id)) }
 }
 
 /// Every merchant.

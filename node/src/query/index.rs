@@ -25,7 +25,7 @@
 
 mod write;
 
-pub use write::index_writes;
+pub use write::{index_writes, is_listed};
 
 use serde::Serialize;
 use tally_contracts::due::DueRecord;
@@ -36,6 +36,9 @@ use tally_contracts::transaction::Body;
 use tally_contracts::types::{
     ClassId, Day, Fen, Hash, Height, MerchantId, Month, Obligation, Points, Reference, StoreId,
 };
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 use wincode::{SchemaRead, SchemaWrite};
 
 /// The first tag byte of the index; below are the contracts' tables.
@@ -51,7 +54,7 @@ const UNKEPT: u8 = 0xC6;
 const DUE: u8 = 0xC7;
 
 /// An operation by its position in a block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, SchemaWrite, SchemaRead, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 pub struct Place {
     /// The block.
     pub height: Height,
@@ -75,71 +78,57 @@ pub struct TransactionRow {
 /// What a list of operations says at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
 pub struct OperationRow {
-    /// Number of the kind, by [`number_of`].
+    /// Number of the kind, by [`Body::number`].
     pub kind: u8,
 }
 
 /// What a merchant's operations of one day, store, kind and class came to; applied ones only.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 pub struct DayTotal {
     /// How many were applied. An exchange counts in the class given up.
     pub operations: u64,
     /// How many were refused.
     pub rejected: u64,
-    /// Purchases of issues, cash off of redemptions.
+    /// Purchases of issues, cash off of redemptions and captures, what reversals took back of either.
     pub amount_fen: Fen,
-    /// Points of the class that members received.
+    /// Points of the class that went into holdings; also what a hold gave back.
     pub points_in: Points,
-    /// Points of the class that members gave.
+    /// Points of the class that left holdings; also into holds.
     pub points_out: Points,
 }
 
 /// What one operation added to what a debtor owes a creditor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
 pub struct ObligationRow {
-    /// Number of the kind, by [`number_of`].
+    /// Number of the kind, by [`Body::number`].
     pub kind: u8,
     /// How much, exact.
     pub amount: Obligation,
 }
 
-/// The kinds that lists know, by their number in the index: that of the operation's encoding.
-pub const KINDS: &[(u8, &str)] = &[
-    (1, "set_clock"),
-    (2, "create_class"),
-    (10, "enrol"),
-    (20, "issue"),
-    (21, "transfer"),
-    (22, "redeem"),
-    (30, "exchange"),
-    (40, "confirm_leg"),
-];
+/// The stable name of a kind, for schemas.
+pub struct KindName;
 
-/// The number of an operation's kind.
-#[must_use]
-pub const fn number_of(body: &Body) -> u8 {
-    match body {
-        Body::SetClock(_) => 1,
-        Body::CreateClass(_) => 2,
-        Body::Enrol(_) => 10,
-        Body::Issue(_) => 20,
-        Body::Transfer(_) => 21,
-        Body::Redeem(_) => 22,
-        Body::Exchange(_) => 30,
-        Body::ConfirmLeg(_) => 40,
+impl PartialSchema for KindName {
+    fn schema() -> RefOr<Schema> {
+        let names = Body::KINDS.iter().map(|(_, name)| *name);
+        let text = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
+        text.description(Some("A kind of operation.")).into()
     }
 }
+
+impl ToSchema for KindName {}
 
 /// The number of a kind by its stable name.
 #[must_use]
 pub fn kind_number(name: &str) -> Option<u8> {
-    KINDS.iter().find(|(_, n)| *n == name).map(|(number, _)| *number)
+    Body::KINDS.iter().find(|(_, n)| *n == name).map(|(number, _)| *number)
 }
 
 /// The stable name of a kind by its number.
 #[must_use]
 pub fn kind_name(number: u8) -> &'static str {
-    KINDS.iter().find(|(n, _)| *n == number).map_or("unknown", |(_, name)| *name)
+    Body::KINDS.iter().find(|(n, _)| *n == number).map_or("unknown", |(_, name)| *name)
 }
 
 /// What comes first when rows sort: none, then the numbers.
@@ -311,6 +300,18 @@ pub fn transactions_at(store: &dyn Store, height: Height) -> Vec<TransactionRow>
     rows.iter().rev().map(|(_, value)| encoding::decode_own(value)).collect()
 }
 
+/// How many operations a block has.
+#[must_use]
+pub fn operations_at(store: &dyn Store, height: Height) -> u32 {
+    // The row of the last transaction comes first.
+    let last = Place { height, index: u32::MAX };
+    let end = row_key(TRANSACTIONS, &[&(height.0 + 1).to_be_bytes()]);
+    let Some((key, value)) = store.scan(&transaction_key(last), &end, 1).pop() else { return 0 };
+    let first = key.last_chunk::<4>().map_or(0, |bytes| !u32::from_be_bytes(*bytes));
+    let row: TransactionRow = encoding::decode_own(&value);
+    first + u32::try_from(row.receipts.len()).expect("a transaction's operations are bounded")
+}
+
 /// Where a transaction's first operation stands.
 #[must_use]
 pub fn place_of_transaction(store: &dyn Store, id: &Hash) -> Option<Place> {
@@ -327,29 +328,4 @@ pub fn place_of_unkept(store: &dyn Store, merchant: MerchantId, reference: Refer
 #[must_use]
 pub fn due_at(store: &dyn Store, height: Height) -> Vec<DueRecord> {
     store.get(&due_key(height)).map(|value| encoding::decode_own(&value)).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use tally_contracts::encoding::encode;
-    use tally_contracts::governance::SetClock;
-    use tally_contracts::membership::Enrol;
-    use tally_contracts::settlement::ConfirmLeg;
-    use tally_contracts::types::Fen;
-
-    use super::*;
-
-    #[test]
-    fn the_numbers_of_kinds_are_those_of_their_encoding() {
-        let bodies = [
-            Body::SetClock(SetClock { time_ms: 0 }),
-            Body::Enrol(Enrol { commitment: Hash::ZERO }),
-            Body::ConfirmLeg(ConfirmLeg { cycle: Month(0), leg: 0, amount_fen: Fen(0) }),
-        ];
-        for body in bodies {
-            assert_eq!(encode(&body)[..4], u32::from(number_of(&body)).to_le_bytes());
-            assert_eq!(kind_name(number_of(&body)), body.kind());
-        }
-        assert!(KINDS.is_sorted());
-    }
 }

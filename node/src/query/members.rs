@@ -1,22 +1,25 @@
 //! Members: who holds what, and why, now and as of any earlier height.
 
 use serde::Serialize;
-use tally_contracts::membership::Member;
+use tally_contracts::encoding;
+use tally_contracts::membership::{Member, Wallet};
 use tally_contracts::points::{Lot, Movement, MovementId, Reason, balance_at, history, holdings_of};
 use tally_contracts::state::{read, tag};
 use tally_contracts::types::{Address, ClassId, Hash, Height, MerchantId, Points, Reference};
+use utoipa::ToSchema;
 
 use super::index::{self, Place, TransactionRow};
-use super::page::{Cursor, List, Page, PageRequest};
+use super::page::{Cursor, List, Page, PageRequest, Scope};
 use super::{QueryError, Snapshot};
 
 /// A member with what it holds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct MemberView {
     /// The card code.
     pub member: Address,
-    /// The merchant that enrolled the member and acts for it.
-    pub custodian: MerchantId,
+    /// Custodian, kind of holder, whether it is frozen, and its wallet: the key in effect, and a recovery under way.
+    #[serde(flatten)]
+    pub record: Member,
     /// Live points by rising class.
     pub balances: Vec<Balance>,
     /// The height that the balances are as of.
@@ -24,7 +27,7 @@ pub struct MemberView {
 }
 
 /// A member's balances as of a height.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct BalancesView {
     /// The card code.
     pub member: Address,
@@ -37,7 +40,7 @@ pub struct BalancesView {
 }
 
 /// What is held of one class. A class whose points were all spent stays, with nothing in it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Balance {
     /// The class.
     pub class: ClassId,
@@ -48,7 +51,7 @@ pub struct Balance {
 }
 
 /// One line of a statement.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct StatementLine {
     /// The block.
     pub height: Height,
@@ -60,6 +63,7 @@ pub struct StatementLine {
     pub reason: Reason,
     /// Points gained or lost, in minor units, as text.
     #[serde(serialize_with = "as_text")]
+    #[schema(value_type = String, pattern = "^-?[0-9]{1,19}$")]
     pub delta: i64,
     /// Live points after it, at the block's time.
     pub balance: Points,
@@ -70,7 +74,7 @@ pub struct StatementLine {
 }
 
 /// How an operation is found again.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct OperationName {
     /// Who submitted it.
     pub merchant: MerchantId,
@@ -89,9 +93,13 @@ fn as_text<S: serde::Serializer>(value: &i64, serializer: S) -> Result<S::Ok, S:
 /// # Errors
 /// [`QueryError::NotFound`].
 pub fn member(snapshot: &Snapshot<'_>, address: &Address) -> Result<MemberView, QueryError> {
-    let custodian = custodian(snapshot, address)?;
-    let height = snapshot.head.height;
-    Ok(MemberView { member: *address, custodian, balances: balances_at(snapshot, address, height), height })
+    let mut record = record(snapshot, address)?;
+    let (height, time_ms) = (snapshot.head.height, snapshot.head.time_ms);
+    record.wallet = record.wallet.map(|wallet| Wallet {
+        key: wallet.key_at(time_ms),
+        recovery: wallet.recovery.filter(|recovery| recovery.effective_ms > time_ms),
+    });
+    Ok(MemberView { member: *address, record, balances: balances_at(snapshot, address, height), height })
 }
 
 /// A member's balances as of a height, the head's where none is asked for.
@@ -104,7 +112,7 @@ pub fn balances(
     at_height: Option<Height>,
 ) -> Result<BalancesView, QueryError> {
     let height = snapshot.height(at_height)?;
-    custodian(snapshot, address)?;
+    record(snapshot, address)?;
     let balances = balances_at(snapshot, address, height);
     Ok(BalancesView { member: *address, balances, height, time_ms: snapshot.time_ms(height) })
 }
@@ -119,11 +127,12 @@ pub fn statement(
     at_height: Option<Height>,
     page: &PageRequest,
 ) -> Result<Page<StatementLine>, QueryError> {
-    custodian(snapshot, address)?;
+    record(snapshot, address)?;
     if !super::classes::exists(snapshot, *class) {
         return Err(QueryError::not_found("class", class));
     }
-    let (pinned, position) = page.start(snapshot, List::Statement)?;
+    let scope = Scope::new(List::Statement, &encoding::encode(&(*address, *class)));
+    let (pinned, position) = page.start(snapshot, scope)?;
     let height = snapshot.height(at_height)?;
     let (height, from) = match position {
         None => (height, (height, u32::MAX)),
@@ -137,15 +146,14 @@ pub fn statement(
     let next = (movements.len() > page.limit).then(|| movements.pop()).flatten();
     let next_cursor = next.map(|((at, index), _)| {
         let position = [&at.0.to_be_bytes()[..], &index.to_be_bytes()].concat();
-        Cursor { height, position }.encode(List::Statement)
+        Cursor { height, position }.encode(scope)
     });
     let items = movements.into_iter().map(|(id, movement)| line(snapshot, id, &movement)).collect();
     Ok(Page { items, next_cursor, height })
 }
 
-fn custodian(snapshot: &Snapshot<'_>, address: &Address) -> Result<MerchantId, QueryError> {
-    let member: Option<Member> = read(snapshot.store, tag::members, address);
-    member.map(|m| m.custodian).ok_or_else(|| QueryError::not_found("member", address))
+fn record(snapshot: &Snapshot<'_>, address: &Address) -> Result<Member, QueryError> {
+    read(snapshot.store, tag::members, address).ok_or_else(|| QueryError::not_found("member", address))
 }
 
 fn balances_at(snapshot: &Snapshot<'_>, address: &Address, height: Height) -> Vec<Balance> {

@@ -5,6 +5,8 @@
 
 pub mod blocks;
 pub mod classes;
+pub mod dry_run;
+pub mod events;
 pub mod index;
 pub mod members;
 pub mod operations;

@@ -3,12 +3,18 @@
 use serde::Serialize;
 use tally_contracts::encoding;
 use tally_contracts::execute::known_reference;
-use tally_contracts::receipt::Receipt;
-use tally_contracts::state::Store;
-use tally_contracts::types::{ClassId, Day, Fen, Hash, Height, MerchantId, Points, Reference, StoreId};
+use tally_contracts::genesis::MAX_TIME_MS;
+use tally_contracts::points::StoreLimits;
+use tally_contracts::receipt::{Outcome, Receipt};
+use tally_contracts::state::{Store, read, tag};
+use tally_contracts::types::{
+    Calendar, ClassId, DAY_MS, Day, Fen, Hash, Height, MerchantId, Points, Reference, StoreId,
+};
+use utoipa::ToSchema;
 
-use super::index::{self, DayKey, DayTotal, OperationRow, Place, TransactionRow, kind_name};
-use super::page::{Cursor, List, Page, PageRequest};
+use super::classes::require_participant;
+use super::index::{self, DayKey, DayTotal, KindName, OperationRow, Place, TransactionRow, kind_name};
+use super::page::{Cursor, List, Page, PageRequest, Scope};
 use super::{QueryError, Snapshot};
 
 /// Rows that one page looks at, at most: a filter that few rows pass yields a short page and a cursor.
@@ -17,7 +23,7 @@ const MAX_ROWS: usize = 10_000;
 const ROWS_PER_SCAN: usize = 256;
 
 /// An operation with its final receipt.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Final {
     /// Where it stands.
     #[serde(flatten)]
@@ -35,10 +41,21 @@ pub struct Final {
     pub receipt: Receipt,
 }
 
+/// A receipt, and the first one where it says that the operation was known.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ReceiptView {
+    /// The outcome.
+    pub receipt: Receipt,
+    /// Of a duplicate: the receipt that the operation had first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<Receipt>,
+}
+
 /// An operation in a list.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Listed {
     /// What it was.
+    #[schema(value_type = KindName)]
     pub kind: &'static str,
     /// Where; none without a till.
     pub store_id: Option<StoreId>,
@@ -63,7 +80,7 @@ pub struct OperationsQuery {
 }
 
 /// What a merchant's operations of one day, store, kind and class came to.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DayLine {
     /// The local day, `2017-03-09`.
     pub day: String,
@@ -72,6 +89,7 @@ pub struct DayLine {
     /// Where; none without a till.
     pub store_id: Option<StoreId>,
     /// What they were.
+    #[schema(value_type = KindName)]
     pub kind: &'static str,
     /// The class; none where the kind has none.
     pub class: Option<ClassId>,
@@ -103,6 +121,20 @@ pub fn at(snapshot: &Snapshot<'_>, place: Place) -> Option<Final> {
     Some(final_of(snapshot, place, &row, at))
 }
 
+/// Receipts of one transaction, each duplicate with the first receipt of its operation.
+#[must_use]
+pub fn with_first(snapshot: &Snapshot<'_>, receipts: Vec<Receipt>) -> Vec<ReceiptView> {
+    let mut rows = Rows::new(snapshot);
+    let view = |receipt: Receipt| {
+        let first = match receipt.outcome {
+            Outcome::Duplicate { height, index } => rows.get(Place { height, index }).map(|found| found.receipt),
+            Outcome::Applied(_) | Outcome::Rejected(_) => None,
+        };
+        ReceiptView { receipt, first }
+    };
+    receipts.into_iter().map(view).collect()
+}
+
 fn final_of(snapshot: &Snapshot<'_>, place: Place, row: &TransactionRow, at: usize) -> Final {
     Final {
         place,
@@ -119,8 +151,9 @@ fn final_of(snapshot: &Snapshot<'_>, place: Place, row: &TransactionRow, at: usi
 /// # Errors
 /// [`QueryError`].
 pub fn list(snapshot: &Snapshot<'_>, query: &OperationsQuery, page: &PageRequest) -> Result<Page<Listed>, QueryError> {
-    require_merchant(snapshot, query.merchant)?;
-    let (height, position) = page.start(snapshot, List::Operations)?;
+    query.require_known(snapshot)?;
+    let scope = query.scope(List::Operations);
+    let (height, position) = page.start(snapshot, scope)?;
     let from = snapshot.first_height_from(query.from_ms);
     let end = snapshot.first_height_from(query.to_ms).min(height.next());
     let key = |store_id, height| index::operation_key(query.merchant, store_id, Place { height, index: 0 });
@@ -159,7 +192,7 @@ pub fn list(snapshot: &Snapshot<'_>, query: &OperationsQuery, page: &PageRequest
         }
         Step::Next
     });
-    let next_cursor = next.map(|position| Cursor { height, position }.encode(List::Operations));
+    let next_cursor = next.map(|position| Cursor { height, position }.encode(scope));
     Ok(Page { items, next_cursor, height })
 }
 
@@ -206,29 +239,34 @@ fn walk(store: &dyn Store, start: Vec<u8>, end: &[u8], mut visit: impl FnMut(&[u
 }
 
 /// Transactions read one after the other: the operations of a list mostly share them.
-struct Rows<'a> {
+pub(super) struct Rows<'a> {
     snapshot: &'a Snapshot<'a>,
     last: Option<(Place, TransactionRow)>,
 }
 
 impl<'a> Rows<'a> {
-    const fn new(snapshot: &'a Snapshot<'a>) -> Self {
+    pub const fn new(snapshot: &'a Snapshot<'a>) -> Self {
         Self { snapshot, last: None }
     }
 
+    /// The operation at a place of the index.
     fn at(&mut self, place: Place) -> Final {
+        self.get(place).expect("an indexed operation's transaction is in the index")
+    }
+
+    /// The operation at a place; none where there is no operation.
+    pub fn get(&mut self, place: Place) -> Option<Final> {
         if let Some((first, row)) = &self.last {
             let at = place.index.wrapping_sub(first.index) as usize;
             if place.height == first.height && at < row.receipts.len() {
-                return final_of(self.snapshot, place, row, at);
+                return Some(final_of(self.snapshot, place, row, at));
             }
         }
-        let (row, at) = index::transaction_of(self.snapshot.store, place)
-            .expect("an indexed operation's transaction is in the index");
+        let (row, at) = index::transaction_of(self.snapshot.store, place)?;
         let found = final_of(self.snapshot, place, &row, at);
         let position = u32::try_from(at).expect("a transaction's operations are bounded");
         self.last = Some((Place { height: place.height, index: place.index - position }, row));
-        found
+        Some(found)
     }
 }
 
@@ -237,12 +275,10 @@ impl<'a> Rows<'a> {
 /// # Errors
 /// [`QueryError`].
 pub fn days(snapshot: &Snapshot<'_>, query: &OperationsQuery, page: &PageRequest) -> Result<Page<DayLine>, QueryError> {
-    require_merchant(snapshot, query.merchant)?;
-    let (_, position) = page.start(snapshot, List::Days)?;
-    let calendar = snapshot.calendar();
-    let bounded = |ms: u64| calendar.day(ms.min(tally_contracts::genesis::MAX_TIME_MS));
-    // Whole days: those in which the first and the last millisecond asked for lie.
-    let (from, to) = (bounded(query.from_ms), bounded(query.to_ms.saturating_sub(1)));
+    query.require_known(snapshot)?;
+    let scope = query.scope(List::Days);
+    let (_, position) = page.start(snapshot, scope)?;
+    let (from, to) = whole_days(snapshot.calendar(), query)?;
     let key = |store_id, day| DayKey { merchant: query.merchant, store_id, day, kind: 0, class: None }.encode();
     let start = match &position {
         None => key(query.store_id, from),
@@ -273,7 +309,7 @@ pub fn days(snapshot: &Snapshot<'_>, query: &OperationsQuery, page: &PageRequest
         Step::Next
     });
     let height = snapshot.head.height;
-    let next_cursor = next.map(|position| Cursor { height, position }.encode(List::Days));
+    let next_cursor = next.map(|position| Cursor { height, position }.encode(scope));
     Ok(Page { items, next_cursor, height })
 }
 
@@ -292,8 +328,47 @@ fn day_line(key: &DayKey, total: &DayTotal) -> DayLine {
     }
 }
 
-/// The pool has a list too: whoever sets a simulated clock acts in its name.
-fn require_merchant(snapshot: &Snapshot<'_>, merchant: MerchantId) -> Result<(), QueryError> {
-    let is_known = merchant == MerchantId::POOL || snapshot.genesis.merchants.iter().any(|m| m.id == merchant);
-    if is_known { Ok(()) } else { Err(QueryError::not_found("merchant", merchant)) }
+/// The first and the last day of a period, which must be of whole local days: there are no totals of parts.
+fn whole_days(calendar: Calendar, query: &OperationsQuery) -> Result<(Day, Day), QueryError> {
+    let offset_ms = i128::from(calendar.utc_offset_minutes) * 60_000;
+    let day = |name: &str, ms: u64, is_open: bool| {
+        let bounded_ms = ms.min(MAX_TIME_MS);
+        let past_ms = (i128::from(bounded_ms) + offset_ms).rem_euclid(i128::from(DAY_MS));
+        if past_ms == 0 || is_open {
+            return Ok(calendar.day(bounded_ms));
+        }
+        let start_ms = i128::from(bounded_ms) - past_ms;
+        let reason = format!("{name} is {ms}: day totals are of whole local days, and that day starts at {start_ms}");
+        Err(QueryError::Parameters(reason))
+    };
+    let from = day("from_ms", query.from_ms, query.from_ms == 0)?;
+    let end = day("to_ms", query.to_ms, query.to_ms >= MAX_TIME_MS)?;
+    Ok((from, if query.to_ms >= MAX_TIME_MS { end } else { Day(end.0.saturating_sub(1)) }))
+}
+
+/// Refuses a store that the chain does not know: the merchant has no operation of it and has set no limits for it.
+pub(super) fn require_store(
+    snapshot: &Snapshot<'_>,
+    merchant: MerchantId,
+    store_id: StoreId,
+) -> Result<(), QueryError> {
+    let key = |height, index| index::operation_key(merchant, Some(store_id), Place { height, index });
+    let rows = snapshot.store.scan(&key(Height(0), 0), &key(Height(u64::MAX), u32::MAX), 1);
+    let limits: Option<StoreLimits> = read(snapshot.store, tag::store_limits, &(merchant, store_id));
+    let is_known = !rows.is_empty() || limits.is_some();
+    if is_known { Ok(()) } else { Err(QueryError::not_found("store of this merchant", store_id)) }
+}
+
+impl OperationsQuery {
+    /// Refuses a merchant that is none (the pool has a list too: whoever sets a simulated clock acts in its name), and a
+    /// store that is not its.
+    fn require_known(&self, snapshot: &Snapshot<'_>) -> Result<(), QueryError> {
+        require_participant(snapshot, self.merchant)?;
+        self.store_id.map_or(Ok(()), |store_id| require_store(snapshot, self.merchant, store_id))
+    }
+
+    fn scope(&self, list: List) -> Scope {
+        let Self { merchant, store_id, from_ms, to_ms, kind } = self;
+        Scope::new(list, &encoding::encode(&((*merchant, *store_id), (*from_ms, *to_ms), *kind)))
+    }
 }

@@ -1,10 +1,13 @@
 //! Pages of lists: how many items, and where to go on.
 //!
-//! A cursor is the hexadecimal text of `list u8 ‖ height u64 ‖ position`: the height that the first page was answered at,
-//! so that later pages show the same list, and the store position of the next item. To users it is opaque.
+//! A cursor is the hexadecimal text of `list u8 ‖ question 8 ‖ height u64 ‖ position`: what list it belongs to and what was
+//! asked of it, so that it is taken for no other; the height that the first page was answered at, so that later pages show
+//! the same list; and the store position of the next item. To users it is opaque.
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use tally_contracts::types::Height;
+use utoipa::ToSchema;
 
 use super::{QueryError, Snapshot};
 
@@ -26,6 +29,26 @@ pub enum List {
     Days = 4,
 }
 
+/// Bytes of the hash that stands for what was asked.
+const QUESTION_BYTES: usize = 8;
+
+/// What a cursor belongs to: a list, and all that was asked of it besides the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope {
+    list: List,
+    question: [u8; QUESTION_BYTES],
+}
+
+impl Scope {
+    /// The scope of a question, given as bytes that differ where the question does.
+    #[must_use]
+    pub fn new(list: List, question: &[u8]) -> Self {
+        let digest: [u8; 32] = Sha256::digest(question).into();
+        let (question, _) = digest.split_first_chunk().expect("a digest is longer");
+        Self { list, question: *question }
+    }
+}
+
 /// Where a list goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
@@ -45,7 +68,7 @@ pub struct PageRequest {
 }
 
 /// A part of a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Page<T> {
     /// The items, in the list's order.
     pub items: Vec<T>,
@@ -58,26 +81,27 @@ pub struct Page<T> {
 impl Cursor {
     /// The text of a cursor.
     #[must_use]
-    pub fn encode(&self, list: List) -> String {
-        let mut bytes = vec![list as u8];
+    pub fn encode(&self, scope: Scope) -> String {
+        let mut bytes = vec![scope.list as u8];
+        bytes.extend_from_slice(&scope.question);
         bytes.extend_from_slice(&self.height.0.to_be_bytes());
         bytes.extend_from_slice(&self.position);
         hex::encode(bytes)
     }
 
-    /// Reads a cursor of a list.
+    /// Reads a cursor of a scope.
     ///
     /// # Errors
     /// [`QueryError::Cursor`].
-    pub fn decode(text: &str, list: List) -> Result<Self, QueryError> {
+    pub fn decode(text: &str, scope: Scope) -> Result<Self, QueryError> {
         let bytes = hex::decode(text).map_err(|_| QueryError::Cursor)?;
-        let (head, position) = bytes.split_first_chunk::<9>().ok_or(QueryError::Cursor)?;
-        let (kind, height) = head.split_first_chunk::<1>().ok_or(QueryError::Cursor)?;
-        if kind[0] != list as u8 {
+        let (list, rest) = bytes.split_first().ok_or(QueryError::Cursor)?;
+        let (question, rest) = rest.split_first_chunk::<QUESTION_BYTES>().ok_or(QueryError::Cursor)?;
+        let (height, position) = rest.split_first_chunk::<8>().ok_or(QueryError::Cursor)?;
+        if *list != scope.list as u8 || *question != scope.question {
             return Err(QueryError::Cursor);
         }
-        let height = u64::from_be_bytes(height.try_into().map_err(|_| QueryError::Cursor)?);
-        Ok(Self { height: Height(height), position: position.to_vec() })
+        Ok(Self { height: Height(u64::from_be_bytes(*height)), position: position.to_vec() })
     }
 }
 
@@ -85,14 +109,33 @@ impl PageRequest {
     /// The height the list is as of and the position to go on from: those of the cursor, else the head and none.
     ///
     /// # Errors
-    /// [`QueryError::Cursor`] for a cursor of another list, [`QueryError::HeightAhead`].
-    pub fn start(&self, snapshot: &Snapshot<'_>, list: List) -> Result<(Height, Option<Vec<u8>>), QueryError> {
+    /// [`QueryError::Cursor`] for a cursor of another scope, [`QueryError::HeightAhead`].
+    pub fn start(&self, snapshot: &Snapshot<'_>, scope: Scope) -> Result<(Height, Option<Vec<u8>>), QueryError> {
         match &self.cursor {
             None => Ok((snapshot.head.height, None)),
             Some(text) => {
-                let cursor = Cursor::decode(text, list)?;
+                let cursor = Cursor::decode(text, scope)?;
                 Ok((snapshot.height(Some(cursor.height))?, Some(cursor.position)))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_back_for_its_own_question_alone() {
+        let cursor = Cursor { height: Height(7), position: vec![1, 2, 3] };
+        let scope = Scope::new(List::Statement, b"one");
+        let text = cursor.encode(scope);
+        assert_eq!(Cursor::decode(&text, scope), Ok(cursor));
+        for other in [Scope::new(List::Statement, b"two"), Scope::new(List::Days, b"one")] {
+            assert_eq!(Cursor::decode(&text, other), Err(QueryError::Cursor));
+        }
+        for wrong in ["", "01", "zz", &text[..text.len() - 8]] {
+            assert_eq!(Cursor::decode(wrong, scope), Err(QueryError::Cursor), "{wrong}");
         }
     }
 }

@@ -5,6 +5,7 @@ use tally_contracts::genesis::Parameters;
 use tally_contracts::points::PointClass;
 use tally_contracts::state::{read, tag};
 use tally_contracts::types::{ClassId, Height, Rate};
+use utoipa::ToSchema;
 
 use super::{QueryError, Snapshot};
 
@@ -14,7 +15,7 @@ const MAX_PAIRS: usize = 10_000;
 const DECIMALS: u32 = 9;
 
 /// Anchors, spread and the rates that follow.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RatesView {
     /// Part of an exchange's value that goes to the alliance pool.
     pub exchange_spread: Rate,
@@ -27,7 +28,7 @@ pub struct RatesView {
 }
 
 /// What a point is worth.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Anchor {
     /// The class.
     pub class: ClassId,
@@ -38,7 +39,7 @@ pub struct Anchor {
 }
 
 /// What one whole point of a class becomes in another. An exchange floors to the target's minor unit.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Pair {
     /// The class given up.
     pub from_class: ClassId,
@@ -51,7 +52,7 @@ pub struct Pair {
 }
 
 /// An exact fraction; integers as text.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Fraction {
     /// Above the line.
     pub numerator: String,
@@ -71,12 +72,16 @@ pub struct RatesQuery {
 /// The present rates.
 ///
 /// # Errors
-/// [`QueryError::NotFound`] for an unknown class, [`QueryError::Parameters`] where there are too many pairs to list.
+/// [`QueryError::NotFound`] for an unknown class, [`QueryError::Parameters`] where there are too many pairs to list, or both
+/// sides are one class.
 pub fn rates(snapshot: &Snapshot<'_>, query: &RatesQuery) -> Result<RatesView, QueryError> {
     let classes = super::classes::all_classes(snapshot);
     let unknown = |wanted: &Option<ClassId>| wanted.is_some_and(|id| !classes.iter().any(|(c, _)| *c == id));
     if let Some(id) = [query.from_class, query.to_class].into_iter().find(unknown).flatten() {
         return Err(QueryError::not_found("class", id));
+    }
+    if query.from_class.is_some() && query.from_class == query.to_class {
+        return Err(QueryError::Parameters("from_class and to_class are the same: nothing is exchanged".into()));
     }
     let side = |wanted: Option<ClassId>| classes.iter().filter(move |(id, _)| wanted.is_none_or(|w| w == *id));
     if side(query.from_class).count() * side(query.to_class).count() > MAX_PAIRS {

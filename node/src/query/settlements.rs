@@ -6,17 +6,18 @@ use tally_contracts::governance::Schedule;
 use tally_contracts::settlement::{Gross, Leg, NetPosition, PairNet, Position, Statement};
 use tally_contracts::state::{read, read_range, tag};
 use tally_contracts::types::{Height, MerchantId, Month, Obligation, Reference};
+use utoipa::ToSchema;
 
-use super::classes::{Listing, MAX_LIST};
-use super::index::{self, ObligationRow, PairKey, Place, kind_name};
-use super::page::{Cursor, List, Page, PageRequest};
+use super::classes::{Listing, MAX_LIST, require_participant};
+use super::index::{self, KindName, ObligationRow, PairKey, Place, kind_name};
+use super::page::{Cursor, List, Page, PageRequest, Scope};
 use super::{QueryError, Snapshot};
 
 /// Pairs that one answer lists, at most: a thousand merchants'.
 const MAX_PAIRS: usize = 1 << 20;
 
 /// What merchants owe each other in a cycle.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ObligationsView {
     /// The cycle.
     pub cycle: Month,
@@ -37,7 +38,7 @@ pub struct ObligationsView {
 }
 
 /// What one merchant owes another, in 10^-8 CNY.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct GrossPair {
     /// Who owes.
     pub debtor: MerchantId,
@@ -51,7 +52,7 @@ pub struct GrossPair {
 }
 
 /// A remainder of an unordered pair; positive where `low` owes `high`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Carry {
     /// The lower id.
     pub low: MerchantId,
@@ -62,7 +63,7 @@ pub struct Carry {
 }
 
 /// Where a merchant stands in the open cycle.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct MerchantPosition {
     /// The merchant.
     pub merchant: MerchantId,
@@ -72,7 +73,7 @@ pub struct MerchantPosition {
 }
 
 /// What a merchant owes the alliance pool.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PoolClaim {
     /// The merchant.
     pub debtor: MerchantId,
@@ -81,7 +82,7 @@ pub struct PoolClaim {
 }
 
 /// A closed cycle in a list.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct CycleView {
     /// The cycle.
     pub cycle: Month,
@@ -91,7 +92,7 @@ pub struct CycleView {
 }
 
 /// A closed cycle in full.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SettlementView {
     /// The cycle.
     pub cycle: Month,
@@ -112,7 +113,7 @@ pub struct SettlementView {
 }
 
 /// How an unordered pair came out; positive amounts are owed by `low` to `high`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct NetPair {
     /// The lower id.
     pub low: MerchantId,
@@ -124,7 +125,7 @@ pub struct NetPair {
 }
 
 /// One payment of a closed cycle.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct LegView {
     /// Its number within the cycle, from 0 on.
     pub leg: u16,
@@ -134,7 +135,7 @@ pub struct LegView {
 }
 
 /// One operation behind an obligation.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ObligationLine {
     /// Where it stands.
     #[serde(flatten)]
@@ -146,6 +147,7 @@ pub struct ObligationLine {
     /// Under which reference.
     pub reference: Reference,
     /// What it was.
+    #[schema(value_type = KindName)]
     pub kind: &'static str,
     /// What it added, in 10^-8 CNY.
     pub amount: Obligation,
@@ -218,7 +220,13 @@ pub fn operations(
     page: &PageRequest,
 ) -> Result<Page<ObligationLine>, QueryError> {
     require_cycle(snapshot, pair.cycle)?;
-    let (height, position) = page.start(snapshot, List::Obligation)?;
+    require_participant(snapshot, pair.debtor)?;
+    require_participant(snapshot, pair.creditor)?;
+    if pair.debtor == pair.creditor {
+        return Err(QueryError::Parameters("debtor and creditor are the same: nobody owes itself".into()));
+    }
+    let scope = Scope::new(List::Obligation, &encoding::encode(&(pair.cycle, pair.debtor, pair.creditor)));
+    let (height, position) = page.start(snapshot, scope)?;
     let start = match position {
         None => pair.encode(Place { height: Height(0), index: 0 }),
         Some(key) if pair.parse(&key).is_some() => key,
@@ -227,7 +235,7 @@ pub fn operations(
     let end = pair.encode(Place { height: height.next(), index: 0 });
     let mut rows = snapshot.store.scan(&start, &end, page.limit + 1);
     let next = (rows.len() > page.limit).then(|| rows.pop()).flatten();
-    let next_cursor = next.map(|(key, _)| Cursor { height, position: key }.encode(List::Obligation));
+    let next_cursor = next.map(|(key, _)| Cursor { height, position: key }.encode(scope));
     let line = |(key, value): (Vec<u8>, Vec<u8>)| {
         let place = pair.parse(&key).expect("the rows of a pair's range are the pair's");
         let row: ObligationRow = encoding::decode_own(&value);

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tally_contracts::crypto::{self, PublicKey, Signature};
 use tally_contracts::encoding;
 use tally_contracts::genesis::{Clock, Genesis, GenesisClass, GenesisMerchant, OperatorKey, Parameters, Role};
-use tally_contracts::membership::{Enrol, member_address};
+use tally_contracts::membership::{Enrol, HolderKind, member_address};
 use tally_contracts::points::{ClassTerms, Issue, IssueLine};
 use tally_contracts::state::{MemoryStore, tag};
 use tally_contracts::transaction::{Body, CheckedTransaction, Operation, Transaction};
@@ -47,6 +47,7 @@ fn genesis() -> Genesis {
         operator_keys: vec![OperatorKey {
             public_key: PublicKey::of(&key(100 + id)),
             roles: vec![Role::Issuer, Role::Acceptor],
+            store_id: None,
         }],
         net_debit_cap_fen: Fen(1_000_000_000),
     };
@@ -56,6 +57,7 @@ fn genesis() -> Genesis {
         earn_rate: rate(1_000_000),
         life_months: 3,
         accepted_by: Vec::new(),
+        permissions: Vec::new(),
         custodian_member_limit_fen: Fen(0),
         custodian_limit_fen: Fen(0),
     };
@@ -70,6 +72,7 @@ fn genesis() -> Genesis {
             max_anchor: rate(1_000_000),
             exchange_spread: rate(0),
             no_consent_limit_fen: Fen(0),
+            refund_window_days: 30,
         },
         merchants: vec![merchant(1), merchant(2)],
         classes: vec![GenesisClass { id: ClassId(1), name: "one".into(), issuer: MerchantId(1), terms }],
@@ -107,11 +110,11 @@ impl Alliance {
             commitment.0[..4].copy_from_slice(&self.serial.to_le_bytes());
             let member = member_address(MerchantId(1), &commitment);
             let lines = vec![IssueLine { category: Category(1), amount_fen: Fen(12_300) }];
-            bodies.push(Body::Enrol(Enrol { commitment }));
+            bodies.push(Body::Enrol(Enrol { holder: HolderKind::Member, commitment }));
             bodies.push(Body::Issue(Issue { class: ClassId(1), member, lines }));
         }
         let serial = u128::from(self.serial) << 20;
-        let operation = |(body, n)| Operation { reference: Reference::new(now_ms, serial + n), till: None, body };
+        let operation = |(body, n)| Operation::new(Reference::new(now_ms, serial + n), body);
         let mut transaction = Transaction {
             chain_id: *self.chain.chain_id(),
             merchant: MerchantId(1),

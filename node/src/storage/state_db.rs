@@ -49,7 +49,15 @@ const BLOCK_HEIGHT: u8 = 0xf2;
 
 /// References are never read again 90 days behind block time, daily sums 1 day; two days more for nothing.
 const KEPT_DAYS: u32 = 92;
-const DAILY_TAGS: [u8; 4] = [tag::references, tag::no_consent_used, tag::custodian_member_used, tag::custodian_used];
+const DAILY_TAGS: [u8; 7] = [
+    tag::references,
+    tag::no_consent_used,
+    tag::custodian_member_used,
+    tag::custodian_used,
+    tag::store_redeemed,
+    tag::store_refunded,
+    tag::grants_used,
+];
 
 /// Files in level 0 beyond which a flush waits for compaction: each is looked at by every read.
 const MAX_LEVEL_0_FILES: u64 = 12;

@@ -1,15 +1,20 @@
 //! The HTTP interface of a real `tallyd`, from a client's side.
 
+mod dry_run;
+mod events;
 mod node;
+mod reads;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use ed25519_dalek::SigningKey;
 use node::{Node, key, now_ms, reference};
 use serde_json::{Value, json};
-use tally_contracts::crypto::Signature;
+use tally_contracts::crypto::{PublicKey, Signature};
 use tally_contracts::encoding;
+use tally_contracts::governance::SetClock;
 use tally_contracts::settlement::ConfirmLeg;
 use tally_contracts::transaction::{Body, Operation, Transaction};
 use tally_contracts::types::{Fen, MerchantId, Month};
@@ -40,7 +45,7 @@ fn a_configuration_that_is_wrong_is_refused_with_its_key_and_what_to_do() {
 fn a_client_walks_through_the_interface() {
     let mut node = Node::prepare();
     node.start();
-    let member = enrol(&node);
+    let member = enrol(&node, 9);
     let before = height(&node);
     let issue = json!({ "issue": { "class": 1, "member": member, "lines": [
         { "category": 3, "amount_fen": "10000" }, { "category": 4, "amount_fen": "2850" },
@@ -68,8 +73,9 @@ fn a_client_walks_through_the_interface() {
     assert_eq!(again, issued, "also after a restart");
 }
 
-fn enrol(node: &Node) -> String {
-    let commitment = hex::encode([9; 32]);
+/// Enrols a member of a number; gives the card code.
+fn enrol(node: &Node, number: u8) -> String {
+    let commitment = hex::encode([number; 32]);
     let answer = node.submit(&reference(), json!({ "enrol": { "commitment": commitment } })).expect(200);
     let member = answer["receipt"]["outcome"]["applied"]["enrolled"]["member"].as_str().expect("a card code");
     assert!(member.starts_with("tally1"), "{member}");
@@ -163,7 +169,6 @@ fn operations_and_day_totals_are_listed(node: &Node, key: &str) {
     let issues = node.get("/v1/operations?merchant=1&store_id=7&kind=issue&from_ms=1").expect(200);
     assert_eq!(issues["items"][0]["receipt"]["reference"], key);
     assert_eq!(issues["items"].as_array().map(Vec::len), Some(1));
-    assert_eq!(node.get("/v1/operations?merchant=1&store_id=8").expect(200)["items"], json!([]));
     let first = node.get("/v1/operations?merchant=1&limit=2").expect(200);
     let cursor = first["next_cursor"].as_str().expect("there is more");
     let second = node.get(&format!("/v1/operations?merchant=1&limit=2&cursor={cursor}")).expect(200);
@@ -191,37 +196,89 @@ fn a_bulk_is_answered_line_by_line(node: &Node, member: &str) {
     let headers = [("Prefer", "wait=30"), ("Content-Type", "application/x-ndjson")];
     let answer = node.send("POST", "/v1/operations/bulk?mode=continue", &headers, body.as_bytes());
     assert_eq!(answer.status, 200, "{}", answer.text());
-    let lines: Vec<Value> = answer.text().lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+    let mut lines = lines_of(&answer);
     assert_eq!(lines.len(), 4);
     assert_eq!((&lines[0]["status"], &lines[0]["reference"]), (&json!("final"), &json!(one)));
     assert_eq!(lines[0]["receipt"]["outcome"]["applied"]["issued"]["points"], "1");
     assert_eq!((&lines[1]["status"], &lines[1]["problem"]["code"]), (&json!("refused"), &json!("malformed_request")));
+    assert_eq!((&lines[1]["line"], &lines[1]["reference"]), (&json!(2), &Value::Null));
     assert_eq!(lines[2]["receipt"]["outcome"]["rejected"], "unknown_class");
+    assert_eq!((&lines[2]["problem"]["code"], &lines[2]["line"]), (&json!("unknown_class"), &json!(3)));
+    let number = lines[3]["line"].take();
+    assert_eq!((number, lines[0]["line"].take()), (json!(4), json!(1)));
     assert_eq!(lines[3], lines[0], "the same operation twice in one bulk");
 
-    let atomic = node.send("POST", "/v1/operations/bulk?mode=atomic", &headers, body.as_bytes());
-    let refused = |l: &str| serde_json::from_str::<Value>(l).expect("JSON")["status"] == "refused";
-    assert!(atomic.text().lines().all(refused), "{}", atomic.text());
+    let atomic = lines_of(&node.send("POST", "/v1/operations/bulk?mode=atomic", &headers, body.as_bytes()));
+    let codes: Vec<&Value> = atomic.iter().map(|line| &line["problem"]["code"]).collect();
+    assert_eq!(codes, ["atomic_aborted", "malformed_request", "atomic_aborted", "atomic_aborted"]);
+    assert!(atomic.iter().all(|line| line["status"] == "refused"), "{atomic:?}");
+    a_line_that_cannot_be_taken_is_refused_alone(node, &issue);
     let many = format!("{}\n", issue(&one, 1)).repeat(6);
     let many = node.send("POST", "/v1/operations/bulk", &headers, many.as_bytes()).expect(413);
     assert_eq!(many["code"], "request_too_large");
     assert_eq!(node.send("POST", "/v1/operations/bulk?mode=some", &headers, b"{}").expect(400)["status"], 400);
 }
 
-fn signed_elsewhere_it_is_taken_too(node: &Node) {
+fn a_line_that_cannot_be_taken_is_refused_alone(node: &Node, issue: &impl Fn(&str, u32) -> Value) {
+    let (good, ahead) = (reference().to_string(), "7fffffff-ffff-7000-8000-000000000001");
+    let (unnamed, odd) = (reference().to_string(), reference().to_string());
+    let mut no_lines = issue(&unnamed, 1);
+    no_lines["body"]["issue"]["lines"] = json!([]);
+    let mut extra = issue(&odd, 1);
+    extra["note"] = json!("a field that there is not");
+    let body = format!("{no_lines}\n{extra}\n{}\n\n{}\n", issue(ahead, 1), issue(&good, 1));
+    let headers = [("Prefer", "wait=30"), ("Accept-Language", "zh-Hant")];
+    let answer = node.send("POST", "/v1/operations/bulk", &headers, body.as_bytes());
+    assert_eq!(answer.header("content-language"), Some("zh-Hant"));
+    let lines = lines_of(&answer);
+    let told = |line: &Value| json!([line["line"], line["reference"], line["status"], line["problem"]["code"]]);
+    let told: Vec<Value> = lines.iter().map(told).collect();
+    assert_eq!(told[0], json!([1, unnamed, "refused", "malformed_operation"]));
+    assert_eq!(told[1], json!([2, odd, "refused", "malformed_request"]), "its reference can be read all the same");
+    assert_eq!(told[2], json!([3, ahead, "refused", "reference_ahead"]));
+    assert_eq!(told[3], json!([5, good, "final", null]));
+    assert_eq!(lines[0]["problem"]["title"], "操作格式不正確");
+    for empty in ["", "\n \n"] {
+        let problem = node.send("POST", "/v1/operations/bulk", &[], empty.as_bytes()).expect(400);
+        assert_eq!(problem["code"], "malformed_request");
+    }
+}
+
+/// The lines of a bulk's answer.
+fn lines_of(answer: &node::Answer) -> Vec<Value> {
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+/// A transaction of these operations under new references, to be signed; valid for a minute.
+fn transaction(node: &Node, merchant: MerchantId, bodies: Vec<Body>) -> Transaction {
     let status = node.get("/v1/status").expect(200);
-    let chain_id = status["chain_id"].as_str().expect("an id").parse().expect("a hash");
+    let operation = |body| Operation::new(reference(), body);
+    Transaction {
+        chain_id: status["chain_id"].as_str().expect("an id").parse().expect("a hash"),
+        merchant,
+        public_key: PublicKey::default(),
+        valid_until_ms: status["time_ms"].as_u64().expect("a time").max(now_ms()) + 60_000,
+        atomic: false,
+        operations: bodies.into_iter().map(operation).collect(),
+        signature: Signature::default(),
+    }
+}
+
+/// Sets a simulated clock.
+fn set_clock(node: &Node, time_ms: u64, key: &SigningKey) {
+    let mut transaction = transaction(node, MerchantId::POOL, vec![Body::SetClock(SetClock { time_ms })]);
+    transaction.valid_until_ms = time_ms;
+    transaction.sign(key);
+    let headers = [("Content-Type", "application/octet-stream"), ("Prefer", "wait=30")];
+    let answer = node.send("POST", "/v1/transactions", &headers, &encoding::encode(&transaction)).expect(200);
+    assert_eq!(answer["receipts"][0]["receipt"]["outcome"]["applied"], "clock_set", "{answer}");
+}
+
+fn signed_elsewhere_it_is_taken_too(node: &Node) {
     let month: Month = "2017-03".parse().expect("a month");
     let body = Body::ConfirmLeg(ConfirmLeg { cycle: month, leg: 0, amount_fen: Fen(1) });
-    let mut transaction = Transaction {
-        chain_id,
-        merchant: MerchantId(1),
-        public_key: Default::default(),
-        valid_until_ms: now_ms() + 60_000,
-        atomic: false,
-        operations: vec![Operation { reference: reference(), till: None, body }],
-        signature: Signature::default(),
-    };
+    let mut transaction = transaction(node, MerchantId(1), vec![body]);
     transaction.sign(&key(4));
     let bytes = encoding::encode(&transaction);
     let headers = [("Content-Type", "application/octet-stream"), ("Prefer", "wait=30")];
@@ -286,7 +343,7 @@ fn the_rest_is_there(node: &Node) {
     assert_eq!(status["due"], false);
     assert_eq!(node.get("/v1/genesis").expect(200)["name"], "one");
     let class = node.get("/v1/classes/1").expect(200);
-    assert_eq!((&class["name"], &class["totals"]["issued"]), (&json!("Alpha points"), &json!("129")));
+    assert_eq!((&class["name"], &class["totals"]["issued"]), (&json!("Alpha points"), &json!("130")));
     assert_eq!(node.get("/v1/classes").expect(200)["items"].as_array().map(Vec::len), Some(2));
     let rates = node.get("/v1/rates?from_class=1").expect(200);
     let rate = &rates["pairs"][0];

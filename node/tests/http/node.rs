@@ -20,6 +20,9 @@ pub const TOKEN: &str = "a-token-for-tests-only";
 /// Longest wait for anything, far above what it takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The number of the key that sets a simulated clock.
+pub const CLOCK_KEY: u8 = 5;
+
 /// The node's files, and the node while it runs.
 pub struct Node {
     pub dir: TempDir,
@@ -59,7 +62,8 @@ pub fn key(number: u8) -> SigningKey {
     SigningKey::from_bytes(&[number; 32])
 }
 
-fn genesis() -> Value {
+/// An alliance of one merchant with two classes, a minute old.
+pub fn genesis() -> Value {
     let class = json!({
         "decimals": 0, "anchor": "0.01", "earn_rate": "1", "life_months": 12, "accepted_by": [],
         "custodian_member_limit_fen": "0", "custodian_limit_fen": "0",
@@ -68,7 +72,7 @@ fn genesis() -> Value {
         "name": "one", "time_ms": now_ms() - 60_000, "utc_offset_minutes": 480, "clock": "real",
         "parameters": {
             "idle_block_ms": 200, "min_anchor": "0.001", "max_anchor": "1", "exchange_spread": "0.02",
-            "no_consent_limit_fen": "100000",
+            "no_consent_limit_fen": "100000", "refund_window_days": 30,
         },
         "merchants": [{
             "id": 1, "name": "Alpha", "validator_key": PublicKey::of(&key(1)), "net_debit_cap_fen": "100000000",
@@ -84,7 +88,8 @@ fn genesis() -> Value {
     })
 }
 
-const CONFIG: &str = r#"
+/// A node's configuration, with small limits.
+pub const CONFIG: &str = r#"
 data_dir = "data"
 genesis = "genesis.json"
 merchant = 1
@@ -102,6 +107,7 @@ token_file = "test.token"
 [limits]
 request_bytes = 10000
 bulk_operations = 5
+event_streams = 3
 [log]
 format = "json"
 "#;
@@ -109,6 +115,18 @@ format = "json"
 impl Node {
     /// The files of a node that was not started yet.
     pub fn prepare() -> Self {
+        Self::prepare_with(genesis(), CONFIG)
+    }
+
+    /// The same, for an alliance whose clock is set by [`CLOCK_KEY`].
+    pub fn prepare_simulated() -> Self {
+        let mut genesis = genesis();
+        genesis["clock"] = json!({ "simulated": { "keys": [PublicKey::of(&key(CLOCK_KEY))] } });
+        Self::prepare_with(genesis, &format!("allow_simulated_clock = true\n{CONFIG}"))
+    }
+
+    /// The same, with a genesis and a configuration.
+    pub fn prepare_with(genesis: Value, config: &str) -> Self {
         let dir = TempDir::new().expect("a directory");
         let keys = [("validator", 1), ("network", 2), ("operator", 3)];
         for (purpose, number) in keys {
@@ -116,8 +134,8 @@ impl Node {
             write_secret(&dir.path().join(format!("{purpose}.key")), &text);
         }
         write_secret(&dir.path().join("test.token"), &format!("{TOKEN}\n"));
-        fs::write(dir.path().join("genesis.json"), genesis().to_string()).expect("written");
-        fs::write(dir.path().join("node.toml"), CONFIG).expect("written");
+        fs::write(dir.path().join("genesis.json"), genesis.to_string()).expect("written");
+        fs::write(dir.path().join("node.toml"), config).expect("written");
         Self { dir, process: None }
     }
 
@@ -169,6 +187,18 @@ impl Node {
 
     /// Sends a request as it is.
     pub fn send_plain(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut stream = self.request(method, path, headers, body);
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        let mut answer = parse(&bytes);
+        if answer.header("transfer-encoding") == Some("chunked") {
+            answer.body = join_chunks(&answer.body);
+        }
+        answer
+    }
+
+    /// Sends a request; its answer is to be read.
+    fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> TcpStream {
         let (_, address) = self.process.as_ref().expect("it runs");
         let mut stream = TcpStream::connect(address).expect("connected");
         stream.set_read_timeout(Some(PATIENCE)).expect("set");
@@ -180,9 +210,26 @@ impl Node {
         stream.write_all(head.as_bytes()).expect("sent");
         // The node may answer and close before it has read a body that it does not want.
         let _ = stream.write_all(body);
-        let mut bytes = Vec::new();
-        let _ = stream.read_to_end(&mut bytes);
-        parse(&bytes)
+        stream
+    }
+
+    /// Opens a stream of events, or gives the answer where there is none.
+    pub fn events(&self, query: &str, last_seen: Option<&str>) -> Result<Events, Answer> {
+        let token = format!("Bearer {TOKEN}");
+        let mut headers = vec![("Authorization", token.as_str())];
+        headers.extend(last_seen.map(|id| ("Last-Event-ID", id)));
+        let mut stream = BufReader::new(self.request("GET", &format!("/v1/events{query}"), &headers, b""));
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            assert!(stream.read_until(b'\n', &mut head).expect("the answer's head") > 0, "no answer");
+        }
+        let mut answer = parse(&head);
+        if answer.status != 200 {
+            stream.read_to_end(&mut answer.body).expect("a body");
+            return Err(answer);
+        }
+        assert_eq!(answer.header("content-type"), Some("text/event-stream"));
+        Ok(Events { stream, text: String::new() })
     }
 
     pub fn get(&self, path: &str) -> Answer {
@@ -200,6 +247,66 @@ impl Node {
         let till = json!({ "store_id": 7, "till_id": 1 });
         self.send("POST", "/v1/operations", &headers, json!({ "till": till, "body": body }).to_string().as_bytes())
     }
+}
+
+/// An open stream of events. Dropping it cuts the connection.
+pub struct Events {
+    stream: BufReader<TcpStream>,
+    text: String,
+}
+
+/// One event as a client gets it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    pub id: String,
+    pub name: String,
+    pub data: Value,
+}
+
+impl Events {
+    /// The next event; none when the node has ended the stream in order.
+    pub fn next(&mut self) -> Option<Event> {
+        loop {
+            while let Some(end) = self.text.find("\n\n") {
+                let block: String = self.text.drain(..end + 2).collect();
+                if let Some(event) = read_event(&block) {
+                    return Some(event);
+                }
+            }
+            let mut line = String::new();
+            self.stream.read_line(&mut line).expect("the length of a chunk");
+            let length = usize::from_str_radix(line.trim(), 16).unwrap_or_else(|e| panic!("{e}: `{line}`"));
+            let mut chunk = vec![0; length + 2];
+            self.stream.read_exact(&mut chunk).expect("a chunk");
+            if length == 0 {
+                return None;
+            }
+            self.text.push_str(std::str::from_utf8(&chunk[..length]).expect("UTF-8"));
+        }
+    }
+
+    /// The next event of a name.
+    pub fn next_of(&mut self, name: &str) -> Event {
+        std::iter::from_fn(|| self.next()).find(|event| event.name == name).expect("the stream goes on")
+    }
+}
+
+/// An event by the rules of the specification; none for comments and for what has no data.
+fn read_event(block: &str) -> Option<Event> {
+    let (mut id, mut name, mut data) = (String::new(), String::new(), Vec::new());
+    for line in block.lines() {
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            "id" => id = value.to_owned(),
+            "event" => name = value.to_owned(),
+            "data" => data.push(value),
+            "retry" | "" => {}
+            _ => panic!("field `{field}` in {block}"),
+        }
+    }
+    let data = serde_json::from_str(&data.join("\n")).ok()?;
+    Some(Event { id, name, data })
 }
 
 impl Drop for Node {
@@ -239,11 +346,7 @@ fn parse(bytes: &[u8]) -> Answer {
     let status = lines.next().and_then(|l| l.split(' ').nth(1)).and_then(|s| s.parse().ok()).expect("a status");
     let header = |line: &str| line.split_once(':').map(|(n, v)| (n.trim().to_owned(), v.trim().to_owned()));
     let headers: Vec<(String, String)> = lines.filter_map(header).collect();
-    let mut answer = Answer { status, headers, body: bytes[end + 4..].to_vec() };
-    if answer.header("transfer-encoding") == Some("chunked") {
-        answer.body = join_chunks(&answer.body);
-    }
-    answer
+    Answer { status, headers, body: bytes[end + 4..].to_vec() }
 }
 
 fn join_chunks(mut rest: &[u8]) -> Vec<u8> {

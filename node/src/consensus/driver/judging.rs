@@ -13,10 +13,11 @@ use tally_ledger::block::{Block, BlockId};
 use tally_ledger::chain::{CheckedBlock, InvalidBlock};
 
 use super::{Driver, MAX_TIME_SKEW_MS, blocking, defined};
+use crate::clock::now_ms;
+use crate::consensus::ConsensusError;
 use crate::consensus::context::{Address, Context, EngineHeight, Part, PartOf, Value};
 use crate::consensus::signing::engine_round;
 use crate::consensus::streams::Received;
-use crate::consensus::{ConsensusError, proposer};
 use crate::storage::StorageError;
 
 /// What came of judging a received block.
@@ -87,7 +88,7 @@ impl Driver {
     ) -> Result<Option<ProposedValue<Context>>, ConsensusError> {
         let Some(part) = message.content.into_data() else { return Ok(None) };
         let of = part.of;
-        if of.proposer == self.merchant {
+        if self.is_author(of.proposer) {
             return Ok(None);
         }
         let head = self.replica.head().height;
@@ -117,7 +118,7 @@ impl Driver {
                     return Verdict::Foreign;
                 }
                 let is_real = clock.chain().genesis().clock == Clock::Real;
-                let now_ms = proposer::now_ms();
+                let now_ms = now_ms();
                 // A block that was timely once is ahead of nobody's clock later: so this holds for every proposal,
                 // whatever its parts claim about earlier rounds.
                 let is_early = is_real && header.time_ms > now_ms.saturating_add(MAX_TIME_SKEW_MS);

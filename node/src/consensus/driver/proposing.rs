@@ -12,7 +12,8 @@ use tally_contracts::types::{Height, MerchantId};
 use tally_ledger::block::BlockId;
 use tally_ledger::chain::CheckedBlock;
 
-use super::{Driver, MAX_TIME_SKEW_MS, blocking};
+use super::{Author, Driver, MAX_TIME_SKEW_MS, blocking};
+use crate::clock::now_ms;
 use crate::consensus::context::{Context, EngineHeight, Part, PartOf, Value};
 use crate::consensus::streams::cut;
 use crate::consensus::{ConsensusError, proposer};
@@ -48,7 +49,8 @@ impl Driver {
 
     /// Makes a block, or takes up the one that was made before a crash; stored and synced either way.
     async fn build(&mut self, round: u32) -> Result<(BlockId, Bytes), ConsensusError> {
-        let (replica, mempool, merchant) = (Arc::clone(&self.replica), Arc::clone(&self.mempool), self.merchant);
+        let (replica, mempool, merchant) =
+            (Arc::clone(&self.replica), Arc::clone(&self.mempool), self.author()?.merchant);
         let is_first = self.built.is_empty();
         let stored = blocking(move || {
             if let Some(kept) = is_first.then(|| kept_block(&replica, merchant)).flatten() {
@@ -69,7 +71,7 @@ impl Driver {
             tracing::warn!(%height, round, %block_id, "asked to propose a block again that is not here");
             return Ok(());
         };
-        if proposer == self.merchant {
+        if self.is_author(proposer) {
             return self.publish(what, &bytes).await;
         }
         self.send(self.streams.again(height, round, block_id, &bytes)).await
@@ -78,8 +80,13 @@ impl Driver {
     async fn publish(&self, what: Publication, bytes: &Bytes) -> Result<(), ConsensusError> {
         let Publication { height, round, pol_round, block_id } = what;
         let total_bytes = u32::try_from(bytes.len()).expect("a block's length fits because blocks are bounded");
-        let of = PartOf { height, round, pol_round, proposer: self.merchant, block_id, total_bytes };
-        self.send(cut(&self.signer, of, bytes)).await
+        let author = self.author()?;
+        let of = PartOf { height, round, pol_round, proposer: author.merchant, block_id, total_bytes };
+        self.send(cut(&author.signer, of, bytes)).await
+    }
+
+    fn author(&self) -> Result<&Author, ConsensusError> {
+        self.author.as_ref().ok_or_else(|| ConsensusError::Engine("an observer is asked for a block".into()))
     }
 
     async fn send(&self, parts: Vec<Part>) -> Result<(), ConsensusError> {
@@ -102,7 +109,7 @@ fn kept_block(replica: &Replica, merchant: MerchantId) -> Option<(BlockId, Bytes
     let is_real = replica.chain().genesis().clock == Clock::Real;
     let is_ours = |block: &CheckedBlock| {
         let header = block.header();
-        let is_timely = header.time_ms.abs_diff(proposer::now_ms()) <= MAX_TIME_SKEW_MS / 2;
+        let is_timely = header.time_ms.abs_diff(now_ms()) <= MAX_TIME_SKEW_MS / 2;
         header.proposer == merchant && (is_timely || !is_real)
     };
     let stored = replica.undecided(replica.head().height.next());

@@ -159,7 +159,7 @@ async fn a_key_that_the_genesis_does_not_name_is_refused() {
     let (_stop, shutdown) = watch::channel(false);
     let mempool = Mempool::new(MempoolOptions::default());
     let mut options = alliance.options(MerchantId(2));
-    options.merchant = MerchantId(1);
+    options.validator.as_mut().unwrap().merchant = MerchantId(1);
     let stranger = run(options, node.replica.clone(), mempool.into(), shutdown).await;
     assert!(matches!(stranger, Err(ConsensusError::NotValidator { .. })), "{stranger:?}");
     node.stop().await;

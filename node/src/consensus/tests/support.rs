@@ -10,7 +10,7 @@ use libp2p::identity::Keypair;
 use tally_contracts::crypto::{PublicKey, Signature};
 use tally_contracts::encoding::Domain;
 use tally_contracts::genesis::{Clock, Genesis, GenesisMerchant, OperatorKey, Parameters, Role};
-use tally_contracts::membership::Enrol;
+use tally_contracts::membership::{Enrol, HolderKind};
 use tally_contracts::transaction::{Body, CheckedTransaction, Operation, Transaction};
 use tally_contracts::types::{Fen, Height, MerchantId, Rate, Reference};
 use tally_ledger::block::BlockId;
@@ -19,8 +19,8 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::consensus::proposer::now_ms;
-use crate::consensus::{ConsensusError, ConsensusOptions, ConsensusTimeouts, Multiaddr, Spread, run};
+use crate::clock::now_ms;
+use crate::consensus::{ConsensusError, ConsensusOptions, ConsensusTimeouts, Multiaddr, Spread, ValidatorOptions, run};
 use crate::mempool::{Mempool, MempoolOptions};
 use crate::replica::{Replica, ReplicaOptions};
 
@@ -41,7 +41,11 @@ pub fn genesis(merchants: u16) -> Genesis {
             id,
             name: format!("merchant {id}"),
             validator_key: PublicKey::of(&key("validator", id)),
-            operator_keys: vec![OperatorKey { public_key: operator, roles: vec![Role::Issuer, Role::Acceptor] }],
+            operator_keys: vec![OperatorKey {
+                public_key: operator,
+                roles: vec![Role::Issuer, Role::Acceptor],
+                store_id: None,
+            }],
             net_debit_cap_fen: Fen(1_000_000),
         }
     };
@@ -56,6 +60,7 @@ pub fn genesis(merchants: u16) -> Genesis {
             max_anchor: Rate::from_millionths(1_000_000),
             exchange_spread: Rate::ZERO,
             no_consent_limit_fen: Fen(0),
+            refund_window_days: 30,
         },
         merchants: (1..=merchants).map(merchant).collect(),
         classes: Vec::new(),
@@ -72,7 +77,8 @@ pub fn enrol_many(chain: &Chain, merchant: MerchantId, numbers: &[u64]) -> Check
     let operation = |number: &u64| {
         let commitment = KEY.hash(&[&number.to_le_bytes()]);
         let reference = Reference::new(now_ms(), u128::from(*number));
-        Operation { reference, till: None, body: Body::Enrol(Enrol { commitment }) }
+        let body = Body::Enrol(Enrol { holder: HolderKind::Member, commitment });
+        Operation::new(reference, body)
     };
     let operator = key("operator", merchant);
     let mut transaction = Transaction {
@@ -143,7 +149,7 @@ impl Alliance {
     }
 
     fn start_with(&self, options: ConsensusOptions) -> Node {
-        let merchant = options.merchant;
+        let merchant = options.validator.as_ref().unwrap().merchant;
         let replica = Arc::new(open(&self.data_dir(merchant), self.chain.clone()));
         let mempool = Arc::new(Mempool::new(MempoolOptions::default()));
         let (stop, shutdown) = watch::channel(false);
@@ -154,8 +160,7 @@ impl Alliance {
     pub fn options(&self, merchant: MerchantId) -> ConsensusOptions {
         let others = (1..).zip(&self.ports).map(|(id, _)| MerchantId(id)).filter(|id| *id != merchant);
         ConsensusOptions {
-            merchant,
-            validator_key: key("validator", merchant),
+            validator: Some(ValidatorOptions { merchant, key: key("validator", merchant) }),
             network_key: key("network", merchant).to_bytes(),
             listen: format!("/ip4/127.0.0.1/tcp/{}", self.port(merchant)).parse().unwrap(),
             peers: others.map(|id| self.address(id)).collect(),

@@ -10,7 +10,7 @@ use crate::ingress::testing::{GENESIS_MS, MERCHANT, OPERATOR, chain_id, key, ope
 fn issue(number: u32, lines: usize) -> Operation {
     let line = IssueLine { category: Category(1), amount_fen: Fen(100) };
     let body = Body::Issue(Issue { class: ClassId(1), member: Address::default(), lines: vec![line; lines] });
-    Operation { reference: reference(number), till: None, body }
+    Operation::new(reference(number), body)
 }
 
 fn check(operations: Vec<Operation>) -> Result<CheckedTransaction, InvalidTransaction> {

@@ -184,6 +184,11 @@ fn fate(operation: &Operation, outcome: Outcome, is_ours: bool, atomic: bool) ->
         Outcome::Rejected(Rejection::ReferenceAhead) => {
             Fate::Later(operation.reference.time_ms().saturating_sub(HOUR_MS))
         }
+        // Whoever rotated the key restarts the node with the new one, and the entry is signed with that.
+        Outcome::Rejected(Rejection::KeyRevoked) => {
+            tracing::error!(reference = %operation.reference, "keys.operator is revoked: give the new key and restart");
+            Fate::Later(u64::MAX)
+        }
         Outcome::Rejected(_) => Fate::Final,
     }
 }

@@ -197,6 +197,18 @@ fn a_stranger_cannot_end_an_entry() {
 }
 
 #[test]
+fn what_a_revoked_key_had_signed_waits_for_the_next_key() {
+    let mut bench = Bench::new(BOUNDS);
+    bench.each(vec![operation(1)]).unwrap();
+    bench.sync();
+    let ours = bench.launch().remove(0);
+    bench.executed(&ours, rejected(Rejection::KeyRevoked));
+    bench.book.on_block_end(GENESIS_MS + 48 * HOUR_MS);
+    assert!(bench.book.is_pending(MERCHANT, reference(1)), "acknowledged, and not decided");
+    assert!(bench.launch().is_empty(), "not with this key again");
+}
+
+#[test]
 fn an_operation_executed_by_another_door_is_done() {
     let mut bench = Bench::new(BOUNDS);
     bench.each(operations(1..3)).unwrap();

@@ -1,6 +1,7 @@
 //! The submitter against a replica: acknowledged once, signed again when it must be, answered when it is final.
 
 use tally_contracts::receipt::{Applied, Outcome};
+use tally_contracts::rejection::Rejection;
 use tally_contracts::transaction::Transaction;
 use tally_contracts::types::Height;
 use tokio::time::timeout;

@@ -8,12 +8,12 @@ use tally_contracts::receipt::{Applied, Outcome, Receipt};
 use tally_contracts::rejection::Rejection;
 use tally_contracts::state::{self, Key as _, Store, Write, WriteSet, tag};
 use tally_contracts::transaction::{Body, CheckedTransaction, Operation};
-use tally_contracts::types::{ClassId, Day, Height, MerchantId, Month, Obligation};
+use tally_contracts::types::{ClassId, Day, Fen, Height, MerchantId, Month, Obligation, Points};
 use tally_ledger::chain::{Chain, CheckedBlock, ExecutedBlock};
 use wincode::SchemaWrite;
 use wincode::config::DefaultConfig;
 
-use super::{DayKey, DayTotal, ObligationRow, OperationRow, PairKey, Place, TransactionRow, number_of};
+use super::{DayKey, DayTotal, ObligationRow, OperationRow, PairKey, Place, TransactionRow};
 
 /// The rows that an executed block adds to the index, sorted by key, each key once; they are to be stored together with
 /// the block's writes. Day totals add up on what `store` holds, which must be the state of the parent.
@@ -61,6 +61,41 @@ struct Entry<'a> {
     is_atomic: bool,
 }
 
+/// What an operation moved in its class: out of and into holdings, and the money that it was about.
+#[derive(Default)]
+struct Moved {
+    amount_fen: Fen,
+    points_in: Points,
+    points_out: Points,
+}
+
+impl Moved {
+    fn of(body: &Body, applied: &Applied) -> Self {
+        let moved = |amount_fen, points_in, points_out| Self { amount_fen, points_in, points_out };
+        let (no_fen, none) = (Fen(0), Points(0));
+        match (body, applied) {
+            (Body::Issue(o), Applied::Issued { points, repaid, .. }) => {
+                moved(o.amount().unwrap_or_default(), *points, *repaid)
+            }
+            (Body::Transfer(o), _) => moved(no_fen, o.points, o.points),
+            (Body::Redeem(o), Applied::Redeemed { cash_off_fen, .. }) => moved(*cash_off_fen, none, o.points),
+            (Body::Hold(o), _) => moved(no_fen, none, o.points),
+            (Body::Capture(_), Applied::Captured { cash_off_fen, released, .. }) => {
+                moved(*cash_off_fen, *released, none)
+            }
+            (Body::Void(_), Applied::Voided { released, .. }) => moved(no_fen, *released, none),
+            (Body::ReverseRedeem(o), Applied::RedemptionReversed { cash_off_fen, .. }) => {
+                moved(*cash_off_fen, o.points, none)
+            }
+            (Body::ReverseIssue(o), Applied::IssueReversed { points, owed, .. }) => {
+                moved(o.amount_fen, none, Points(points.0 - owed.0))
+            }
+            (Body::Exchange(o), _) => moved(no_fen, none, o.points),
+            _ => Self::default(),
+        }
+    }
+}
+
 impl BlockIndex<'_> {
     fn put<V: SchemaWrite<DefaultConfig, Src = V>>(&mut self, key: Vec<u8>, value: &V) {
         self.rows.insert(key, encoding::encode(value));
@@ -79,23 +114,21 @@ impl BlockIndex<'_> {
         // Of a failed atomic transaction nothing is kept, its cause included.
         let is_atomic = transaction.transaction().atomic;
         for ((operation, receipt), index) in transaction.transaction().operations.iter().zip(receipts).zip(first..) {
-            let kind = number_of(&operation.body);
+            let kind = operation.body.number();
             let entry = Entry { merchant, operation, place: Place { height: self.height, index }, kind, is_atomic };
             self.add_operation(&entry, &receipt.outcome);
         }
     }
 
     fn add_operation(&mut self, entry: &Entry<'_>, outcome: &Outcome) {
+        if !is_listed(outcome) {
+            return;
+        }
+        self.add_to_list(entry);
         match outcome {
-            // It stands where its first receipt stands.
             Outcome::Duplicate { .. } => {}
-            Outcome::Applied(applied) => {
-                self.add_to_list(entry);
-                self.add_applied(entry, applied);
-            }
-            Outcome::Rejected(rejection) if is_unauthorized(*rejection) => {}
+            Outcome::Applied(applied) => self.add_applied(entry, applied),
             Outcome::Rejected(rejection) => {
-                self.add_to_list(entry);
                 self.day(entry, entry.operation.body.class()).rejected += 1;
                 if entry.is_atomic || !rejection.is_kept() {
                     self.put(super::unkept_key(entry.merchant, entry.operation.reference), &entry.place);
@@ -111,41 +144,37 @@ impl BlockIndex<'_> {
 
     /// Sums of a day saturate, far beyond all money there is.
     fn add_applied(&mut self, entry: &Entry<'_>, applied: &Applied) {
-        let kind = entry.kind;
-        let total = self.day(entry, entry.operation.body.class());
+        let class = entry.operation.body.class().or(applied.holding().map(|(_, class)| class));
+        let moved = Moved::of(&entry.operation.body, applied);
+        let total = self.day(entry, class);
         total.operations += 1;
+        total.amount_fen.0 = total.amount_fen.0.saturating_add(moved.amount_fen.0);
+        total.points_in.0 = total.points_in.0.saturating_add(moved.points_in.0);
+        total.points_out.0 = total.points_out.0.saturating_add(moved.points_out.0);
+        let Some(class) = class else { return };
         match (&entry.operation.body, applied) {
-            (Body::Issue(issue), Applied::Issued { points, .. }) => {
-                total.amount_fen.0 = total.amount_fen.0.saturating_add(issue.amount().unwrap_or_default().0);
-                total.points_in.0 = total.points_in.0.saturating_add(points.0);
-            }
-            (Body::Transfer(transfer), _) => {
-                total.points_in.0 = total.points_in.0.saturating_add(transfer.points.0);
-                total.points_out.0 = total.points_out.0.saturating_add(transfer.points.0);
-            }
-            (Body::Redeem(redeem), Applied::Redeemed { cash_off_fen, obligation, .. }) => {
-                total.amount_fen.0 = total.amount_fen.0.saturating_add(cash_off_fen.0);
-                total.points_out.0 = total.points_out.0.saturating_add(redeem.points.0);
-                let debtor = self.issuer(redeem.class);
-                self.add_obligation(entry.place, debtor, entry.merchant, ObligationRow { kind, amount: *obligation });
-            }
+            (
+                _,
+                Applied::Redeemed { obligation, .. }
+                | Applied::Captured { obligation, .. }
+                | Applied::RedemptionReversed { obligation, .. },
+            ) => self.add_obligation(entry, (class, entry.merchant), *obligation),
             (Body::Exchange(exchange), Applied::Exchanged { points_out, obligation, pool_obligation, .. }) => {
-                total.points_out.0 = total.points_out.0.saturating_add(exchange.points.0);
                 let received = self.day(entry, Some(exchange.to_class));
                 received.points_in.0 = received.points_in.0.saturating_add(points_out.0);
-                let (debtor, creditor) = (self.issuer(exchange.from_class), self.issuer(exchange.to_class));
-                let pool = MerchantId::POOL;
-                self.add_obligation(entry.place, debtor, creditor, ObligationRow { kind, amount: *obligation });
-                self.add_obligation(entry.place, debtor, pool, ObligationRow { kind, amount: *pool_obligation });
+                let creditor = self.issuer(exchange.to_class);
+                self.add_obligation(entry, (class, creditor), *obligation);
+                self.add_obligation(entry, (class, MerchantId::POOL), *pool_obligation);
             }
             _ => {}
         }
     }
 
-    fn add_obligation(&mut self, place: Place, debtor: MerchantId, creditor: MerchantId, row: ObligationRow) {
-        if row.amount != Obligation(0) {
-            let pair = PairKey { cycle: self.month, debtor, creditor };
-            self.put(pair.encode(place), &row);
+    /// Adds what the issuer of a class came to owe by an operation.
+    fn add_obligation(&mut self, entry: &Entry<'_>, (class, creditor): (ClassId, MerchantId), amount: Obligation) {
+        if amount != Obligation(0) {
+            let pair = PairKey { cycle: self.month, debtor: self.issuer(class), creditor };
+            self.put(pair.encode(entry.place), &ObligationRow { kind: entry.kind, amount });
         }
     }
 
@@ -180,7 +209,20 @@ impl BlockIndex<'_> {
     }
 }
 
+/// Whether an outcome makes its operation one of its merchant's list: a duplicate stands where its first receipt stands.
+#[must_use]
+pub fn is_listed(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Applied(_) => true,
+        Outcome::Duplicate { .. } => false,
+        Outcome::Rejected(rejection) => !is_unauthorized(*rejection),
+    }
+}
+
 /// Whether nothing shows that the transaction is the merchant's: time and key are judged before anything else.
 fn is_unauthorized(rejection: Rejection) -> bool {
-    matches!(rejection, Rejection::Expired | Rejection::ValidUntilTooFar | Rejection::UnknownKey)
+    matches!(
+        rejection,
+        Rejection::Expired | Rejection::ValidUntilTooFar | Rejection::UnknownKey | Rejection::KeyRevoked
+    )
 }
