@@ -1,63 +1,18 @@
 //! Talks to a node's HTTP interface (`/v1`, docs/formats.md): one client a node, with its token.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use clap::Args;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tally_contracts::encoding;
-use tally_contracts::receipt::Receipt;
+use tally_contracts::receipt::{Outcome, Receipt};
 use tally_contracts::transaction::{Operation, Transaction};
 use tally_contracts::types::{Hash, Height, MerchantId, Reference};
-
-use crate::network::Alliance;
-
-/// Which node to talk to.
-#[derive(Clone, Debug, Args)]
-pub struct Connect {
-    /// The node's address, such as http://127.0.0.1:8400.
-    #[arg(long, env = "TALLY_NODE", value_name = "URL", conflicts_with = "dir")]
-    node: Option<String>,
-    /// A file whose first line is the API token.
-    #[arg(long, value_name = "FILE", conflicts_with = "dir")]
-    token_file: Option<PathBuf>,
-    /// The API token; better in the environment than on the command line, which others can read.
-    #[arg(long, env = "TALLY_TOKEN", hide_env_values = true, conflicts_with_all = ["token_file", "dir"])]
-    token: Option<String>,
-    /// The directory of a local alliance (`tally network init`): address and token are taken from it.
-    #[arg(long, value_name = "DIR")]
-    dir: Option<PathBuf>,
-    /// The merchant to act for; with --dir, also whose node is asked.
-    #[arg(long, value_name = "ID")]
-    pub merchant: Option<u16>,
-}
-
-impl Connect {
-    /// A client of the chosen node.
-    pub fn client(&self) -> anyhow::Result<Client> {
-        if let Some(dir) = &self.dir {
-            let alliance = Alliance::open(dir)?;
-            // The clock acts in no merchant's name: any node takes its transactions.
-            let merchant = self.merchant.filter(|merchant| *merchant != MerchantId::POOL.0);
-            let merchant = merchant.unwrap_or_else(|| alliance.nodes[0].merchant.0);
-            return alliance.client(MerchantId(merchant));
-        }
-        let Some(node) = &self.node else {
-            bail!("which node? Give --node URL and --token-file FILE, or --dir with a local alliance's directory");
-        };
-        let token = match (&self.token, &self.token_file) {
-            (Some(token), _) => Some(token.clone()),
-            (None, Some(path)) => Some(read_token(path)?),
-            (None, None) => None,
-        };
-        Client::new(node, token)
-    }
-}
 
 /// Reads the first line of a token file.
 pub fn read_token(path: &Path) -> anyhow::Result<String> {
@@ -167,12 +122,22 @@ pub struct BulkLine {
     /// The receipt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,
-    /// Why it was refused or rejected.
+    /// The first receipt, where the operation was executed before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<Receipt>,
+    /// Why it was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
-    /// Everything else the node says, such as the first receipt of a duplicate.
+    /// Everything else the node says.
     #[serde(flatten)]
     pub more: serde_json::Map<String, Value>,
+}
+
+impl BulkLine {
+    /// What became of the operation, a duplicate's being that of the first time; none where that is not known yet.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.first.as_ref().or(self.receipt.as_ref()).map(|receipt| &receipt.outcome)
+    }
 }
 
 /// A part of a list.
@@ -208,6 +173,7 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     token: Option<String>,
+    timeout: Duration,
 }
 
 /// The longest that a request may take: the longest wait that a node allows, and what it takes besides.
@@ -225,7 +191,12 @@ impl Client {
         }
         let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy();
         let http = http.tcp_nodelay(true).build().context("cannot make an HTTP client")?;
-        Ok(Self { http, base, token })
+        Ok(Self { http, base, token, timeout: REQUEST_TIMEOUT })
+    }
+
+    /// The same node, with another bound on how long a request may take.
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
     }
 
     /// The node's address.
@@ -240,7 +211,7 @@ impl Client {
 
     /// The same, into a type of its own.
     pub async fn get_as<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
-        let response = self.send(self.request(Method::GET, path).timeout(REQUEST_TIMEOUT)).await?;
+        let response = self.send(self.request(Method::GET, path).timeout(self.timeout)).await?;
         self.json(path, response).await
     }
 
@@ -280,7 +251,7 @@ impl Client {
             body.push(b'\n');
         }
         let request = self.request(Method::POST, &path).header("content-type", "application/x-ndjson").body(body);
-        let response = self.send(prefer(request, wait_s).timeout(REQUEST_TIMEOUT)).await?;
+        let response = self.send(prefer(request, wait_s).timeout(self.timeout)).await?;
         let answer = response.bytes().await.map_err(|e| self.unreachable(&e))?;
         let answers = answer.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         let answers: Vec<BulkLine> = answers
@@ -296,11 +267,8 @@ impl Client {
 
     /// Posts a transaction that was signed here, and waits up to `wait_s` seconds for its receipts.
     pub async fn submit_signed(&self, transaction: &Transaction, wait_s: u32) -> Result<SignedAnswer, ApiError> {
+        let answer = self.submit_bytes(encoding::encode(transaction), wait_s).await?;
         let path = "/v1/transactions";
-        let request = self.request(Method::POST, path).header("content-type", "application/octet-stream");
-        let request = prefer(request.body(encoding::encode(transaction)), wait_s).timeout(REQUEST_TIMEOUT);
-        let response = self.send(request).await?;
-        let answer: Value = self.json(path, response).await?;
         let id = answer.get("transaction_id").and_then(Value::as_str).and_then(|id| id.parse().ok());
         let transaction_id = id.ok_or_else(|| malformed(path, "no transaction_id"))?;
         let receipts = match answer.get("receipts").and_then(Value::as_array) {
@@ -308,6 +276,15 @@ impl Client {
             Some(list) => Some(receipts(list).map_err(|e| malformed(path, e))?),
         };
         Ok(SignedAnswer { transaction_id, answer, receipts })
+    }
+
+    /// The same with its canonical bytes, and the answer as the node gave it.
+    pub async fn submit_bytes(&self, bytes: Vec<u8>, wait_s: u32) -> Result<Value, ApiError> {
+        let path = "/v1/transactions";
+        let request = self.request(Method::POST, path).header("content-type", "application/octet-stream");
+        let request = prefer(request.body(bytes), wait_s).timeout(self.timeout);
+        let response = self.send(request).await?;
+        self.json(path, response).await
     }
 
     /// What became of one operation; `None` where the node knows nothing of it.
@@ -381,6 +358,7 @@ fn receipts(list: &[Value]) -> Result<Vec<Receipt>, serde_json::Error> {
     list.iter().map(|item| Receipt::deserialize(item.get("receipt").unwrap_or(item))).collect()
 }
 
-fn malformed(path: &str, reason: impl fmt::Display) -> ApiError {
+/// An answer that this version does not understand.
+pub fn malformed(path: &str, reason: impl fmt::Display) -> ApiError {
     ApiError::Malformed { path: path.to_owned(), reason: reason.to_string() }
 }

@@ -9,7 +9,8 @@ use clap::Args;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use crate::client::{Client, Connect};
+use crate::client::Client;
+use crate::connect::Connect;
 use crate::output::{Output, Verdict, pretty};
 
 /// Exports a chain.

@@ -6,7 +6,9 @@
 //! **Invariant:** secrets are read from files and never printed; the exit codes are those of [`EXIT_CODES`].
 
 mod client;
+mod connect;
 mod export;
+mod grant;
 mod keys;
 mod network;
 mod output;
@@ -14,7 +16,9 @@ mod query;
 mod replay;
 mod settlement;
 mod submit;
+mod till;
 mod verify;
+mod wallet;
 
 use std::process::ExitCode;
 
@@ -50,6 +54,15 @@ enum Verb {
     /// Submit operations through a node, or signed here with a key that no node holds.
     #[command(after_help = EXIT_CODES)]
     Submit(Box<submit::Submit>),
+    /// A till that works without a line: queues operations on its own disk, delivers each exactly once (docs/till.md).
+    #[command(after_help = EXIT_CODES)]
+    Till(till::Till),
+    /// A member's own key, and what it signs for a merchant.
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Wallet(wallet::Verb),
+    /// Spend grants: codes with which a till may spend a member's points.
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Grant(grant::Verb),
     /// Ask a node.
     #[command(after_help = EXIT_CODES)]
     Query(query::Query),
@@ -95,6 +108,9 @@ async fn run(verb: Verb, output: Output) -> anyhow::Result<Verdict> {
         Verb::Keys(verb) => keys::run(verb, output),
         Verb::Network(verb) => network::run(*verb, output).await,
         Verb::Submit(submit) => submit.run(output).await,
+        Verb::Till(till) => till.run(output).await,
+        Verb::Wallet(verb) => wallet::run(verb, output).await,
+        Verb::Grant(verb) => grant::run(verb, output).await,
         Verb::Query(query) => query.run(output).await,
         Verb::Settlement(settlement) => settlement.run(output).await,
         Verb::Replay(replay) => replay.run(output).await,

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 use tally_contracts::types::{Address, ClassId, Hash, Height, Month, Reference};
 
-use crate::client::{Client, Connect};
+use crate::connect::Connect;
 use crate::output::{Output, Table, Verdict, cny, cny_exact, items_of, pretty, text_of, utc_text};
 
 /// Asks a node.
@@ -118,13 +118,14 @@ impl Query {
     /// Asks.
     pub async fn run(&self, output: Output) -> anyhow::Result<Verdict> {
         let client = self.connect.client()?;
-        let answer = self.ask(&client).await?;
-        output.answer(&answer, || self.text(&answer));
+        let answer = client.get(&self.path()).await?;
+        // People know points by their brand; in JSON the node's own answer stays as it is.
+        let brands = match &self.what {
+            What::Member { .. } | What::Balance { .. } if !output.json => client.get("/v1/classes").await?,
+            _ => Value::Null,
+        };
+        output.answer(&answer, || self.text(&answer, &brands));
         Ok(Verdict::Yes)
-    }
-
-    async fn ask(&self, client: &Client) -> anyhow::Result<Value> {
-        Ok(client.get(&self.path()).await?)
     }
 
     fn path(&self) -> String {
@@ -158,7 +159,7 @@ impl Query {
         }
     }
 
-    fn text(&self, answer: &Value) -> String {
+    fn text(&self, answer: &Value, brands: &Value) -> String {
         let more = match answer.get("next_cursor").and_then(Value::as_str) {
             Some(cursor) => format!("more: --cursor {cursor}\n"),
             None => String::new(),
@@ -168,7 +169,7 @@ impl Query {
             What::Merchants => merchants_text(answer),
             What::Classes => classes_text(answer),
             What::Rates => rates_text(answer),
-            What::Member { .. } | What::Balance { .. } => balances_text(answer),
+            What::Member { .. } | What::Balance { .. } => balances_text(answer, brands),
             What::Statement { .. } => statement_text(answer),
             What::Operations { days: true, .. } => days_text(answer),
             What::Operations { .. } => operations_text(answer),
@@ -275,17 +276,42 @@ fn rates_text(answer: &Value) -> String {
     format!("spread {}\n\n{}", text_of(answer, "exchange_spread"), table(pairs, &columns))
 }
 
-fn balances_text(answer: &Value) -> String {
-    let mut rows = Table::new(&["#class", "#points", "lots: points until the end of"]);
+fn balances_text(answer: &Value, brands: &Value) -> String {
+    let mut rows = Table::new(&["#class", "brand", "#points", "next expiry", "lots: points until the end of"]);
     for balance in answer.get("balances").map_or(&[][..], items_of) {
-        let lots = balance.get("lots").map_or(&[][..], items_of).iter();
+        let class = text_of(balance, "class");
+        let brand = items_of(brands).iter().find(|brand| text_of(brand, "class") == class);
+        let lots = balance.get("lots").map_or(&[][..], items_of);
+        let next = lots.first().map(|lot| text_of(lot, "expires")).unwrap_or_default();
         let lots: Vec<String> =
-            lots.map(|lot| format!("{} {}", text_of(lot, "points"), text_of(lot, "expires"))).collect();
-        rows.row([text_of(balance, "class"), text_of(balance, "points"), lots.join(", ")]);
+            lots.iter().map(|lot| format!("{} {}", text_of(lot, "points"), text_of(lot, "expires"))).collect();
+        let brand = brand.map(|brand| text_of(brand, "name")).unwrap_or_default();
+        rows.row([class, brand, text_of(balance, "points"), next, lots.join(", ")]);
     }
-    let custodian = text_of(answer, "custodian");
-    let custodian = if custodian.is_empty() { custodian } else { format!(", custodian {custodian}") };
-    format!("{}{custodian}, block {}\n\n{}", text_of(answer, "member"), text_of(answer, "height"), rows.text())
+    format!(
+        "{}{}, block {}\n\n{}",
+        text_of(answer, "member"),
+        record_text(answer),
+        text_of(answer, "height"),
+        rows.text()
+    )
+}
+
+/// Whose a member is, and what there is to know of its wallet; nothing where only balances were asked for.
+fn record_text(answer: &Value) -> String {
+    let field = |label: &str, name: &str| match text_of(answer, name) {
+        text if text.is_empty() => text,
+        text => format!(", {label} {text}"),
+    };
+    let mut text = field("custodian", "custodian") + &field("holder", "holder") + &field("wallet key", "wallet.key");
+    if let Ok(effective_ms) = text_of(answer, "wallet.recovery.effective_ms").parse() {
+        let key = text_of(answer, "wallet.recovery.key");
+        text.push_str(&format!(", replaced by {key} from {} UTC on", utc_text(effective_ms)));
+    }
+    if answer.get("is_frozen").and_then(Value::as_bool) == Some(true) {
+        text.push_str(", FROZEN");
+    }
+    text
 }
 
 fn statement_text(answer: &Value) -> String {

@@ -9,10 +9,11 @@ use tally_contracts::settlement::ConfirmLeg;
 use tally_contracts::transaction::{Body, Operation};
 use tally_contracts::types::{Fen, MerchantId, Month, Reference};
 
-use crate::client::{Client, Connect};
+use crate::client::Client;
+use crate::connect::{Connect, Status};
 use crate::keys::read_key;
 use crate::output::{Output, Table, Verdict, cny, cny_exact, items_of, text_of, utc_text};
-use crate::submit::{Signing, Status, new_reference, post, sign};
+use crate::submit::{Signing, new_reference, post, sign};
 
 /// Asks for settlement, or confirms a leg.
 #[derive(Debug, Args)]
@@ -95,13 +96,11 @@ impl Settlement {
             );
         }
         let amount: Fen = text_of(found, "amount_fen").parse().map_err(anyhow::Error::msg)?;
-        let status: Status = client.get_as("/v1/status").await?;
+        let status = Status::of(client).await?;
         let time_ms = status.time_ms()?;
-        let operation = Operation {
-            reference: reference.unwrap_or_else(|| new_reference(time_ms)),
-            till: None,
-            body: Body::ConfirmLeg(ConfirmLeg { cycle: *cycle, leg: *leg, amount_fen: amount_fen.unwrap_or(amount) }),
-        };
+        let confirm = ConfirmLeg { cycle: *cycle, leg: *leg, amount_fen: amount_fen.unwrap_or(amount) };
+        let reference = reference.unwrap_or_else(|| new_reference(time_ms));
+        let operation = Operation::new(reference, Body::ConfirmLeg(confirm));
         if !output.json {
             eprintln!("reference {}", operation.reference);
         }

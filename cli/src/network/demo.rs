@@ -24,6 +24,7 @@ pub fn genesis(clock: Clock, merchants: Vec<GenesisMerchant>) -> Genesis {
             max_anchor: Rate::from_millionths(1_000_000),
             exchange_spread: Rate::from_millionths(20_000),
             no_consent_limit_fen: Fen(LIMIT_FEN),
+            refund_window_days: 30,
         },
         merchants: merchants
             .into_iter()
@@ -57,6 +58,7 @@ fn class(id: u16, terms: Terms) -> GenesisClass {
             earn_rate: Rate::from_millionths(terms.earn_rate),
             life_months: terms.life_months,
             accepted_by: vec![],
+            permissions: vec![],
             custodian_member_limit_fen: Fen(LIMIT_FEN),
             custodian_limit_fen: Fen(NET_DEBIT_CAP_FEN),
         },

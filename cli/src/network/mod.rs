@@ -148,7 +148,12 @@ impl Alliance {
     /// A client of a merchant's node, with the token that `init` made for it.
     pub fn client(&self, merchant: MerchantId) -> anyhow::Result<Client> {
         let node = self.node(merchant)?;
-        Client::new(&node.api, Some(read_token(&self.merchant_dir(merchant).join(TOKEN))?))
+        Client::new(&node.api, Some(read_token(&self.token_file(merchant))?))
+    }
+
+    /// The file with the API token of a merchant's node.
+    pub fn token_file(&self, merchant: MerchantId) -> PathBuf {
+        self.merchant_dir(merchant).join(TOKEN)
     }
 
     /// A node.

@@ -227,7 +227,7 @@ impl Drive<'_> {
 
     async fn set_clock(&mut self, time_ms: u64) -> anyhow::Result<()> {
         let reference = self.setup.seed.reference("set_clock", MerchantId::POOL, &time_ms.to_string(), time_ms);
-        let operation = Operation { reference, till: None, body: Body::SetClock(SetClock { time_ms }) };
+        let operation = Operation::new(reference, Body::SetClock(SetClock { time_ms }));
         let (_, key) = read_key(&self.setup.alliance.clock_key())?;
         // The block that sets the clock has the time that it sets.
         let signing = Signing {
@@ -259,11 +259,9 @@ impl Drive<'_> {
 
     async fn confirm_leg(&mut self, cycle: Month, leg: &Leg, time_ms: u64) -> anyhow::Result<()> {
         let key = format!("{cycle}:{}", leg.leg);
-        let operation = Operation {
-            reference: self.setup.seed.reference("confirm_leg", leg.payee, &key, time_ms),
-            till: None,
-            body: Body::ConfirmLeg(ConfirmLeg { cycle, leg: leg.leg, amount_fen: leg.amount_fen }),
-        };
+        let reference = self.setup.seed.reference("confirm_leg", leg.payee, &key, time_ms);
+        let body = Body::ConfirmLeg(ConfirmLeg { cycle, leg: leg.leg, amount_fen: leg.amount_fen });
+        let operation = Operation::new(reference, body);
         let (_, key) = read_key(&self.setup.alliance.treasurer_key(leg.payee))?;
         let signing = Signing {
             chain_id: self.setup.genesis.chain_id(),

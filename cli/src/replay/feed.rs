@@ -155,8 +155,7 @@ fn refuse(operation: &Operation, answer: &BulkLine) -> anyhow::Result<()> {
 
 /// Whether the node says that the operation was applied when it was first executed.
 fn is_first_applied(answer: &BulkLine) -> bool {
-    let first = answer.more.get("first").map(Receipt::deserialize);
-    matches!(first, Some(Ok(Receipt { outcome: Outcome::Applied(_), .. })))
+    matches!(&answer.first, Some(Receipt { outcome: Outcome::Applied(_), .. }))
 }
 
 fn is_passing(answer: &BulkLine) -> bool {

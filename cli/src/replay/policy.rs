@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use sha2::{Digest as _, Sha256};
 use tally_contracts::exchange::Exchange;
 use tally_contracts::genesis::Genesis;
-use tally_contracts::membership::{Enrol, member_address};
+use tally_contracts::membership::{Enrol, HolderKind, member_address};
 use tally_contracts::points::{Issue, Redeem};
 use tally_contracts::transaction::{Body, Operation, Till};
 use tally_contracts::types::{
@@ -182,11 +182,9 @@ impl<'a> Policy<'a> {
             let body = Issue { class, member: member.address, lines: purchase.lines.clone() };
             self.account.issue(member.number, &body).context("a purchase's points do not fit")?;
             let key = purchase.receipt.to_string();
-            let operation = Operation {
-                reference: self.seed.reference("issue", purchase.merchant, &key, purchase.time_ms),
-                till: Some(Till { store_id: purchase.store, till_id: TillId(1) }),
-                body: Body::Issue(body),
-            };
+            let reference = self.seed.reference("issue", purchase.merchant, &key, purchase.time_ms);
+            let till = Some(Till { store_id: purchase.store, till_id: TillId(1) });
+            let operation = Operation { till, ..Operation::new(reference, Body::Issue(body)) };
             plan.issue.push(Task { merchant: purchase.merchant, operation });
         }
         let coupons = &self.year.coupons[self.next_coupon..];
@@ -212,12 +210,9 @@ impl<'a> Policy<'a> {
         self.by_number.insert(number, self.members.len());
         self.members.push(Member { number, custodian, address: member_address(custodian, &commitment) });
         self.account.count("enrol", custodian);
-        let operation = Operation {
-            reference: self.seed.reference("enrol", custodian, &number.to_string(), time_ms),
-            till: None,
-            body: Body::Enrol(Enrol { commitment }),
-        };
-        Task { merchant: custodian, operation }
+        let reference = self.seed.reference("enrol", custodian, &number.to_string(), time_ms);
+        let body = Body::Enrol(Enrol { holder: HolderKind::Member, commitment });
+        Task { merchant: custodian, operation: Operation::new(reference, body) }
     }
 
     /// All points of the largest foreign holding, if they are worth a fen.
@@ -229,12 +224,9 @@ impl<'a> Policy<'a> {
             return None;
         }
         self.account.redeem(acceptor, number, largest.class);
-        let operation = Operation {
-            reference: self.seed.reference("redeem", acceptor, &row.to_string(), day_ms),
-            till: None,
-            body: Body::Redeem(Redeem { class: largest.class, member: member.address, points: largest.points }),
-        };
-        Some(Task { merchant: acceptor, operation })
+        let reference = self.seed.reference("redeem", acceptor, &row.to_string(), day_ms);
+        let body = Redeem { class: largest.class, member: member.address, points: largest.points };
+        Some(Task { merchant: acceptor, operation: Operation::new(reference, Body::Redeem(body)) })
     }
 
     /// The whole smallest holding into the class of the largest, for who holds several and is drawn.
@@ -255,12 +247,8 @@ impl<'a> Policy<'a> {
             points: source.points,
             min_out,
         };
-        let operation = Operation {
-            reference: self.seed.reference("exchange", member.custodian, &key, interval.end_ms - 1),
-            till: None,
-            body: Body::Exchange(body),
-        };
-        Some(Task { merchant: member.custodian, operation })
+        let reference = self.seed.reference("exchange", member.custodian, &key, interval.end_ms - 1);
+        Some(Task { merchant: member.custodian, operation: Operation::new(reference, Body::Exchange(body)) })
     }
 }
 

@@ -1,25 +1,18 @@
 //! `tally keys`: makes key files and shows their public halves.
 //!
-//! # Format of a key file
-//! One line `tally-key-v1:<purpose>:<64 hexadecimal digits>`: the Ed25519 seed (RFC 8032), marked with what it is for, so
-//! that no key is used in another's place and scanners for secrets find it. Mode 0600; a file that others may read is
-//! refused. Purposes: `validator`, `network`, `operator` (the three that a node reads), and `treasurer`, `governor`,
-//! `clock`, which never come near one.
-//!
 //! # Format of the public file
 //! `public.json`: what the other merchants of a new alliance need, see [`PublicFile`]; nothing secret.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+mod file;
+
+use std::fs;
 use std::net::{IpAddr, SocketAddr};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
 use ed25519_dalek::SigningKey;
-use rand::RngCore as _;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tally_contracts::crypto::PublicKey;
@@ -27,8 +20,8 @@ use tally_contracts::genesis::{OperatorKey, Role};
 
 use crate::output::{Output, Table, Verdict, pretty};
 
-/// What stands at the start of every key file.
-const MARK: &str = "tally-key-v1";
+pub use file::{generate, read_key, read_public, write_key, write_secret};
+
 /// The file that is handed to the others.
 pub const PUBLIC_FILE: &str = "public.json";
 
@@ -145,8 +138,11 @@ impl KeySet {
 
     /// What the genesis says of the operator keys.
     pub fn operator_keys(&self) -> Vec<OperatorKey> {
-        let key =
-            |key: &SigningKey, roles: &[Role]| OperatorKey { public_key: PublicKey::of(key), roles: roles.to_vec() };
+        let key = |key: &SigningKey, roles: &[Role]| OperatorKey {
+            public_key: PublicKey::of(key),
+            roles: roles.to_vec(),
+            store_id: None,
+        };
         vec![
             key(&self.operator, &[Role::Issuer, Role::Acceptor]),
             key(&self.treasurer, &[Role::Treasurer]),
@@ -166,50 +162,6 @@ impl KeySet {
         write_key(&dir.join("treasurer.key"), "treasurer", &self.treasurer)?;
         write_key(&dir.join("governor.key"), "governor", &self.governor)
     }
-}
-
-/// A fresh key from the operating system's randomness.
-pub fn generate() -> SigningKey {
-    let mut seed = [0; 32];
-    rand::rngs::OsRng.fill_bytes(&mut seed);
-    SigningKey::from_bytes(&seed)
-}
-
-/// Writes a key file that nobody but the owner may read; never over another.
-pub fn write_key(path: &Path, purpose: &str, key: &SigningKey) -> anyhow::Result<()> {
-    write_secret(path, &format!("{MARK}:{purpose}:{}\n", hex::encode(key.to_bytes())))
-}
-
-/// Writes a new file of mode 0600.
-///
-/// # Errors
-/// When it exists: a secret is never overwritten.
-pub fn write_secret(path: &Path, text: &str) -> anyhow::Result<()> {
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let mut file = file.with_context(|| {
-        format!("cannot write {}: keys are never overwritten; choose another directory", path.display())
-    })?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(|| format!("{}", path.display()))
-}
-
-/// Reads a key file of any purpose.
-///
-/// # Errors
-/// When others may read it, or it is no key file. No error repeats its text.
-pub fn read_key(path: &Path) -> anyhow::Result<(String, SigningKey)> {
-    let metadata = fs::metadata(path).with_context(|| format!("cannot read the key file {}", path.display()))?;
-    let mode = metadata.permissions().mode() & 0o777;
-    ensure!(mode & 0o077 == 0, "{0} may be read by others (mode {mode:03o}). Run: chmod 600 {0}", path.display());
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read the key file {}", path.display()))?;
-    let seed =
-        text.trim_end().strip_prefix(MARK).and_then(|rest| rest.strip_prefix(':')).and_then(|r| r.split_once(':'));
-    let Some((purpose, seed)) = seed else {
-        bail!("{} is no key file: it must be one line `{MARK}:<purpose>:<seed>`", path.display());
-    };
-    let mut bytes = [0; 32];
-    let decoded = hex::decode_to_slice(seed, &mut bytes);
-    ensure!(decoded.is_ok(), "{}: the seed is not 64 hexadecimal digits", path.display());
-    Ok((purpose.to_owned(), SigningKey::from_bytes(&bytes)))
 }
 
 /// The libp2p peer id of an Ed25519 key: base58 of the identity multihash of its protobuf (libp2p specs, peer-ids).
@@ -313,7 +265,8 @@ fn purpose_of(roles: &[Role]) -> &'static str {
     }
 }
 
-fn parse_role(text: &str) -> anyhow::Result<Role> {
+/// A role by its name.
+pub fn parse_role(text: &str) -> anyhow::Result<Role> {
     match text {
         "issuer" => Ok(Role::Issuer),
         "acceptor" => Ok(Role::Acceptor),
@@ -371,6 +324,8 @@ pub fn multiaddr_of(address: SocketAddr) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn new(out: &Path) -> New {
@@ -393,16 +348,6 @@ mod tests {
         fs::remove_file(out.join(PUBLIC_FILE)).unwrap();
         let error = new_set(&new(&out), Output { json: true }).unwrap_err();
         assert!(error.to_string().contains("never overwritten"), "{error}");
-    }
-
-    #[test]
-    fn a_key_that_others_may_read_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.key");
-        write_key(&path, "operator", &generate()).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        let error = read_key(&path).unwrap_err().to_string();
-        assert!(error.contains("chmod 600"), "{error}");
     }
 
     #[test]
