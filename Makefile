@@ -9,13 +9,21 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/tally/target
 # What `cargo deny` looks at; without a network, `make check DENY="bans licenses sources"` leaves the advisories out.
 DENY ?= advisories bans licenses sources
 
-.PHONY: help setup build demo test check fmt clippy selftest year deny tools
+.PHONY: help setup build demo till-demo model test check fmt clippy selftest year deny tools
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup ## Four merchants, a year of purchases, a crash, twelve settlements, an audit (DEMO_ARGS=--keep leaves it running)
 	@scripts/demo.sh $(DEMO_ARGS)
+
+till-demo: setup ## A till sells on while its line is cut, answers are lost and processes killed; then nothing is lost or doubled
+	cargo build --release --workspace --locked
+	cargo test --release --workspace --locked --test till -- --nocapture
+
+model: setup ## The rules executed twice, by the contracts and by a model of its own, over 120,000 random operations
+	cargo build --release --workspace --locked
+	@scripts/model.sh
 
 test: setup selftest ## All tests
 	cargo build --release --workspace --all-targets --locked

@@ -3,6 +3,9 @@
 //! Nothing here stands in for the product: the binaries are those that a merchant runs. They must be built before
 //! (`make test` does); a test fails, and says so, when they are not there.
 
+pub mod line;
+pub mod solo;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -69,7 +72,15 @@ impl Alliance {
     /// # Errors
     /// When a command fails or a node is not ready in time.
     pub async fn start(merchants: u16) -> Result<Self> {
-        let mut alliance = Self::init(merchants)?;
+        Self::start_with(merchants, &[]).await
+    }
+
+    /// The same, with more options of `tally network init`.
+    ///
+    /// # Errors
+    /// As [`Alliance::start`].
+    pub async fn start_with(merchants: u16, options: &[&str]) -> Result<Self> {
+        let mut alliance = Self::init_with(merchants, options)?;
         for merchant in 1..=merchants {
             alliance.spawn(merchant)?;
         }
@@ -84,9 +95,13 @@ impl Alliance {
     /// # Errors
     /// When `tally network init` fails.
     pub fn init(merchants: u16) -> Result<Self> {
+        Self::init_with(merchants, &[])
+    }
+
+    fn init_with(merchants: u16, options: &[&str]) -> Result<Self> {
         let dir = TempDir::new()?;
         let out = dir.path().join("net");
-        init_network(merchants, &out)?;
+        init_network(merchants, &out, options)?;
         let manifest: Value = serde_json::from_slice(&std::fs::read(out.join("alliance.json"))?)?;
         let nodes = manifest["nodes"].as_array().context("alliance.json lists the nodes")?;
         let node = |value: &Value| -> Result<Node> {
@@ -112,6 +127,12 @@ impl Alliance {
     #[must_use]
     pub fn merchant_dir(&self, merchant: u16) -> PathBuf {
         self.dir().join(format!("merchant-{merchant}"))
+    }
+
+    /// Where a merchant's node answers.
+    #[must_use]
+    pub fn url(&self, merchant: u16) -> &str {
+        &self.node(merchant).url
     }
 
     /// Starts a merchant's node.
@@ -311,13 +332,14 @@ impl Alliance {
 
 /// Makes an alliance on ports of its own: tests of one process run side by side, and a node that restarts must find its
 /// ports free, so they lie below the range from which the system gives out ports by itself.
-fn init_network(merchants: u16, out: &Path) -> Result<()> {
+fn init_network(merchants: u16, out: &Path, options: &[&str]) -> Result<()> {
     static NEXT_PORT: AtomicU16 = AtomicU16::new(FIRST_PORT);
     loop {
         let port = NEXT_PORT.fetch_add(PORTS_PER_ALLIANCE, Ordering::Relaxed);
         ensure!(port < LAST_PORT, "no free ports from {FIRST_PORT} to {LAST_PORT}");
         let (count, base, dir) = (merchants.to_string(), port.to_string(), out.to_string_lossy());
-        let output = tally(&["network", "init", "--merchants", &count, "--base-port", &base, "--out", &dir])?;
+        let arguments = ["network", "init", "--merchants", &count, "--base-port", &base, "--out", &dir];
+        let output = tally(&[&arguments, options].concat())?;
         if output.status.success() {
             return Ok(());
         }

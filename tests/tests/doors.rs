@@ -29,7 +29,7 @@ async fn transaction(alliance: &mut Alliance, key: &SigningKey, id: u32) -> Resu
         public_key: PublicKey::default(),
         valid_until_ms: status["time_ms"].as_u64().context("a time")? + HOUR_MS,
         atomic: false,
-        operations: vec![Operation { reference: alliance.reference(), till: None, body }],
+        operations: vec![Operation::new(alliance.reference(), body)],
         signature: Signature::default(),
     };
     transaction.sign(key);
@@ -88,6 +88,63 @@ async fn a_transaction_signed_elsewhere_goes_in_at_any_node_and_once() -> Result
     refused(resign(&|_| {}, &SigningKey::from_bytes(&[1; 32])), "unknown_key").await?;
     refused(resign(&|t| t.valid_until_ms = 0, &governor), "expired").await?;
     refused(resign(&|t| t.valid_until_ms += 48 * HOUR_MS, &governor), "valid_until_too_far").await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reference_has_its_first_receipt_at_every_door_of_every_node_and_after_a_restart() -> Result<()> {
+    let mut alliance = Alliance::start(4).await?;
+    let member = alliance.enrol(1, 7).await?;
+    let lines = json!([{ "category": 1, "amount_fen": "12850" }]);
+    let body = json!({ "issue": { "class": 1, "member": member, "lines": lines } });
+    let reference = alliance.reference();
+    let first: Value = alliance.submit(1, reference, &body, 30).await?.json().await?;
+    anyhow::ensure!(first["receipt"]["outcome"]["applied"].is_object(), "{first}");
+    let place = json!({ "height": first["height"], "index": first["index"] });
+
+    // Asked for by its name, at any node.
+    for node in 1..=4 {
+        alliance.reach(node, first["height"].as_u64().context("a height")?).await?;
+        let found = alliance.read(node, &format!("/v1/operations/1/{reference}")).await?;
+        anyhow::ensure!(found["receipt"] == first["receipt"] && found["height"] == first["height"], "{node}: {found}");
+    }
+
+    // Signed once more, for the door of another merchant's node: nothing happens twice, and the first receipt is told.
+    let operator = key(&alliance, "merchant-1/keys/operator.key")?;
+    let mut signed = transaction(&mut alliance, &operator, 60).await?;
+    let operation = |body: &Value| -> Result<Operation> {
+        Ok(serde_json::from_value(json!({ "reference": reference, "body": body }))?)
+    };
+    signed.operations = vec![operation(&body)?];
+    signed.sign(&operator);
+    let bytes = encoding::encode(&signed);
+    let told = |answer: &Value| {
+        let receipt = &answer["receipts"][0];
+        receipt["receipt"]["outcome"]["duplicate"] == place && receipt["first"] == first["receipt"]
+    };
+    let (status, _, answer) = post(&alliance, 3, bytes.clone()).await?;
+    anyhow::ensure!(status == 200 && told(&answer), "{answer}");
+    alliance.reach(2, answer["height"].as_u64().context("a height")?).await?;
+    let (status, _, again) = post(&alliance, 2, bytes.clone()).await?;
+    anyhow::ensure!(status == 200 && again == answer, "{again}");
+    let mut other = signed.clone();
+    let mut changed = body.clone();
+    changed["issue"]["lines"][0]["amount_fen"] = json!("1");
+    other.operations = vec![operation(&changed)?];
+    other.sign(&operator);
+    let (_, _, reused) = post(&alliance, 4, encoding::encode(&other)).await?;
+    anyhow::ensure!(reused["receipts"][0]["receipt"]["outcome"]["rejected"] == "reference_reused", "{reused}");
+
+    // After a restart, at both doors.
+    anyhow::ensure!(alliance.stop(1)?.success());
+    alliance.spawn(1)?;
+    alliance.ready(1).await?;
+    let again: Value = alliance.submit(1, reference, &body, 30).await?.json().await?;
+    anyhow::ensure!(again == first, "{again}");
+    let (status, _, again) = post(&alliance, 1, bytes).await?;
+    anyhow::ensure!(status == 200 && told(&again), "{again}");
+    let balance = alliance.read(1, &format!("/v1/members/{member}")).await?;
+    anyhow::ensure!(balance["balances"][0]["points"] == first["receipt"]["outcome"]["applied"]["issued"]["balance"]);
     Ok(())
 }
 

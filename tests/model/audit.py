@@ -1,0 +1,31 @@
+"""What must hold of the books whatever happened: no point is made or lost, and all that is owed sums to zero."""
+
+import lots as lot
+
+
+def audit(books):
+    """Asserts conservation over the whole books; a failure is an error of this model."""
+    held, live = {}, {}
+    for (_, number), lots in books.holdings.items():
+        for month, points in lot.live(lots, books.month):
+            live[number, month] = live.get((number, month), 0) + points
+    for hold in books.holds.values():
+        if hold.state == "open":
+            held[hold.point_class] = held.get(hold.point_class, 0) + lot.total(hold.lots)
+    assert live == {name: points for name, points in books.live.items() if points}, "live points by month"
+    for number, counters in books.counters.items():
+        total = sum(points for (of, _), points in live.items() if of == number)
+        assert counters.outstanding() == total, f"points of class {number}"
+        assert counters.held == held.get(number, 0), f"held points of class {number}"
+    audit_money(books)
+
+
+def audit_money(books):
+    """Payables are receivables; what is reserved, open holds reserve; what is unconfirmed, open legs ask for."""
+    assert sum(books.payable.values()) == sum(books.receivable.values()), "payable is receivable"
+    reserved = sum(hold.reserved for hold in books.holds.values() if hold.state == "open")
+    assert sum(books.reserved.values()) == reserved, "reserved by holds"
+    unconfirmed = sum(leg.amount_fen for leg in books.legs.values() if leg.confirmed is None)
+    assert sum(books.unconfirmed.values()) * 100 == unconfirmed, "unconfirmed legs"
+    for statement in books.statements.values():
+        assert sum(fen for _, fen in statement.positions) == 0, "positions sum to zero"

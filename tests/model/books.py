@@ -1,0 +1,206 @@
+"""The books: everything the alliance remembers, as plain tables.
+
+Every value in a table is immutable (a number, a tuple, a frozen record): changing something means writing a new value
+under its key. A table notes what stood there before, so that an operation that is rejected half-way, or an atomic
+transaction that fails, leaves nothing behind (`mark`, `undo`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import when
+from rejections import Rejected
+
+NOTHING = object()
+POOL = 0
+
+
+class Table(dict):
+    """A dictionary that notes each change in a journal shared by all tables."""
+
+    def __init__(self, journal):
+        super().__init__()
+        self.journal = journal
+
+    def __setitem__(self, key, value):
+        self.journal.append((self, key, self.get(key, NOTHING)))
+        super().__setitem__(key, value)
+
+    def __delitem__(self, key):
+        self.journal.append((self, key, self[key]))
+        super().__delitem__(key)
+
+    def put_back(self, key, value):
+        """Undoes one change, without noting it."""
+        if value is NOTHING:
+            super().__delitem__(key)
+        else:
+            super().__setitem__(key, value)
+
+
+@dataclass(frozen=True)
+class Key:
+    """An operator key of a merchant; or the key of a simulated clock, of merchant 0."""
+
+    roles: tuple
+    store: int | None = None
+    revoked: bool = False
+
+
+@dataclass(frozen=True)
+class Member:
+    """A customer. `recovery` is the key that comes and when, of a recovery that was started."""
+
+    custodian: int
+    holder: str
+    wallet_key: str | None = None
+    recovery: tuple | None = None
+    frozen: bool = False
+
+
+@dataclass(frozen=True)
+class PointClass:
+    """A kind of points and its terms. `permissions` is None where the terms list none."""
+
+    issuer: int
+    decimals: int
+    anchor: Fraction
+    earn_rate: Fraction
+    life_months: int
+    accepted_by: tuple
+    custodian_member_limit_fen: int
+    custodian_limit_fen: int
+    permissions: dict | None
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What became of the points of a class, ever."""
+
+    issued: int = 0
+    issues_reversed: int = 0
+    redeemed: int = 0
+    redemptions_reversed: int = 0
+    lapsed: int = 0
+    exchanged_in: int = 0
+    exchanged_out: int = 0
+    held: int = 0
+
+    def outstanding(self):
+        """The live points of all holdings."""
+        came = self.issued + self.redemptions_reversed + self.exchanged_in
+        return came - self.issues_reversed - self.redeemed - self.lapsed - self.exchanged_out - self.held
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An operation that is remembered under its reference, and where its first receipt stands."""
+
+    till: object
+    body: object
+    height: int
+    index: int
+    applied: bool
+
+
+@dataclass(frozen=True)
+class Movement:
+    """One line of the statement of a holding. `operation` is None for due work."""
+
+    member: str
+    point_class: int
+    operation: int | None
+    delta: int
+    reason: str
+    lots: tuple
+
+
+TABLES = (
+    "merchants",  # merchant -> net debit cap, CNY
+    "keys",  # (merchant, public key) -> Key
+    "stores",  # (merchant, store) -> (redeem_limit_fen, refund_limit_fen)
+    "members",  # address -> Member
+    "classes",  # class -> PointClass
+    "references",  # (merchant, reference) -> Kept
+    "holdings",  # (member, class) -> lots
+    "owed",  # (member, class) -> owed points
+    "counters",  # class -> Counters
+    "live",  # (class, month) -> points in holdings that last through that month
+    "used",  # what a limit or a grant was charged -> fen or points
+    "holds",  # (merchant, reference) -> holds.Hold
+    "sales",  # (merchant, reference of a redeem or capture) -> reversals.Sale
+    "purchases",  # (merchant, reference of an issue) -> reversals.Purchase
+    "gross",  # (cycle, debtor, creditor) -> settlement.Gross
+    "payable",  # merchant -> CNY of the open cycle
+    "receivable",  # merchant -> CNY of the open cycle
+    "reserved",  # merchant -> CNY that open holds may come to cost it
+    "unconfirmed",  # merchant -> CNY of legs it pays that are not confirmed
+    "claims",  # merchant -> CNY that it owes the pool
+    "carries",  # (low, high) -> CNY
+    "statements",  # cycle -> settlement.Statement
+    "pair_nets",  # (cycle, low, high) -> settlement.PairNet
+    "legs",  # (cycle, number) -> settlement.Leg
+)
+
+
+class Books:
+    """The tables, the alliance's parameters, and the block that is being executed."""
+
+    def __init__(self):
+        self.journal = []
+        for name in TABLES:
+            setattr(self, name, Table(self.journal))
+        self.movements = []
+        self.parameters = None
+        self.chain_id = None
+        self.offset_minutes = 0
+        self.simulated = False
+        self.open_cycle = 0
+        self.unswept = False
+        self.height, self.now = 0, 0
+        self.keys_before = {}
+        self.alone = False
+        self.operation = None
+
+    def start_block(self, height, now):
+        """A new block: what happened before it can no longer be undone, and its keys are those that count."""
+        self.height, self.now = height, now
+        self.keys_before = dict(self.keys)
+        self.journal.clear()
+        self.movements = []
+
+    @property
+    def day(self):
+        """The local day of the block."""
+        return when.day_of(self.now, self.offset_minutes)
+
+    @property
+    def month(self):
+        """The local month of the block; its settlement cycle too."""
+        return when.month_of(self.now, self.offset_minutes)
+
+    def mark(self):
+        """A point to come back to."""
+        return len(self.journal), len(self.movements)
+
+    def undo(self, mark):
+        """Back to a mark, as if nothing had happened since."""
+        changes, movements = mark
+        while len(self.journal) > changes:
+            table, key, value = self.journal.pop()
+            table.put_back(key, value)
+        del self.movements[movements:]
+
+    def class_of(self, number):
+        """A class that must exist."""
+        if number not in self.classes:
+            raise Rejected("unknown_class")
+        return self.classes[number]
+
+    def member_of(self, address):
+        """A member that must exist."""
+        if address not in self.members:
+            raise Rejected("unknown_member")
+        return self.members[address]

@@ -1,0 +1,89 @@
+//! The contracts at work: a chain of blocks in memory, and what each of them did as a line of JSON.
+
+use anyhow::{Result, anyhow};
+use serde_json::{Value, json};
+use tally_contracts::encoding;
+use tally_contracts::execute::{BlockContext, BlockRun, execute_block};
+use tally_contracts::genesis::Genesis;
+use tally_contracts::governance::genesis_writes;
+use tally_contracts::points::Movement;
+use tally_contracts::state::{Key as _, MemoryStore, WriteSet, tag};
+use tally_contracts::transaction::{CheckedTransaction, Transaction};
+use tally_contracts::types::{Address, ClassId, Height};
+
+/// A chain in memory.
+pub struct Chain {
+    pub genesis: Genesis,
+    pub store: MemoryStore,
+}
+
+impl Chain {
+    /// A chain without blocks.
+    pub fn new(genesis: Genesis) -> Self {
+        let mut store = MemoryStore::default();
+        store.apply(&genesis_writes(&genesis));
+        Self { genesis, store }
+    }
+
+    /// Executes a block of transactions, which must be well formed.
+    ///
+    /// # Errors
+    /// When one is not.
+    pub fn execute(&mut self, height: u64, time_ms: u64, transactions: &[Transaction]) -> Result<BlockRun> {
+        let bytes = transactions.iter().map(encoding::encode).collect();
+        let checked = CheckedTransaction::check_all(bytes, &self.genesis.chain_id())
+            .map_err(|(index, fault)| anyhow!("transaction {index} of block {height}: {fault}"))?;
+        let context = BlockContext::new(&self.genesis, self.genesis.chain_id(), Height(height), time_ms);
+        let run = execute_block(&self.store, context, &checked);
+        self.store.apply(&run.writes);
+        Ok(run)
+    }
+}
+
+/// A block and what it did.
+pub fn block_line(height: u64, time_ms: u64, transactions: &[Transaction], run: &BlockRun) -> Value {
+    let transactions: Vec<Value> = transactions.iter().map(transaction_line).collect();
+    json!({ "block": {
+        "height": height,
+        "time_ms": time_ms,
+        "due": run.due,
+        "transactions": transactions,
+        "receipts": run.receipts,
+        "movements": movements(&run.writes).iter().map(movement_line).collect::<Vec<Value>>(),
+    }})
+}
+
+fn transaction_line(transaction: &Transaction) -> Value {
+    json!({
+        "merchant": transaction.merchant,
+        "public_key": transaction.public_key,
+        "valid_until_ms": transaction.valid_until_ms,
+        "atomic": transaction.atomic,
+        "operations": transaction.operations,
+    })
+}
+
+/// What moved in a block, in order.
+pub fn movements(writes: &WriteSet) -> Vec<(Address, ClassId, Movement)> {
+    let mut rows: Vec<(u32, (Address, ClassId, Movement))> = Vec::new();
+    for (key, record) in writes.writes() {
+        let Some(record) = record.as_ref().filter(|_| key[0] == tag::HOLDINGS) else { continue };
+        let mut rest = &key[1..];
+        let (address, class) = <(Address, ClassId)>::take(&mut rest);
+        let index = rest.last_chunk::<4>().map_or(0, |bytes| !u32::from_be_bytes(*bytes));
+        rows.push((index, (address, class, encoding::decode_own(record))));
+    }
+    rows.sort_by_key(|(index, _)| *index);
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+fn movement_line((address, class, movement): &(Address, ClassId, Movement)) -> Value {
+    json!({
+        "member": address,
+        "class": class,
+        "operation": movement.operation,
+        "delta": movement.delta.to_string(),
+        "reason": movement.reason,
+        "lots": movement.lots,
+    })
+}

@@ -1,0 +1,257 @@
+//! What exists by now, as the receipts told it: what an operation can be about.
+
+use std::collections::BTreeMap;
+
+use ed25519_dalek::SigningKey;
+use serde_json::Value;
+use tally_contracts::crypto::PublicKey;
+use tally_contracts::types::{Calendar, ChainId, DAY_MS, HOUR_MS, Reference};
+
+use crate::random::Random;
+
+/// Most of each kind of record that is remembered: the older ones make room.
+const REMEMBERED: usize = 400;
+
+/// For so long the ledger knows a reference.
+pub const KNOWN_FOR_MS: u64 = 90 * DAY_MS;
+
+/// The alliance as a generator of operations sees it.
+pub struct World {
+    pub random: Random,
+    pub chain_id: ChainId,
+    pub calendar: Calendar,
+    pub is_simulated: bool,
+    pub refund_window_ms: u64,
+    /// Time and height of the block that is being made.
+    pub now: u64,
+    pub height: u64,
+    pub clock_key: Option<String>,
+    pub merchants: Vec<Merchant>,
+    pub classes: Vec<Class>,
+    pub members: Vec<Member>,
+    /// Lots by member and class: month and points.
+    pub holdings: BTreeMap<(String, u32), Vec<(u16, u64)>>,
+    pub holds: Vec<Hold>,
+    pub sales: Vec<Sale>,
+    pub purchases: Vec<Sale>,
+    pub legs: Vec<Leg>,
+    pub grants: Vec<Value>,
+    /// Operations that were sent, in single transactions and in atomic ones.
+    pub sent: Vec<Sent>,
+    pub sent_together: Vec<(u16, Vec<Value>)>,
+    /// Operations that were to set the clock.
+    pub clock_settings: Vec<Value>,
+    /// Keys that operations of this block are to add; they count from the next one on.
+    pub fresh_keys: Vec<(u16, Key)>,
+    /// Keys that operations of this block are to revoke; they count in it.
+    pub doomed_keys: Vec<(u16, Key)>,
+    keyring: BTreeMap<String, SigningKey>,
+    names: u64,
+}
+
+/// A merchant with its operator keys.
+pub struct Merchant {
+    pub id: u16,
+    pub keys: Vec<Key>,
+}
+
+/// An operator key, as it will stand after this block.
+#[derive(Clone)]
+pub struct Key {
+    pub public_key: String,
+    pub roles: Vec<String>,
+    pub store: Option<u32>,
+    pub is_revoked: bool,
+}
+
+/// A point class.
+pub struct Class {
+    pub id: u32,
+    pub issuer: u16,
+    pub is_colossal: bool,
+}
+
+/// A member.
+pub struct Member {
+    pub address: String,
+    pub custodian: u16,
+    pub wallet_key: Option<String>,
+    pub recovery: Option<(String, u64)>,
+    pub is_frozen: bool,
+    /// Wallet keys that were in effect before.
+    pub old_keys: Vec<String>,
+}
+
+/// A hold that was placed.
+pub struct Hold {
+    pub merchant: u16,
+    pub reference: String,
+    pub points: u64,
+    pub release_ms: u64,
+    pub store: Option<u32>,
+    pub is_open: bool,
+    /// The time in its reference.
+    pub time_ms: u64,
+}
+
+/// A redemption, a capture or a purchase, and what of it is not reversed: points, or fen.
+pub struct Sale {
+    pub merchant: u16,
+    pub reference: String,
+    pub left: u64,
+    /// The time in its reference.
+    pub time_ms: u64,
+}
+
+/// A payment leg.
+pub struct Leg {
+    pub cycle: String,
+    pub number: u16,
+    pub payee: u16,
+    pub amount_fen: u64,
+    pub is_confirmed: bool,
+}
+
+/// An operation that was sent.
+pub struct Sent {
+    pub merchant: u16,
+    pub role: Option<String>,
+    pub operation: Value,
+}
+
+impl Member {
+    /// The wallet key that counts now.
+    pub fn key_at(&self, now: u64) -> Option<&String> {
+        match &self.recovery {
+            Some((key, effective_ms)) if *effective_ms <= now => Some(key),
+            _ => self.wallet_key.as_ref(),
+        }
+    }
+}
+
+impl Hold {
+    /// The instants at which something of it ends: the hold, or how long the ledger says what became of it.
+    pub fn ends(&self) -> [u64; 2] {
+        [if self.is_open { self.release_ms } else { 0 }, self.time_ms + KNOWN_FOR_MS]
+    }
+}
+
+impl Sale {
+    /// The instants at which something of it ends: its refund window, or how long it is known.
+    pub fn ends(&self, refund_window_ms: u64) -> [u64; 2] {
+        [self.time_ms + refund_window_ms, self.time_ms + KNOWN_FOR_MS]
+    }
+}
+
+impl World {
+    /// An alliance in which nothing has happened.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            random: Random::new(seed),
+            chain_id: ChainId::ZERO,
+            calendar: Calendar::default(),
+            is_simulated: false,
+            refund_window_ms: 0,
+            now: 0,
+            height: 0,
+            clock_key: None,
+            merchants: Vec::new(),
+            classes: Vec::new(),
+            members: Vec::new(),
+            holdings: BTreeMap::new(),
+            holds: Vec::new(),
+            sales: Vec::new(),
+            purchases: Vec::new(),
+            legs: Vec::new(),
+            grants: Vec::new(),
+            sent: Vec::new(),
+            sent_together: Vec::new(),
+            clock_settings: Vec::new(),
+            fresh_keys: Vec::new(),
+            doomed_keys: Vec::new(),
+            keyring: BTreeMap::new(),
+            names: 0,
+        }
+    }
+
+    /// A key pair that nobody has yet, by its public key.
+    pub fn new_key(&mut self) -> String {
+        let mut seed = [0; 32];
+        seed.chunks_mut(8).for_each(|part| part.copy_from_slice(&self.random.number().to_le_bytes()));
+        let key = SigningKey::from_bytes(&seed);
+        let public_key = PublicKey::of(&key).to_string();
+        self.keyring.insert(public_key.clone(), key);
+        public_key
+    }
+
+    /// The secret half of a key that this world made.
+    ///
+    /// # Panics
+    /// When it made no such key.
+    pub fn signing_key(&self, public_key: &str) -> &SigningKey {
+        self.keyring.get(public_key).expect("every key of this world is on its keyring")
+    }
+
+    /// A new reference of a time.
+    pub fn reference_at(&mut self, time_ms: u64) -> String {
+        self.names += 1;
+        let free = u128::from(self.random.number()) << 32 | u128::from(self.names);
+        Reference::new(time_ms, free).to_string()
+    }
+
+    /// A new reference of about now.
+    pub fn reference(&mut self) -> String {
+        let back = if self.random.chance(50) { self.random.between(0, 48 * HOUR_MS) } else { 0 };
+        let ahead = if self.random.chance(20) { self.random.between(0, HOUR_MS) } else { 0 };
+        self.reference_at(self.now.saturating_sub(back) + ahead)
+    }
+
+    /// A merchant by its id.
+    pub fn merchant(&self, id: u16) -> Option<&Merchant> {
+        self.merchants.iter().find(|merchant| merchant.id == id)
+    }
+
+    /// A member by its address.
+    pub fn member(&self, address: &str) -> Option<&Member> {
+        self.members.iter().find(|member| member.address == address)
+    }
+
+    /// The same, to be changed.
+    pub fn member_mut(&mut self, address: &str) -> Option<&mut Member> {
+        self.members.iter_mut().find(|member| member.address == address)
+    }
+
+    /// A class by its id.
+    pub fn class(&self, id: u32) -> Option<&Class> {
+        self.classes.iter().find(|class| class.id == id)
+    }
+
+    /// The live points of a holding.
+    pub fn balance(&self, member: &str, class: u32) -> u64 {
+        let month = self.calendar.month(self.now).0;
+        let lots = self.holdings.get(&(member.to_owned(), class));
+        lots.map_or(0, |lots| lots.iter().filter(|(expires, _)| *expires >= month).map(|(_, points)| points).sum())
+    }
+
+    /// Forgets the oldest of what there is too much of.
+    pub fn forget(&mut self) {
+        keep_last(&mut self.holds);
+        keep_last(&mut self.sales);
+        keep_last(&mut self.purchases);
+        keep_last(&mut self.sent);
+        keep_last(&mut self.sent_together);
+        keep_last(&mut self.legs);
+        self.grants.retain(|grant| grant["expires_ms"].as_u64().unwrap_or(0) + 2 * HOUR_MS > self.now);
+    }
+}
+
+/// The time in a reference; none in what is no reference.
+pub fn time_of(reference: &str) -> u64 {
+    reference.parse().map_or(0, Reference::time_ms)
+}
+
+fn keep_last<T>(records: &mut Vec<T>) {
+    if records.len() > REMEMBERED {
+        records.drain(..records.len() - REMEMBERED);
+    }
+}
