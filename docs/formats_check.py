@@ -2,13 +2,16 @@
 """Reads docs/formats.md the way an outsider would: none of Tally's code, Python 3.8 and nothing else.
 
     docs/formats_check.py                  every golden line of the contracts, and the golden archive of the ledger
-    docs/formats_check.py chain.tally      an exported chain: hash chain, certificates, transactions' roots and signatures
+    docs/formats_check.py chain.tally      an exported chain: hash chain, certificates, transactions' roots, and the
+                                           signatures of operators and wallets
 
 It executes nothing: receipts, log roots and state hashes are the business of `tally verify`. Exit code 1 at the first
-difference. A new golden line has to be written here too, from the page: that is the point.
+difference. A new golden line has to be written here too, from the page: that is the point. Only the codes of rejections
+are taken from the page's own table.
 """
 import hashlib
 import pathlib
+import re
 import sys
 import zlib
 
@@ -27,6 +30,13 @@ def seq(items):
 
 def number(data):
     return int.from_bytes(data, "little")
+
+
+def some(*parts):
+    return b"\1" + b"".join(parts)
+
+
+NONE = b"\0"
 
 
 def domain_hash(domain, *parts):
@@ -100,59 +110,124 @@ def month(year, number_in_year):
     return le((year - 1970) * 12 + number_in_year - 1, 2)
 
 
-def contracts(golden):
-    a, b, expires, now = b"\xaa" * 20, b"\xbb" * 20, month(2018, 1), 1483246800000
-    terms = le(2, 1) + le(15000, 8) + le(1500000, 8) + le(12, 2) + seq([le(1, 2), le(2, 2)]) + le(1, 8) + le(2, 8)
+def rejections(page):
+    """The table of section 8, as golden lines."""
+    rows = re.findall(r"^\| (\d{3}) \| `(\w+)` \| .+ \| (?:yes|no) \|$", page, re.MULTILINE)
+    assert rows == sorted(set(rows)) and rows, "the page's rejections stand once each, by rising code"
+    return {f"rejection.{code}.{name}": le(int(code), 2) for code, name in rows}
+
+
+def contracts(golden, page):
+    chain, a, b, key, other_key = b"\x11" * 32, b"\xaa" * 20, b"\xbb" * 20, b"\x88" * 32, b"\x99" * 32
+    now, hour, week, expires = 1483246800000, 3600000, 604800000, month(2018, 1)
+    anchor, original, signature = le(15000, 8), reference(now, 1), b"\x66" * 64
+    lots = seq([expires + le(3, 8)])
+    permissions = seq([le(2, 4) + seq([le(1, 4), le(3, 4)])])
+    terms = le(2, 1) + anchor + le(1500000, 8) + le(12, 2) + seq([le(1, 2), le(2, 2)]) + permissions + le(1, 8) + le(2, 8)
     bodies = {
         "set_clock": le(1, 4) + le(now, 8),
         "create_class": le(2, 4) + le(7, 4) + terms,
-        "enrol": le(10, 4) + b"\xcc" * 32,
+        "add_key": le(3, 4) + key + seq([le(2, 4)]) + some(le(12, 4)),
+        "revoke_key": le(4, 4) + key,
+        "rotate_key": le(5, 4) + key + other_key,
+        "set_store_limits": le(6, 4) + le(12, 4) + le(100, 8) + le(200, 8),
+        "enrol": le(10, 4) + le(1, 4) + b"\xcc" * 32,
+        "enrol_wallet": le(11, 4) + le(3, 4) + key,
+        "register_wallet": le(12, 4) + a + key,
+        "rotate_wallet": le(13, 4) + a + other_key,
+        "recover_wallet": le(14, 4) + a + other_key,
+        "freeze": le(15, 4) + a,
+        "unfreeze": le(16, 4) + a,
         "issue": le(20, 4) + le(7, 4) + a + seq([le(3, 4) + le(1250, 8), le(4, 4) + le(99, 8)]),
         "transfer": le(21, 4) + le(7, 4) + a + b + le(5, 8),
         "redeem": le(22, 4) + le(7, 4) + a + le(6, 8),
+        "hold": le(23, 4) + le(7, 4) + a + le(7, 8) + le(now + hour, 8),
+        "capture": le(24, 4) + original + le(5, 8),
+        "void": le(25, 4) + original,
+        "reverse_redeem": le(26, 4) + original + le(3, 8),
+        "reverse_issue": le(27, 4) + original + le(625, 8),
         "exchange": le(30, 4) + a + le(7, 4) + le(8, 4) + le(9, 8) + le(10, 8),
         "confirm_leg": le(40, 4) + month(2017, 3) + le(2, 2) + le(11, 8),
     }
     applied = {
         "clock_set": le(1, 4),
         "class_created": le(2, 4),
+        "key_added": le(3, 4),
+        "key_revoked": le(4, 4),
+        "key_rotated": le(5, 4),
+        "store_limits_set": le(6, 4),
         "enrolled": le(10, 4) + a,
-        "issued": le(20, 4) + le(1, 8) + expires + le(2, 8),
+        "enrolled_wallet": le(10, 4) + b,
+        "wallet_registered": le(12, 4),
+        "wallet_rotated": le(13, 4),
+        "recovery_started": le(14, 4) + le(now + week, 8),
+        "frozen": le(15, 4),
+        "unfrozen": le(16, 4),
+        "issued": le(20, 4) + le(1, 8) + le(4, 8) + expires + le(2, 8),
         "transferred": le(21, 4) + le(1, 8) + le(2, 8),
         "redeemed": le(22, 4) + le(3, 8) + le(4, 16) + le(2, 8),
+        "held": le(23, 4) + le(3, 8) + le(2, 8),
+        "captured": le(24, 4) + a + le(7, 4) + le(3, 8) + le(4, 16) + le(1, 8) + le(5, 8) + le(2, 8),
+        "voided": le(25, 4) + a + le(7, 4) + le(1, 8) + le(5, 8) + le(2, 8),
+        "redemption_reversed": le(26, 4) + a + le(7, 4) + le(3, 8) + le(-4, 16) + le(2, 8),
+        "issue_reversed": le(27, 4) + a + le(7, 4) + le(1, 8) + le(5, 8) + le(2, 8),
         "exchanged": le(30, 4) + le(1, 8) + le(2, 8) + le(3, 8) + le(5, 16) + le(6, 16),
         "leg_confirmed": le(40, 4),
     }
-    till = b"\1" + le(12, 4) + le(1, 4)
-    operations = [reference(now, n) + till + body for n, body in enumerate(bodies.values(), 1)]
-    unsigned = b"\x11" * 32 + le(1, 2) + b"\x22" * 32 + le(1483246900000, 8) + b"\1" + seq(operations)
-    movement = b"\1" + le(4, 4) + le(-2, 8) + le(4, 4) + seq([expires + le(3, 8)])
+    till = some(le(12, 4), le(1, 4))
+    references = {name: reference(now, n) for n, name in enumerate(bodies, 1)}
+    valid_until = le(now + 60000, 8)
+    wallet_said = chain + le(1, 2) + references["transfer"] + valid_until + bodies["transfer"]
+    granted = chain + a + le(7, 4) + le(800, 8) + seq([le(1, 2), le(3, 2)]) + le(now + hour, 8) + b"\x77" * 16 + key
+    authorizations = {
+        "transfer": some(le(1, 4), chain, le(1, 2), valid_until, key, signature),
+        "redeem": some(le(2, 4), granted, signature),
+    }
+    operations = [references[name] + till + body + authorizations.get(name, NONE) for name, body in bodies.items()]
+    unsigned = chain + le(1, 2) + b"\x22" * 32 + le(now + 100000, 8) + b"\1" + seq(operations)
+    transaction = unsigned + b"\x33" * 64
+    movement = some(le(4, 4)) + le(-2, 8) + le(4, 4) + lots
     line = a + le(7, 4) + le(9, 8) + le(1, 4) + movement
     receipt = reference(now, 7)
     expected = {
         "receipt.applied": receipt + le(1, 4) + applied["leg_confirmed"],
         "receipt.duplicate": receipt + le(2, 4) + le(5, 8) + le(6, 4),
         "receipt.rejected": receipt + le(3, 4) + le(404, 2),
-        "transaction": unsigned + b"\x33" * 64,
+        "transaction": transaction,
         "transaction.signing_hash": domain_hash("transaction", unsigned),
         "operation.body_hash": domain_hash("operation", till, bodies["issue"]),
+        "authorization.signing_hash": domain_hash("authorization", wallet_said),
+        "grant.id": domain_hash("grant", granted),
         "member.address": domain_hash("address", (1).to_bytes(2, "big"), b"\xcc" * 32)[-20:],
+        "member.wallet_address": domain_hash("wallet-address", key)[-20:],
+        "membership.member": le(2, 2) + le(2, 4) + b"\1" + some(key, some(other_key, le(now + week, 8))),
+        "membership.key": seq([le(1, 4), le(2, 4)]) + NONE + some(le(5, 8)),
         "movement": movement + domain_hash("movement", b"\x44" * 32, line),
+        "standing.nothing": le(0, 4),
+        "standing.purchase": le(1, 4) + le(7, 4) + a + le(1349, 8) + anchor + expires,
+        "standing.redemption": le(2, 4) + le(7, 4) + a + lots + anchor,
+        "standing.hold": le(3, 4) + le(2, 4),
+        "hold": le(7, 4) + a + lots + anchor + le(now + hour, 8) + le(17166, 4)
+        + le(2, 4) + le(now + hour, 8) + b"\x55" * 32 + some(le(12, 4)),
         "settlement.gross": le(1, 16) + le(-2, 16),
-        "settlement.position": le(1, 16) + le(2, 16) + le(3, 8),
+        "settlement.position": le(1, 16) + le(2, 16) + le(4, 16) + le(3, 8),
         "settlement.pair_net": le(1, 16) + le(2, 16) + le(-3, 8) + le(4, 16),
         "settlement.statement": le(1, 8) + le(2, 8) + seq([le(1, 2) + le(-3, 8)]) + le(4, 2),
         "settlement.leg": le(1, 2) + le(2, 2) + le(3, 8) + le(2, 4) + le(5, 8),
     }
     expected.update({"body." + name: body for name, body in bodies.items()})
     expected.update({"applied." + name: fields for name, fields in applied.items()})
-    for text in golden.splitlines():
+    expected.update(rejections(page))
+    lines = golden.splitlines()
+    for text in lines:
         name, _, digits = (part.strip() for part in text.partition("="))
-        wanted = le(int(name.split(".")[1]), 2) if name.startswith("rejection.") else expected.pop(name, None)
+        wanted = expected.pop(name, None)
         assert wanted is not None, f"{name}: this script does not know it"
         assert digits == wanted.hex(), f"{name}: {digits}, by the page {wanted.hex()}"
     assert not expected, f"not in the golden file: {', '.join(expected)}"
-    return len(golden.splitlines())
+    wallets = [(key, domain_hash("authorization", wallet_said), signature), (key, domain_hash("grant", granted), signature)]
+    assert signatures(transaction)[1:] == wallets, "the golden transaction, read as one of an archive"
+    return len(lines)
 
 
 # --- Sections 4, 5, 10, 11 and 14: an archive ---
@@ -183,26 +258,98 @@ class Reader:
     def bytes(self):
         return self.take(self.int(8))
 
+    def items(self, size):
+        return self.take(self.int(8) * size)
+
+    def option(self):
+        flag = self.int(1)
+        assert flag < 2, "an option"
+        return flag == 1
+
     def ends(self):
         assert self.at == len(self.data), "bytes remain"
+
+
+def read_terms(r):
+    r.take(1 + 8 + 8 + 2), r.items(2)
+    for _ in range(r.int(8)):
+        r.take(4), r.items(4)
+    r.take(8 + 8)
+
+
+def read_operator_key(r):
+    r.take(32), r.items(4)
+    if r.option():
+        r.take(4)
 
 
 def validators(genesis):
     r = Reader(genesis)
     r.bytes(), r.take(12)
     if r.int(4) == 2:
-        r.take(32 * r.int(8))
-    r.take(40)
+        r.items(32)
+    r.take(42)
     found = {}
     for _ in range(r.int(8)):
         merchant = r.int(2)
         r.bytes()
         found[merchant] = r.take(32)
         for _ in range(r.int(8)):
-            r.take(32), r.take(4 * r.int(8))
+            read_operator_key(r)
         r.take(8)
     for _ in range(r.int(8)):
-        r.take(4), r.bytes(), r.take(2 + 1 + 8 + 8 + 2), r.take(2 * r.int(8)), r.take(16)
+        r.take(4), r.bytes(), r.take(2), read_terms(r)
+    r.ends()
+    return found
+
+
+# Bytes of the bodies of section 6 that have one length.
+BODIES = {
+    1: 8, 4: 32, 5: 64, 6: 20, 10: 36, 11: 36, 12: 52, 13: 52, 14: 52, 15: 20, 16: 20,
+    21: 52, 22: 32, 23: 40, 24: 24, 25: 16, 26: 24, 27: 24, 30: 44, 40: 12,
+}
+
+
+def read_body(r):
+    kind = r.int(4)
+    if kind == 2:
+        r.take(4), read_terms(r)
+    elif kind == 3:
+        read_operator_key(r)
+    elif kind == 20:
+        r.take(24), r.items(12)
+    else:
+        assert kind in BODIES, f"a body of kind {kind}"
+        r.take(BODIES[kind])
+
+
+def read_authorization(r, reference, body):
+    """Key, digest and signature."""
+    variant, start = r.int(4), r.at
+    if variant == 1:
+        chain_id, acceptor, valid_until, key = r.take(32), r.take(2), r.take(8), r.take(32)
+        return key, domain_hash("authorization", chain_id, acceptor, reference, valid_until, body), r.take(64)
+    assert variant == 2, f"an authorization of variant {variant}"
+    r.take(32 + 20 + 4 + 8), r.items(2), r.take(8 + 16)
+    key = r.take(32)
+    return key, domain_hash("grant", r.data[start:r.at]), r.take(64)
+
+
+def signatures(transaction):
+    """Key, digest and signature of the operator, then of each wallet that authorized an operation."""
+    found = [(transaction[34:66], domain_hash("transaction", transaction[:-64]), transaction[-64:])]
+    r = Reader(transaction)
+    r.take(32 + 2 + 32 + 8 + 1)
+    for _ in range(r.int(8)):
+        reference = r.take(16)
+        if r.option():
+            r.take(8)
+        start = r.at
+        read_body(r)
+        body = r.data[start:r.at]
+        if r.option():
+            found.append(read_authorization(r, reference, body))
+    r.take(64)
     r.ends()
     return found
 
@@ -229,7 +376,8 @@ def check_certificate(r, chain_id, keys, height, block_id):
 def check_block(data, chain_id, keys, height, parent):
     r = Reader(data)
     header = r.take(252)
-    assert number(header[:2]) == 1 and header[2:34] == chain_id and number(header[34:42]) == height, "version, chain, height"
+    assert number(header[:2]) == 2, f"version {number(header[:2])} of the block, not 2"
+    assert header[2:34] == chain_id and number(header[34:42]) == height, "chain, height"
     assert header[50:82] == parent, "parent_hash"
     assert header[116:148] == domain_hash("validators", seq([le(m, 2) + key for m, key in sorted(keys.items())]))
     commit = check_certificate(r, chain_id, keys, height - 1, parent) if r.int(1) else None
@@ -238,8 +386,9 @@ def check_block(data, chain_id, keys, height, parent):
     leaves = []
     for _ in range(r.int(8)):
         transaction = r.bytes()
-        digest = domain_hash("transaction", transaction[:-64])
-        assert transaction[:32] == chain_id and verifies(transaction[34:66], digest, transaction[-64:]), "a transaction"
+        assert transaction[:32] == chain_id, "a transaction's chain"
+        for key, digest, signature in signatures(transaction):
+            assert verifies(key, digest, signature), f"a signature of transaction {len(leaves)}, by key {key.hex()}"
         leaves.append(hashlib.sha256(b"\0" + domain_hash("transaction-id", transaction)).digest())
     r.ends()
     assert header[84:116] == root(leaves), "transactions_root"
@@ -273,7 +422,8 @@ def main():
         if len(sys.argv) > 1:
             print(archive(pathlib.Path(sys.argv[1]).read_bytes()))
             return 0
-        lines = contracts((ROOT / "tests/golden/contracts.txt").read_text())
+        page = (ROOT / "docs/formats.md").read_text(encoding="utf-8")
+        lines = contracts((ROOT / "tests/golden/contracts.txt").read_text(), page)
         text = (ROOT / "node/ledger/tests/golden/archive.hex").read_text()
         print(f"{lines} golden lines; golden archive, {archive(bytes.fromhex(''.join(text.split())))}")
         return 0
