@@ -24,6 +24,26 @@ enum What {
     Genesis,
     /// The merchants, and where they stand.
     Merchants,
+    /// A merchant's operator keys: roles, store, the block that revoked them.
+    Keys {
+        /// Whose; by default the merchant of --merchant, else 1.
+        #[arg(long, value_name = "ID")]
+        of: Option<u16>,
+    },
+    /// A merchant's stores that have daily limits, and what of them is used today.
+    Stores {
+        /// Whose; by default the merchant of --merchant, else 1.
+        #[arg(long, value_name = "ID")]
+        of: Option<u16>,
+    },
+    /// A merchant's open holds, those placed first come first.
+    Holds {
+        /// Whose; by default the merchant of --merchant, else 1.
+        #[arg(long, value_name = "ID")]
+        of: Option<u16>,
+        #[command(flatten)]
+        page: Page,
+    },
     /// The point classes with their totals.
     Classes,
     /// What a point of each class becomes in each other.
@@ -134,6 +154,9 @@ impl Query {
             What::Status => "/v1/status".into(),
             What::Genesis => "/v1/genesis".into(),
             What::Merchants => "/v1/merchants".into(),
+            What::Keys { of } => format!("/v1/merchants/{}/keys", of.unwrap_or(own)),
+            What::Stores { of } => format!("/v1/merchants/{}/stores", of.unwrap_or(own)),
+            What::Holds { of, page } => with(&format!("/v1/merchants/{}/holds", of.unwrap_or(own)), page.parameters()),
             What::Classes => "/v1/classes".into(),
             What::Rates => "/v1/rates".into(),
             What::Member { member } => format!("/v1/members/{member}"),
@@ -167,6 +190,9 @@ impl Query {
         let text = match &self.what {
             What::Status => status_text(answer),
             What::Merchants => merchants_text(answer),
+            What::Keys { .. } => keys_text(answer),
+            What::Stores { .. } => stores_text(answer),
+            What::Holds { .. } => holds_text(answer),
             What::Classes => classes_text(answer),
             What::Rates => rates_text(answer),
             What::Member { .. } | What::Balance { .. } => balances_text(answer, brands),
@@ -248,6 +274,44 @@ fn merchants_text(answer: &Value) -> String {
     table(items_of(answer), &columns)
 }
 
+fn keys_text(answer: &Value) -> String {
+    let mut rows = Table::new(&["key", "roles", "#store", "#revoked in block"]);
+    for item in items_of(answer) {
+        let roles = item.get("roles").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let roles = roles.collect::<Vec<_>>().join(" ");
+        rows.row([text_of(item, "public_key"), roles, text_of(item, "store_id"), text_of(item, "revoked")]);
+    }
+    rows.text()
+}
+
+fn stores_text(answer: &Value) -> String {
+    let columns = [
+        ("#store", "store_id"),
+        ("#redeemed today, CNY", "redeemed_fen"),
+        ("#limit, CNY", "redeem_limit_fen"),
+        ("#refunded today, CNY", "refunded_fen"),
+        ("#limit, CNY", "refund_limit_fen"),
+    ];
+    table(items_of(answer), &columns)
+}
+
+fn holds_text(answer: &Value) -> String {
+    let mut rows = Table::new(&["reference", "member", "#class", "#points", "times out, UTC"]);
+    for item in items_of(answer) {
+        let lots = item.get("lots").map_or(&[][..], items_of);
+        let points: u64 = lots.iter().filter_map(|lot| text_of(lot, "points").parse::<u64>().ok()).sum();
+        let release = text_of(item, "release_ms").parse().map(utc_text).unwrap_or_default();
+        rows.row([
+            text_of(item, "reference"),
+            text_of(item, "member"),
+            text_of(item, "class"),
+            points.to_string(),
+            release,
+        ]);
+    }
+    rows.text()
+}
+
 fn classes_text(answer: &Value) -> String {
     let columns = [
         ("#class", "class"),
@@ -276,6 +340,13 @@ fn rates_text(answer: &Value) -> String {
     format!("spread {}\n\n{}", text_of(answer, "exchange_spread"), table(pairs, &columns))
 }
 
+/// What the member owes, where that was asked for.
+fn owed_text(answer: &Value) -> String {
+    let owed = answer.get("owed").map_or(&[][..], items_of);
+    let text = |owed| format!("owes {} points of class {}\n", text_of(owed, "points"), text_of(owed, "class"));
+    owed.iter().map(text).collect()
+}
+
 fn balances_text(answer: &Value, brands: &Value) -> String {
     let mut rows = Table::new(&["#class", "brand", "#points", "next expiry", "lots: points until the end of"]);
     for balance in answer.get("balances").map_or(&[][..], items_of) {
@@ -289,11 +360,12 @@ fn balances_text(answer: &Value, brands: &Value) -> String {
         rows.row([class, brand, text_of(balance, "points"), next, lots.join(", ")]);
     }
     format!(
-        "{}{}, block {}\n\n{}",
+        "{}{}, block {}\n\n{}{}",
         text_of(answer, "member"),
         record_text(answer),
         text_of(answer, "height"),
-        rows.text()
+        rows.text(),
+        owed_text(answer)
     )
 }
 

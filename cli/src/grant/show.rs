@@ -42,6 +42,7 @@ impl Show {
             let other = (status.chain_id != grant.chain_id).then(|| format!("for chain {}", grant.chain_id));
             findings.push(Finding { what: "alliance", fault: other });
             findings.push(Finding { what: "wallet_key", fault: key_fault(&client, grant).await? });
+            findings.push(Finding { what: "points", fault: spent_fault(&client, grant).await? });
             status.time_ms()?
         } else {
             now_ms()?
@@ -82,6 +83,13 @@ pub async fn key_fault(client: &Client, grant: &SpendGrant) -> anyhow::Result<Op
         key if key == grant.public_key.to_string() => None,
         _ => Some("signed by a key that is not the member's any more: the member shows a new code".into()),
     })
+}
+
+/// Why nothing can be spent with the grant any more; none where something is left.
+async fn spent_fault(client: &Client, grant: &SpendGrant) -> anyhow::Result<Option<String>> {
+    let used = client.get(&format!("/v1/grants/{}?expires_ms={}", grant.id(), grant.expires_ms)).await?;
+    let is_spent = text_of(&used, "spent_points") == grant.max_points.to_string();
+    Ok(is_spent.then(|| "all of it is spent: the member shows a new code".into()))
 }
 
 fn table(grant: &SpendGrant, findings: &[Finding]) -> String {

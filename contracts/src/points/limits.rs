@@ -9,7 +9,7 @@ use super::standing::sum;
 use super::{Charged, Hold, PointClass};
 use crate::membership::consent::{Consent, GrantInUse};
 use crate::rejection::Rejection;
-use crate::state::{Key, Overlay, Table};
+use crate::state::{self, Key, Overlay, Store, Table, tag};
 use crate::types::{Address, Calendar, ClassId, Day, Fen, Hash, MerchantId, Points, StoreId};
 
 /// What one store may do in a day.
@@ -149,6 +149,12 @@ pub(crate) fn give_back(
     if let Some(store) = hold.store_id.filter(|_| is_same_day) {
         take_off(&mut overlay.store_redeemed, (hold.day, merchant, store), value);
     }
+}
+
+/// What was spent of a grant so far, by its end in ms since 1970 and what it is known by; 0 too where no use of it is known.
+#[must_use]
+pub fn spent_of_grant(store: &dyn Store, expires_ms: u64, id: Hash) -> Points {
+    state::read(store, tag::grants_used, &grant_key(expires_ms, id)).unwrap_or_default()
 }
 
 /// By UTC day of its end, so that ended grants fall out of the table as ranges.

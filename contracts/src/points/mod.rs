@@ -26,7 +26,7 @@ pub use hold::{MAX_HOLD_MS, PlaceHold};
 pub use holding::{Holdings, MovementId, history, holdings_of, latest_in};
 pub use issue::{Issue, IssueLine};
 pub use lapse::Lapsed;
-pub use limits::StoreLimits;
+pub use limits::{StoreLimits, spent_of_grant};
 pub use redeem::Redeem;
 pub use release::TimedOut;
 pub use reverse_issue::ReverseIssue;

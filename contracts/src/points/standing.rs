@@ -1,13 +1,14 @@
 //! What an operation leaves for a later one to take up: kept with its reference, and as long.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::Lot;
 use crate::types::{Address, ClassId, Day, Fen, Hash, Month, Points, Rate, StoreId};
 
 /// What of an applied operation can still be captured, voided or reversed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
     /// Nothing; also after a refusal.
@@ -26,7 +27,7 @@ pub enum Standing {
 }
 
 /// A purchase that earned points.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 pub struct Purchase {
     /// The class of the points.
     pub class: ClassId,
@@ -41,7 +42,7 @@ pub struct Purchase {
 }
 
 /// Points that were spent and did not come back.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 pub struct Redemption {
     /// The class of the points.
     pub class: ClassId,
@@ -54,7 +55,7 @@ pub struct Redemption {
 }
 
 /// Points that are set aside: an open hold.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 pub struct Hold {
     /// The class of the points.
     pub class: ClassId,
@@ -75,7 +76,7 @@ pub struct Hold {
 }
 
 /// Which limit the spending of points was charged to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Charged {
     /// None: the member's own word, or the custodian's on its own class.
@@ -98,7 +99,7 @@ pub enum Charged {
 }
 
 /// What became of a hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldState {
     /// It holds its points.

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tally_contracts::encoding;
 use tally_contracts::execute::known_reference;
+use tally_contracts::points::Standing;
 use tally_contracts::receipt::Outcome;
 use tally_contracts::transaction::{Operation, Transaction};
 use tally_contracts::types::{Hash, Height, MerchantId, Reference};
@@ -75,6 +76,8 @@ pub struct FinalOperation {
     found: operations::Final,
     /// The operation as submitted.
     operation: Operation,
+    /// What a later operation can still capture, void or reverse of it.
+    standing: Standing,
 }
 
 /// A block: header, due work, transactions with their receipts, certificate.
@@ -145,10 +148,10 @@ pub async fn operation(
     let is_pending =
         api.door.as_ref().is_some_and(|door| door.submitter.status(merchant, reference) == Status::Pending);
     let look_up = move |snapshot: &Snapshot<'_>| {
-        let is_kept = known_reference(snapshot.store, merchant, reference).is_some();
-        Ok((operations::by_reference(snapshot, merchant, reference), is_kept))
+        let known = known_reference(snapshot.store, merchant, reference);
+        Ok((operations::by_reference(snapshot, merchant, reference), known))
     };
-    let (found, is_kept) = api.query(look_up).await?;
+    let (found, known) = api.query(look_up).await?;
     // What was refused for a reason that is not kept may be on its way again.
     let is_refused = |found: &operations::Final| matches!(found.receipt.outcome, Outcome::Rejected(_));
     if is_pending && found.as_ref().is_none_or(is_refused) {
@@ -162,9 +165,11 @@ pub async fn operation(
     let (position, at) = found.within;
     let mut transaction: Transaction = encoding::decode_own(&stored.block.transactions[position as usize]);
     let operation = transaction.operations.swap_remove(at);
-    let answer = Json(OperationStatus::Final(Box::new(FinalOperation { found, operation })));
-    // A refusal that is not kept makes way for what a retry comes to.
-    Ok(if is_kept { ([IMMUTABLE], answer).into_response() } else { answer.into_response() })
+    // A refusal that is not kept makes way for what a retry comes to, and what can be taken up changes.
+    let is_settled = known.as_ref().is_some_and(|known| known.standing == Standing::Nothing);
+    let standing = known.map(|known| known.standing).unwrap_or_default();
+    let answer = Json(OperationStatus::Final(Box::new(FinalOperation { found, operation, standing })));
+    Ok(if is_settled { ([IMMUTABLE], answer).into_response() } else { answer.into_response() })
 }
 
 impl Api {

@@ -16,6 +16,7 @@ mod dry_run;
 mod events;
 mod export;
 mod health;
+mod merchants;
 mod openapi;
 mod params;
 mod problem;
@@ -196,9 +197,13 @@ fn v1(bulk_bytes: usize) -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(read::member))
         .routes(routes!(read::balances))
         .routes(routes!(read::statement))
+        .routes(routes!(read::grant))
         .routes(routes!(read::classes))
         .routes(routes!(read::class))
-        .routes(routes!(read::merchants))
+        .routes(routes!(merchants::list))
+        .routes(routes!(merchants::keys))
+        .routes(routes!(merchants::stores))
+        .routes(routes!(merchants::holds))
         .routes(routes!(read::rates))
         .routes(routes!(read::obligations))
         .routes(routes!(read::settlements))

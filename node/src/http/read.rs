@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tally_contracts::due::due_at_ms;
 use tally_contracts::genesis::{Clock, Genesis};
-use tally_contracts::types::{Address, ChainId, ClassId, Height, MerchantId, Month, StoreId};
+use tally_contracts::types::{Address, ChainId, ClassId, Hash, Height, MerchantId, Month, StoreId};
 use tally_ledger::block::BlockId;
 use utoipa::{IntoParams, ToSchema};
 
@@ -17,9 +17,9 @@ use super::Api;
 use super::conditional::IMMUTABLE;
 use super::params::{Names, NoParams, Params, kind_parameter, page};
 use super::problem::{Problem, ProblemCode};
-use crate::query::classes::{ClassView, Listing, MerchantView};
+use crate::query::classes::{ClassView, Listing};
 use crate::query::index::{KindName, PairKey};
-use crate::query::members::{BalancesView, MemberView, StatementLine};
+use crate::query::members::{BalancesView, GrantView, MemberView, StatementLine};
 use crate::query::operations::{DayLine, Listed, OperationsQuery};
 use crate::query::page::Page;
 use crate::query::rates::{RatesQuery, RatesView};
@@ -168,6 +168,27 @@ pub async fn statement(
     api.query(move |s| members::statement(s, &owner, params.at_height, &page)).await.map(Json)
 }
 
+/// Parameters of a grant.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct GrantParams {
+    /// When the grant ends, as it says itself, in ms since 1970.
+    expires_ms: u64,
+}
+
+/// What was spent of a grant: a till that was shown one learns what is left.
+#[utoipa::path(get, path = "/v1/grants/{grant}", operation_id = "getGrant", tag = "members",
+    params(("grant" = Hash, Path, description = "What the grant is known by."), GrantParams),
+    responses((status = 200, description = "What was spent of it.", body = GrantView)))]
+pub async fn grant(
+    State(api): Node,
+    Names(grant): Names<Hash>,
+    Params(params): Params<GrantParams>,
+) -> Answer<GrantView> {
+    api.query(move |s| Ok(members::grant(s, params.expires_ms, grant))).await.map(Json)
+}
+
 /// Every point class with its terms and totals.
 #[utoipa::path(get, path = "/v1/classes", operation_id = "listClasses", tag = "classes",
     responses((status = 200, description = "The classes, by rising number.", body = Listing<ClassView>)))]
@@ -181,13 +202,6 @@ pub async fn classes(State(api): Node, _: NoParams) -> Answer<Listing<ClassView>
     responses((status = 200, description = "The class.", body = ClassView)))]
 pub async fn class(State(api): Node, Names(id): Names<ClassId>, _: NoParams) -> Answer<ClassView> {
     api.query(move |s| classes::class(s, id)).await.map(Json)
-}
-
-/// Every merchant: its cap, where it stands, what it owes the alliance pool.
-#[utoipa::path(get, path = "/v1/merchants", operation_id = "listMerchants", tag = "settlement",
-    responses((status = 200, description = "The merchants, by rising number.", body = Listing<MerchantView>)))]
-pub async fn merchants(State(api): Node, _: NoParams) -> Answer<Listing<MerchantView>> {
-    api.query(|s| Ok(classes::merchants(s))).await.map(Json)
 }
 
 /// Parameters of the rates.

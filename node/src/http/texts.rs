@@ -258,8 +258,8 @@ texts! {
         "Make a new key with `tally keys new`; a revoked one never comes back";
         "該金鑰已是或曾是此商戶的操作金鑰", "請以 `tally keys new` 產生新金鑰；已撤銷的金鑰不可再用"
     UNPROCESSABLE_ENTITY "unknown_operator_key": "the merchant has no such operator key",
-        "Take a key from /v1/merchants";
-        "該商戶沒有此操作金鑰", "請使用 /v1/merchants 所列的金鑰"
+        "Take a key from /v1/merchants/{merchant}/keys";
+        "該商戶沒有此操作金鑰", "請使用 /v1/merchants/{merchant}/keys 所列的金鑰"
 
     // Amounts (400-499).
     UNPROCESSABLE_ENTITY "amount_zero": "the amount is zero",

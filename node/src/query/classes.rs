@@ -1,11 +1,9 @@
-//! Point classes with their terms and counters, and the merchants with where they stand.
+//! Point classes with their terms and counters.
 
 use serde::Serialize;
-use tally_contracts::membership::Merchant;
 use tally_contracts::points::{ClassTerms, ClassTotals, PointClass};
-use tally_contracts::settlement::Position;
 use tally_contracts::state::{read, read_range, tag};
-use tally_contracts::types::{ClassId, Fen, Height, MerchantId, Obligation};
+use tally_contracts::types::{ClassId, Height, MerchantId};
 use utoipa::ToSchema;
 
 use super::{QueryError, Snapshot};
@@ -26,23 +24,6 @@ pub struct ClassView {
     pub terms: ClassTerms,
     /// Its counters over the whole history, in minor units.
     pub totals: ClassTotals,
-}
-
-/// A merchant.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct MerchantView {
-    /// Its number.
-    pub id: MerchantId,
-    /// Its name for people.
-    pub name: Option<String>,
-    /// The most it may owe before it is settled.
-    pub net_debit_cap_fen: Fen,
-    /// Where it stands in the open cycle.
-    pub position: Position,
-    /// What of its cap is used, in 10^-8 CNY.
-    pub net_debit: Obligation,
-    /// What it owes the alliance pool, in 10^-8 CNY.
-    pub pool_claim: Obligation,
 }
 
 /// A whole list, which is short enough for one answer.
@@ -84,30 +65,6 @@ pub fn class(snapshot: &Snapshot<'_>, id: ClassId) -> Result<ClassView, QueryErr
 #[must_use]
 pub fn exists(snapshot: &Snapshot<'_>, id: ClassId) -> bool {
     read::<_, PointClass>(snapshot.store, tag::classes, &id).is_some()
-}
-
-/// Refuses whoever is no participant of the alliance: its merchants are, and the pool.
-pub(super) fn require_participant(snapshot: &Snapshot<'_>, id: MerchantId) -> Result<(), QueryError> {
-    let is_known = id == MerchantId::POOL || read::<_, Merchant>(snapshot.store, tag::merchants, &id).is_some();
-    if is_known { Ok(()) } else { Err(QueryError::not_found("merchant", id)) }
-}
-
-/// Every merchant.
-#[must_use]
-pub fn merchants(snapshot: &Snapshot<'_>) -> Listing<MerchantView> {
-    let all: Vec<(MerchantId, Merchant)> = read_range(snapshot.store, tag::merchants, &MerchantId(0), None, MAX_LIST);
-    let view = |(id, merchant): (MerchantId, Merchant)| {
-        let position: Position = read(snapshot.store, tag::positions, &id).unwrap_or_default();
-        MerchantView {
-            id,
-            name: snapshot.genesis.merchants.iter().find(|m| m.id == id).map(|m| m.name.clone()),
-            net_debit_cap_fen: merchant.net_debit_cap_fen,
-            position,
-            net_debit: position.net_debit(),
-            pool_claim: read(snapshot.store, tag::pool_claims, &id).unwrap_or_default(),
-        }
-    };
-    Listing::new(snapshot, all.into_iter().map(view).collect())
 }
 
 pub(super) fn all_classes(snapshot: &Snapshot<'_>) -> Vec<(ClassId, PointClass)> {

@@ -18,8 +18,8 @@ use tally_contracts::types::{Address, Hash, Height, MerchantId, StoreId};
 use tally_ledger::block::{Block, BlockId};
 use utoipa::ToSchema;
 
-use super::classes::require_participant;
 use super::index::{self, KindName, Place, TransactionRow, is_listed};
+use super::merchants::require_participant;
 use super::operations::require_store;
 use super::{QueryError, Snapshot};
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tally_contracts::encoding;
 use tally_contracts::membership::{Member, Wallet};
-use tally_contracts::points::{Lot, Movement, MovementId, Reason, balance_at, history, holdings_of};
+use tally_contracts::points::{Lot, Movement, MovementId, Reason, balance_at, history, holdings_of, spent_of_grant};
 use tally_contracts::state::{read, tag};
 use tally_contracts::types::{Address, ClassId, Hash, Height, MerchantId, Points, Reference};
 use utoipa::ToSchema;
@@ -22,7 +22,32 @@ pub struct MemberView {
     pub record: Member,
     /// Live points by rising class.
     pub balances: Vec<Balance>,
+    /// Points that were spent before the purchase that earned them was refunded, by rising class: what the member earns
+    /// next repays them.
+    pub owed: Vec<Owed>,
     /// The height that the balances are as of.
+    pub height: Height,
+}
+
+/// Points that a member owes.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct Owed {
+    /// The class.
+    pub class: ClassId,
+    /// How many, in minor units.
+    pub points: Points,
+}
+
+/// What was spent of a grant.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct GrantView {
+    /// What the grant is known by: the hash that the wallet signed.
+    pub grant: Hash,
+    /// Spent and held with it, in minor units; 0 too where no use of it is known.
+    pub spent_points: Points,
+    /// Whether its time is over at the head's block time; then it serves no more, whatever is left.
+    pub is_ended: bool,
+    /// The height that this is as of.
     pub height: Height,
 }
 
@@ -99,7 +124,21 @@ pub fn member(snapshot: &Snapshot<'_>, address: &Address) -> Result<MemberView, 
         key: wallet.key_at(time_ms),
         recovery: wallet.recovery.filter(|recovery| recovery.effective_ms > time_ms),
     });
-    Ok(MemberView { member: *address, record, balances: balances_at(snapshot, address, height), height })
+    let balances = balances_at(snapshot, address, height);
+    // Whoever owes points of a class has had some.
+    let owed = |balance: &Balance| {
+        let points = read(snapshot.store, tag::owed, &(*address, balance.class))?;
+        Some(Owed { class: balance.class, points })
+    };
+    let owed = balances.iter().filter_map(owed).collect();
+    Ok(MemberView { member: *address, record, balances, owed, height })
+}
+
+/// What was spent of a grant, by its end in ms since 1970 and what it is known by.
+#[must_use]
+pub fn grant(snapshot: &Snapshot<'_>, expires_ms: u64, grant: Hash) -> GrantView {
+    let spent_points = spent_of_grant(snapshot.store, expires_ms, grant);
+    GrantView { grant, spent_points, is_ended: expires_ms <= snapshot.head.time_ms, height: snapshot.head.height }
 }
 
 /// A member's balances as of a height, the head's where none is asked for.

@@ -9,6 +9,7 @@ pub mod dry_run;
 pub mod events;
 pub mod index;
 pub mod members;
+pub mod merchants;
 pub mod operations;
 pub mod page;
 pub mod rates;

@@ -12,8 +12,8 @@ use tally_contracts::types::{
 };
 use utoipa::ToSchema;
 
-use super::classes::require_participant;
 use super::index::{self, DayKey, DayTotal, KindName, OperationRow, Place, TransactionRow, kind_name};
+use super::merchants::require_participant;
 use super::page::{Cursor, List, Page, PageRequest, Scope};
 use super::{QueryError, Snapshot};
 

@@ -27,6 +27,8 @@ pub enum List {
     Obligation = 3,
     /// A merchant's day totals.
     Days = 4,
+    /// A merchant's open holds.
+    Holds = 5,
 }
 
 /// Bytes of the hash that stands for what was asked.

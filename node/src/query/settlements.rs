@@ -8,8 +8,9 @@ use tally_contracts::state::{read, read_range, tag};
 use tally_contracts::types::{Height, MerchantId, Month, Obligation, Reference};
 use utoipa::ToSchema;
 
-use super::classes::{Listing, MAX_LIST, require_participant};
+use super::classes::{Listing, MAX_LIST};
 use super::index::{self, KindName, ObligationRow, PairKey, Place, kind_name};
+use super::merchants::require_participant;
 use super::page::{Cursor, List, Page, PageRequest, Scope};
 use super::{QueryError, Snapshot};
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::node::{Node, reference};
+use crate::node::{Answer, Node, reference};
 use crate::{enrol, height};
 
 const IMMUTABLE: &str = "private, max-age=31536000, immutable";
@@ -16,13 +16,16 @@ fn what_is_read_again_is_304_until_it_changes() {
     let lines = json!([{ "category": 3, "amount_fen": "10000" }]);
     let issued = node.submit(&key, json!({ "issue": { "class": 1, "member": member, "lines": lines } })).expect(200);
     let (at, id) = (&issued["height"], issued["transaction_id"].as_str().expect("an id"));
+    let (given, friend) = (reference(), enrol(&node, 10));
+    let gift = json!({ "class": 1, "from": member, "to": friend, "points": "1" });
+    node.submit(&given, json!({ "transfer": gift })).expect(200);
 
     let fixed = [
         "/v1/genesis".to_owned(),
         format!("/v1/blocks/{at}"),
         format!("/v1/blocks/{at}/raw"),
         format!("/v1/blocks/{at}/certificate"),
-        format!("/v1/operations/1/{key}"),
+        format!("/v1/operations/1/{given}"),
         format!("/v1/transactions/{id}"),
     ];
     for path in fixed.iter().map(String::as_str).chain(["/v1/problems/not_found"]) {
@@ -52,6 +55,14 @@ fn what_is_read_again_is_304_until_it_changes() {
     let tag = node.get(&now).header("etag").expect("a tag").to_owned();
     node.submit(&reference(), json!({ "redeem": { "class": 1, "member": member, "points": "1" } })).expect(200);
     assert_eq!(node.send("GET", &now, &[("If-None-Match", &tag)], b"").status, 200, "points were spent");
+
+    let purchase = format!("/v1/operations/1/{key}");
+    let kept = |answer: &Answer| answer.json()["standing"]["purchase"]["kept_fen"].as_str().map(ToOwned::to_owned);
+    let answer = node.get(&purchase);
+    assert_eq!((answer.header("cache-control"), kept(&answer).as_deref()), (Some("private, no-cache"), Some("10000")));
+    let refund = json!({ "reverse_issue": { "original": key, "amount_fen": "4000" } });
+    node.submit(&reference(), refund).expect(200);
+    assert_eq!(kept(&node.get(&purchase)).as_deref(), Some("6000"), "less is left to refund");
 
     assert_eq!(node.get("/v1/export?to_height=1").header("etag"), None, "a stream is not held to be hashed");
     let missing = node.send("GET", "/v1/blocks/99999999", &[("If-None-Match", "*")], b"");

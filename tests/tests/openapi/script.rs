@@ -234,19 +234,8 @@ fn wallets() -> Vec<Step> {
     let rotate = Body::RotateWallet(RotateWallet { member: member(1), wallet_key: public(NEW_WALLET) });
     let recover = Body::RecoverWallet(RecoverWallet { member: member(1), wallet_key: public(LOST_WALLET) });
     let enrol = Body::EnrolWallet(EnrolWallet { holder: HolderKind::Member, wallet_key: public(PHONE) });
-    let mut grant = SpendGrant {
-        chain_id: chain_id(),
-        member: phone,
-        class: BEANS,
-        max_points: Points(50),
-        acceptors: vec![SHOP],
-        expires_ms: VALID_UNTIL_MS,
-        nonce: Nonce([7; 16]),
-        public_key: PublicKey::default(),
-        signature: Signature::default(),
-    };
-    grant.sign(&key(PHONE));
-    let by_grant = json!({ "till": TILL, "body": redeem(phone, 20), "authorization": Authorization::Grant(grant) });
+    let by_grant = Authorization::Grant(phone_grant());
+    let by_grant = json!({ "till": TILL, "body": redeem(phone, 20), "authorization": by_grant });
     vec![
         authorized(30, "register_wallet", "A member's phone is put on record", (&register, WALLET)),
         authorized(
@@ -259,9 +248,27 @@ fn wallets() -> Vec<Step> {
         submit(33, "recover_wallet", "The phone is lost: the new key counts in seven days", &recover),
         authorized(34, "enrol_wallet", "A member joins by its phone alone", (&enrol, PHONE)),
         submit(35, "issue_to_wallet", "It earns points", &issue(phone, 10_000)),
+        submit(37, "hold_open", "A checkout that is still open", &hold(member(2), 5)),
         submit(36, "redeem_by_grant", "It shows a code that is good for 50 points", &redeem(phone, 20))
             .body("application/json", by_grant),
     ]
+}
+
+/// The code that the phone shows.
+fn phone_grant() -> SpendGrant {
+    let mut grant = SpendGrant {
+        chain_id: chain_id(),
+        member: wallet_address(&PublicKey::of(&key(PHONE))),
+        class: BEANS,
+        max_points: Points(50),
+        acceptors: vec![SHOP],
+        expires_ms: VALID_UNTIL_MS,
+        nonce: Nonce([7; 16]),
+        public_key: PublicKey::default(),
+        signature: Signature::default(),
+    };
+    grant.sign(&key(PHONE));
+    grant
 }
 
 fn doors() -> Vec<Step> {
@@ -333,6 +340,7 @@ fn keys() -> Vec<Step> {
 
 fn questions() -> Vec<Step> {
     let card = |step: Step| step.with("member", member(1));
+    let shop = |step: Step| step.with("merchant", SHOP);
     vec![
         step("listOperations", "of_a_store", "A store's redemptions")
             .with("merchant", SHOP)
@@ -348,6 +356,9 @@ fn questions() -> Vec<Step> {
             .with("to_ms", GENESIS_MS + 16 * HOUR_MS)
             .with("limit", 3),
         card(step("getMember", "now", "Live holdings")),
+        step("getGrant", "used", "What was spent of the code that the phone showed")
+            .with("grant", phone_grant().id())
+            .with("expires_ms", VALID_UNTIL_MS),
         step("getMember", "unknown", "A card that nobody has").with("member", Address([1; 20])).answered(404),
         card(step("getBalances", "at_height", "Holdings as of the first block")).with("at_height", 1),
         card(step("getStatement", "newest", "The newest movements")).with("class", BEANS).with("limit", 3),
@@ -359,6 +370,9 @@ fn questions() -> Vec<Step> {
             .with("to_class", BEANS)
             .answered(400),
         step("listMerchants", "all", "Every merchant"),
+        shop(step("listOperatorKeys", "all", "The shop's keys, revoked ones too")),
+        shop(step("listStores", "limits", "What a store may do in a day, and what it did")),
+        shop(step("listHolds", "open", "What is set aside at the shop")),
         step("getObligations", "open", "What is owed in the open cycle"),
         step("getProblem", "one", "What a problem means").with("code", "insufficient_points"),
     ]

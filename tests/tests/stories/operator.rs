@@ -1,7 +1,7 @@
 //! A merchant's operator: keys for tills, limits for stores, and the one key that must not get lost.
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::desk::{Desk, Said};
 
@@ -43,6 +43,10 @@ pub async fn a_tills_key_acts_for_its_store_until_it_is_revoked(desk: &Desk) -> 
     sell(1, &["--till", "12:1"])?.is_refused("key_revoked")?;
     sell(3, &["--till", "12:1"])?.is_refused("key_revoked")?;
     govern(desk, GOVERNOR, &revoke)?.is_refused("key_already_revoked")?;
+    let keys = desk.query(&["keys", "--of", "1"])?;
+    let stolen = keys["items"].as_array().into_iter().flatten().find(|key| key["store_id"] == 12);
+    let stolen = stolen.with_context(|| format!("the till's key: {keys}"))?;
+    ensure!(stolen["revoked"].is_u64() && stolen["roles"] == json!(["issuer", "acceptor"]), "{stolen}");
     govern(desk, GOVERNOR, &add)?.is_refused("key_exists")?;
     ensure!(desk.balance(&card, 1)?.0 == 100, "two sales counted");
     Ok(())
@@ -61,6 +65,9 @@ pub async fn a_store_spends_within_its_limits(desk: &Desk) -> Result<()> {
     sale.applied()?;
     spend("30:2", "1")?.is_refused("store_redeem_limit")?;
     spend("31:1", "1")?.applied()?;
+    let stores = desk.query(&["stores", "--of", "1"])?;
+    let (used, limit) = (&stores["items"][0]["redeemed_fen"], &stores["items"][0]["redeem_limit_fen"]);
+    ensure!(stores["items"][0]["store_id"] == 30 && used == "500" && limit == "500", "{stores}");
     let sale = sale.reference()?.to_string();
     let refund = ["--till", "30:1", "reverse-redeem", "--original", &sale, "--points", "101"];
     desk.refused(1, &refund, "store_refund_limit")

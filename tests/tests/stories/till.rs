@@ -79,6 +79,8 @@ pub async fn a_checkout_holds_points_until_the_cash_is_in(desk: &mut Desk) -> Re
     let left = left.reference()?.to_string();
     desk.refused(2, &["capture", "--hold", &left, "--points", "30"], "hold_timed_out")?;
     ensure!(desk.balance(&card, 1)?.0 == 200, "nothing is lost");
+    let owed = &desk.query(&["member", &card])?["owed"];
+    ensure!(*owed == json!([]), "repaid: {owed}");
     let moved = desk.statement(&card, 1)?;
     let expected = [
         ("issued", 1000),
@@ -169,6 +171,8 @@ pub async fn a_refund_returns_the_very_lots_and_claws_back_what_was_earned(desk:
     let purchase = purchase.reference()?.to_string();
     let back = desk.applied(1, &["reverse-issue", "--original", &purchase, "--amount-fen", "10000"])?;
     ensure!(back["points"] == "100" && back["owed"] == "60" && back["balance"] == "0", "{back}");
+    let owed = &desk.query(&["member", &card])?["owed"];
+    ensure!(*owed == json!([{ "class": 1, "points": "60" }]), "{owed}");
     let next = desk.issue(1, &card, 8_000)?.applied()?;
     ensure!(next["points"] == "80" && next["repaid"] == "60" && next["balance"] == "20", "{next}");
     let moved = desk.statement(&card, 1)?;

@@ -1,7 +1,7 @@
 //! A member with a key of its own: nobody moves its points without its word, and a lost phone loses nothing.
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tally_contracts::membership::RECOVERY_MS;
 use tally_tests::{tally, tally_ok};
 
@@ -92,7 +92,15 @@ pub async fn a_code_is_spent_at_the_merchants_it_names(desk: &mut Desk, phone: &
     let hold = submit(2, vec!["hold", "--points", "100"])?;
     hold.applied()?;
     submit(2, vec!["redeem", "--points", "1"])?.is_refused("grant_exhausted")?;
+    let spent = worthless(code, &dir)?;
+    let points = spent["checks"].as_array().into_iter().flatten().find(|check| check["check"] == "points");
+    ensure!(points.is_some_and(|check| check["holds"] == false), "{spent}");
+    let open = desk.query(&["holds", "--of", "2"])?;
+    let (reference, member) = (&open["items"][0]["reference"], &open["items"][0]["member"]);
+    ensure!(*reference == hold.reference()?.to_string() && *member == phone.card.as_str(), "{open}");
     desk.applied(2, &["void", "--hold", &hold.reference()?.to_string()])?;
+    let open = desk.query(&["holds", "--of", "2"])?;
+    ensure!(open["items"] == json!([]), "{open}");
     submit(2, vec!["redeem", "--points", "100"])?.applied()?;
 
     let friend = desk.enrol(2, "C-1002")?;
@@ -173,10 +181,15 @@ pub async fn a_new_key_takes_over_by_the_old_ones_word(desk: &mut Desk, phone: &
     // The old key's code is worth nothing any more, and a till can see it before it tries.
     let flags = [&["--grant", code], &phone.redeem_points("5")[..]].concat();
     desk.refused(2, &flags, "wrong_wallet_key")?;
-    let output = tally(&["--json", "grant", "show", code, "--dir", &dir])?;
+    worthless(code, &dir).map(drop)
+}
+
+/// What is shown of a code that cannot be spent any more.
+fn worthless(code: &str, dir: &str) -> Result<Value> {
+    let output = tally(&["--json", "grant", "show", code, "--dir", dir])?;
     let shown: Value = serde_json::from_slice(&output.stdout)?;
     ensure!(output.status.code() == Some(1) && shown["holds"] == false, "{shown}");
-    Ok(())
+    Ok(shown)
 }
 
 /// The custodian puts a new key on record; everyone sees it coming for seven days, then the old one is of no use.

@@ -15,7 +15,7 @@ pub fn issue(world: &mut World, merchant: u16) -> Option<Proposal> {
     if is_colossal && world.random.chance(500) {
         (class, is_colossal) = own[0];
     }
-    if world.random.chance(15) {
+    if world.random.chance(40) {
         (class, is_colossal) = (some_class(world)?, false);
     }
     let member = some_member(world, merchant)?;

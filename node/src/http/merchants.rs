@@ -1,0 +1,67 @@
+//! Questions about merchants: where they stand, their keys, stores and open holds.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use tally_contracts::types::MerchantId;
+use utoipa::IntoParams;
+
+use super::Api;
+use super::params::{Names, NoParams, Params, page};
+use super::problem::Problem;
+use crate::query::classes::Listing;
+use crate::query::merchants::{self, HoldView, KeyView, MerchantView, StoreView};
+use crate::query::page::Page;
+
+type Answer<T> = Result<Json<T>, Problem>;
+type Node = State<Arc<Api>>;
+
+/// Every merchant: its cap, where it stands, what it owes the alliance pool.
+#[utoipa::path(get, path = "/v1/merchants", operation_id = "listMerchants", tag = "settlement",
+    responses((status = 200, description = "The merchants, by rising number.", body = Listing<MerchantView>)))]
+pub async fn list(State(api): Node, _: NoParams) -> Answer<Listing<MerchantView>> {
+    api.query(|s| Ok(merchants::merchants(s))).await.map(Json)
+}
+
+/// A merchant's operator keys: roles, store, and the block that revoked them.
+#[utoipa::path(get, path = "/v1/merchants/{merchant}/keys", operation_id = "listOperatorKeys", tag = "settlement",
+    params(("merchant" = MerchantId, Path, description = "The merchant.")),
+    responses((status = 200, description = "The keys, by rising bytes.", body = Listing<KeyView>)))]
+pub async fn keys(State(api): Node, Names(merchant): Names<MerchantId>, _: NoParams) -> Answer<Listing<KeyView>> {
+    api.query(move |s| merchants::keys(s, merchant)).await.map(Json)
+}
+
+/// A merchant's stores that have daily limits, and what of them is used today.
+#[utoipa::path(get, path = "/v1/merchants/{merchant}/stores", operation_id = "listStores", tag = "settlement",
+    params(("merchant" = MerchantId, Path, description = "The merchant.")),
+    responses((status = 200, description = "The stores, by rising number.", body = Listing<StoreView>)))]
+pub async fn stores(State(api): Node, Names(merchant): Names<MerchantId>, _: NoParams) -> Answer<Listing<StoreView>> {
+    api.query(move |s| merchants::stores(s, merchant)).await.map(Json)
+}
+
+/// Parameters of open holds.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct HoldsParams {
+    /// Most items.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<usize>,
+    /// Where an earlier answer to the same question ended.
+    cursor: Option<String>,
+}
+
+/// A merchant's open holds; one that ended is told by the operation that placed it.
+#[utoipa::path(get, path = "/v1/merchants/{merchant}/holds", operation_id = "listHolds", tag = "operations",
+    params(("merchant" = MerchantId, Path, description = "The merchant."), HoldsParams),
+    responses((status = 200, description = "A part of the list.", body = Page<HoldView>)))]
+pub async fn holds(
+    State(api): Node,
+    Names(merchant): Names<MerchantId>,
+    Params(params): Params<HoldsParams>,
+) -> Answer<Page<HoldView>> {
+    let page = page(params.limit, params.cursor)?;
+    api.query(move |s| merchants::holds(s, merchant, &page)).await.map(Json)
+}

@@ -1,0 +1,166 @@
+//! Merchants: where they stand, whose keys act for them, what their stores may do, and which holds are open.
+
+use serde::Serialize;
+use tally_contracts::crypto::PublicKey;
+use tally_contracts::encoding;
+use tally_contracts::membership::{KeyRecord, Merchant};
+use tally_contracts::points::{Hold, StoreLimits};
+use tally_contracts::settlement::Position;
+use tally_contracts::state::{Key, read, read_range, tag};
+use tally_contracts::types::{Fen, MerchantId, Obligation, Reference, StoreId};
+use utoipa::ToSchema;
+use wincode::SchemaReadOwned;
+use wincode::config::DefaultConfig;
+
+use super::classes::{Listing, MAX_LIST};
+use super::page::{Cursor, List, Page, PageRequest, Scope};
+use super::{QueryError, Snapshot};
+
+/// A merchant.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct MerchantView {
+    /// Its number.
+    pub id: MerchantId,
+    /// Its name for people.
+    pub name: Option<String>,
+    /// The most it may owe before it is settled.
+    pub net_debit_cap_fen: Fen,
+    /// Where it stands in the open cycle.
+    pub position: Position,
+    /// What of its cap is used, in 10^-8 CNY.
+    pub net_debit: Obligation,
+    /// What it owes the alliance pool, in 10^-8 CNY.
+    pub pool_claim: Obligation,
+}
+
+/// An operator key.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct KeyView {
+    /// The key.
+    pub public_key: PublicKey,
+    /// Its roles, its store, and the block that revoked it.
+    #[serde(flatten)]
+    pub record: KeyRecord,
+}
+
+/// A store that has limits.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct StoreView {
+    /// Its number.
+    pub store_id: StoreId,
+    /// What it may do in a day.
+    #[serde(flatten)]
+    pub limits: StoreLimits,
+    /// Redeemed and held on the local day of the head's block time, in fen.
+    pub redeemed_fen: Fen,
+    /// Reversed on that day, in fen.
+    pub refunded_fen: Fen,
+}
+
+/// An open hold. One whose time is over stays until the next block.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct HoldView {
+    /// The merchant that placed it, and can capture or void it.
+    pub merchant: MerchantId,
+    /// The reference it was placed under, by which it is captured or voided.
+    pub reference: Reference,
+    /// What it holds.
+    #[serde(flatten)]
+    pub hold: Hold,
+}
+
+/// Every merchant.
+#[must_use]
+pub fn merchants(snapshot: &Snapshot<'_>) -> Listing<MerchantView> {
+    let all: Vec<(MerchantId, Merchant)> = read_range(snapshot.store, tag::merchants, &MerchantId(0), None, MAX_LIST);
+    let view = |(id, merchant): (MerchantId, Merchant)| {
+        let position: Position = read(snapshot.store, tag::positions, &id).unwrap_or_default();
+        MerchantView {
+            id,
+            name: snapshot.genesis.merchants.iter().find(|m| m.id == id).map(|m| m.name.clone()),
+            net_debit_cap_fen: merchant.net_debit_cap_fen,
+            position,
+            net_debit: position.net_debit(),
+            pool_claim: read(snapshot.store, tag::pool_claims, &id).unwrap_or_default(),
+        }
+    };
+    Listing::new(snapshot, all.into_iter().map(view).collect())
+}
+
+/// A merchant's operator keys, revoked ones too.
+///
+/// # Errors
+/// [`QueryError::NotFound`].
+pub fn keys(snapshot: &Snapshot<'_>, merchant: MerchantId) -> Result<Listing<KeyView>, QueryError> {
+    require_merchant(snapshot, merchant)?;
+    let all = of_merchant(snapshot, tag::operator_keys, (merchant, PublicKey::default()), MAX_LIST);
+    let view = |((_, public_key), record)| KeyView { public_key, record };
+    Ok(Listing::new(snapshot, all.into_iter().map(view).collect()))
+}
+
+/// A merchant's stores that have limits, with what of them is used.
+///
+/// # Errors
+/// [`QueryError::NotFound`].
+pub fn stores(snapshot: &Snapshot<'_>, merchant: MerchantId) -> Result<Listing<StoreView>, QueryError> {
+    require_merchant(snapshot, merchant)?;
+    let all = of_merchant(snapshot, tag::store_limits, (merchant, StoreId::default()), MAX_LIST);
+    let day = snapshot.calendar().day(snapshot.head.time_ms);
+    let used = |tag, store_id| read(snapshot.store, tag, &(day, merchant, store_id)).unwrap_or_default();
+    let view = |((_, store_id), limits)| StoreView {
+        store_id,
+        limits,
+        redeemed_fen: used(tag::store_redeemed, store_id),
+        refunded_fen: used(tag::store_refunded, store_id),
+    };
+    Ok(Listing::new(snapshot, all.into_iter().map(view).collect()))
+}
+
+/// A page of a merchant's open holds, by rising reference: those placed first come first.
+///
+/// # Errors
+/// [`QueryError`].
+pub fn holds(snapshot: &Snapshot<'_>, merchant: MerchantId, page: &PageRequest) -> Result<Page<HoldView>, QueryError> {
+    require_merchant(snapshot, merchant)?;
+    let scope = Scope::new(List::Holds, &encoding::encode(&merchant));
+    let (height, position) = page.start(snapshot, scope)?;
+    let first = match position {
+        None => Reference::default(),
+        Some(position) if position.len() == size_of::<Reference>() => Reference::take(&mut &position[..]),
+        Some(_) => return Err(QueryError::Cursor),
+    };
+    let mut found = of_merchant(snapshot, tag::holds, (merchant, first), page.limit + 1);
+    let next = (found.len() > page.limit).then(|| found.pop()).flatten();
+    let next_cursor = next.map(|((_, reference), _)| {
+        let mut position = Vec::new();
+        reference.put(&mut position);
+        Cursor { height, position }.encode(scope)
+    });
+    let view = |((merchant, reference), hold)| HoldView { merchant, reference, hold };
+    Ok(Page { items: found.into_iter().map(view).collect(), next_cursor, height: snapshot.head.height })
+}
+
+/// Records of a table that lie under a merchant, from a key on.
+fn of_merchant<K, V>(
+    snapshot: &Snapshot<'_>,
+    tag: u8,
+    start: (MerchantId, K),
+    limit: usize,
+) -> Vec<((MerchantId, K), V)>
+where
+    K: Key + Default,
+    V: SchemaReadOwned<DefaultConfig, Dst = V>,
+{
+    let end = start.0.0.checked_add(1).map(|next| (MerchantId(next), K::default()));
+    read_range(snapshot.store, tag, &start, end.as_ref(), limit)
+}
+
+/// Refuses whoever is no participant of the alliance: its merchants are, and the pool.
+pub(super) fn require_participant(snapshot: &Snapshot<'_>, id: MerchantId) -> Result<(), QueryError> {
+    if id == MerchantId::POOL { Ok(()) } else { require_merchant(snapshot, id) }
+}
+
+fn require_merchant(snapshot: &Snapshot<'_>, id: MerchantId) -> Result<(), QueryError> {
+    let merchant: Option<Merchant> = read(snapshot.store, tag::merchants, &id);
+    merchant.map(drop).ok_or_else(|| QueryError::not_found("merchant", id))
+}
