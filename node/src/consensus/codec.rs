@@ -90,6 +90,62 @@ const COMMIT_SIGNATURE_BYTES: usize = 2 + 64;
 pub(super) const MAX_ONE_VALUE_RESPONSE_BYTES: usize =
     RESPONSE_BYTES + VALUE_BYTES + MAX_BLOCK_BYTES + MAX_SIGNATURES * COMMIT_SIGNATURE_BYTES;
 
+/// The kinds of message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the engine's own names")]
+pub enum MessageKind {
+    Consensus,
+    Liveness,
+    Part,
+    Stream,
+    Proof,
+    Proposed,
+    Polka,
+    Status,
+    Request,
+    Response,
+}
+
+impl MessageKind {
+    /// Every kind.
+    pub const ALL: [Self; 10] = [
+        Self::Consensus,
+        Self::Liveness,
+        Self::Part,
+        Self::Stream,
+        Self::Proof,
+        Self::Proposed,
+        Self::Polka,
+        Self::Status,
+        Self::Request,
+        Self::Response,
+    ];
+}
+
+/// Reads a message and writes it again; `None` where the bytes are no message of that kind.
+#[must_use]
+pub fn reread(kind: MessageKind, bytes: &[u8]) -> Option<Vec<u8>> {
+    fn again<T>(bytes: &[u8]) -> Option<Vec<u8>>
+    where
+        TallyCodec: Codec<T, Error = CodecError>,
+    {
+        let message = TallyCodec.decode(Bytes::copy_from_slice(bytes)).ok()?;
+        Some(TallyCodec.encode(&message).expect("what was decoded encodes").into())
+    }
+    match kind {
+        MessageKind::Consensus => again::<SignedConsensusMsg<Context>>(bytes),
+        MessageKind::Liveness => again::<LivenessMsg<Context>>(bytes),
+        MessageKind::Part => again::<Part>(bytes),
+        MessageKind::Stream => again::<StreamMessage<Part>>(bytes),
+        MessageKind::Proof => again::<ValidatorProof<Context>>(bytes),
+        MessageKind::Proposed => again::<ProposedValue<Context>>(bytes),
+        MessageKind::Polka => again::<PolkaCertificate<Context>>(bytes),
+        MessageKind::Status => again::<Status<Context>>(bytes),
+        MessageKind::Request => again::<Request<Context>>(bytes),
+        MessageKind::Response => again::<Response<Context>>(bytes),
+    }
+}
+
 fn defined(round: Round) -> Result<u32, CodecError> {
     round.as_u32().ok_or(CodecError::Content("a message of no round"))
 }

@@ -28,6 +28,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+#[doc(hidden)]
+pub use codec::{MessageKind, reread};
 pub use libp2p::Multiaddr;
 use tally_contracts::crypto::PublicKey;
 use tally_contracts::types::{Height, MerchantId};

@@ -14,6 +14,7 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
+use serde_json::Value;
 use tally_contracts::rejection::Rejection;
 use tally_contracts::transaction::Operation;
 use tally_contracts::types::Reference;
@@ -26,9 +27,9 @@ use super::params::{Params, RawBody, require_media_type};
 use super::problem::{Language, Problem};
 use super::submit::{Answer, submit_problem};
 use crate::ingress::fits_alone;
-use crate::ingress::submitter::{Found, Mode, SubmitError, Submitter};
+use crate::ingress::submitter::{Found, Mode, SubmitError, check_at};
 use crate::query::dry_run;
-use answer::{BulkLine, ndjson};
+use answer::{BulkLine, line_answer, ndjson};
 
 /// Parameters of a bulk.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -112,7 +113,7 @@ pub async fn bulk(
         false => api.limits.bulk_operations,
     };
     let submitter = api.door()?.submitter.clone();
-    let mut bulk = api.blocking(move || Bulk::read(&bytes, most, &submitter)).await??;
+    let mut bulk = api.blocking(move || Bulk::read(&bytes, most, |operation| submitter.check(operation))).await??;
     if mode == BulkMode::Atomic {
         bulk.refuse_all_if_any();
     }
@@ -126,7 +127,7 @@ pub async fn bulk(
 }
 
 impl Bulk {
-    fn read(bytes: &[u8], most: usize, submitter: &Submitter) -> Result<Self, Problem> {
+    fn read(bytes: &[u8], most: usize, check: impl Fn(&Operation) -> Result<(), SubmitError>) -> Result<Self, Problem> {
         let mut bulk = Self { lines: Vec::new(), operations: Vec::new() };
         let mut seen: HashMap<Reference, usize> = HashMap::new();
         let lines = bytes.split(|b| *b == b'\n').zip(1..);
@@ -135,7 +136,7 @@ impl Bulk {
                 let reason = format!("a bulk of this mode has at most {most} operations");
                 return Err(Problem::because("request_too_large", reason));
             }
-            let fate = bulk.read_line(line, submitter, &mut seen);
+            let fate = bulk.read_line(line, &check, &mut seen);
             bulk.lines.push(Line { number, fate });
         }
         if bulk.lines.is_empty() {
@@ -144,7 +145,12 @@ impl Bulk {
         Ok(bulk)
     }
 
-    fn read_line(&mut self, line: &[u8], submitter: &Submitter, seen: &mut HashMap<Reference, usize>) -> Fate {
+    fn read_line(
+        &mut self,
+        line: &[u8],
+        check: impl Fn(&Operation) -> Result<(), SubmitError>,
+        seen: &mut HashMap<Reference, usize>,
+    ) -> Fate {
         let operation: Operation = match super::params::json(line) {
             Ok(operation) => operation,
             Err(problem) => {
@@ -155,7 +161,7 @@ impl Bulk {
         };
         let reference = operation.reference;
         let refused = |problem| Fate::Refused { reference: Some(reference), problem };
-        if let Err(error) = submitter.check(&operation) {
+        if let Err(error) = check(&operation) {
             return refused(submit_problem(error));
         }
         // Only a long line can be too large for a transaction of its own.
@@ -202,6 +208,22 @@ impl Bulk {
             }
         }
     }
+}
+
+/// Reads a bulk that is not submitted, whatever the clock says: what would be, and an answer for each line.
+///
+/// # Errors
+/// As for a bulk as a whole.
+pub fn read_bulk(bytes: &[u8], most: usize, is_atomic: bool) -> Result<(Vec<Operation>, Vec<Value>), Problem> {
+    let mut bulk = Bulk::read(bytes, most, |operation| check_at(operation, u64::MAX))?;
+    if is_atomic {
+        bulk.refuse_all_if_any();
+    }
+    let Bulk { lines, operations } = bulk;
+    let nothing = Results::Submitted(Vec::new());
+    let answers = lines.iter().map(|line| line_answer(line, &operations, &nothing, Language::English));
+    let answers = answers.map(|answer| serde_json::to_value(answer).expect("an answer has a JSON form")).collect();
+    Ok((operations, answers))
 }
 
 /// What can be read of a line that is no operation.

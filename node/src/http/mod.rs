@@ -49,6 +49,12 @@ use crate::network::NetworkHandle;
 use crate::query::{QueryError, Snapshot};
 use crate::replica::Replica;
 
+// What reads bytes of clients, for the fuzz targets: no part of the interface.
+#[doc(hidden)]
+pub use bulk::read_bulk;
+#[doc(hidden)]
+pub use params::{idempotency_key, media_type, wait_seconds};
+
 pub use health::Health;
 pub use problem::{Language, Problem};
 

@@ -266,8 +266,7 @@ impl Submitter {
     /// # Errors
     /// [`SubmitError::Malformed`], [`SubmitError::ReferenceAhead`], [`SubmitError::Authorization`].
     pub fn check(&self, operation: &Operation) -> Result<(), SubmitError> {
-        check_alone(operation, 0, self.shared.latest_reference_ms())?;
-        operation.check_authorization().map_err(SubmitError::Authorization)
+        check_at(operation, self.shared.latest_reference_ms())
     }
 
     /// Checks what bytes alone decide, and measures.
@@ -309,6 +308,15 @@ impl Submitter {
         let state = synced.wait_for(|s| s.failed || s.ticket >= ticket).await.map_err(|_| SubmitError::Fault)?;
         if state.failed { Err(SubmitError::Fault) } else { Ok(()) }
     }
+}
+
+/// [`Submitter::check`] with this latest time of a reference.
+///
+/// # Errors
+/// As there.
+pub(crate) fn check_at(operation: &Operation, latest_ms: u64) -> Result<(), SubmitError> {
+    check_alone(operation, 0, latest_ms)?;
+    operation.check_authorization().map_err(SubmitError::Authorization)
 }
 
 /// Checks the operation at a position by itself, but for its authorization; `latest_ms` is the latest time of a reference.

@@ -9,7 +9,8 @@
 //! [submitter](crate::ingress::submitter) sends again whatever is not executed. What a peer sends is checked before
 //! anything is done with it; a peer that sends what cannot be a transaction is cut off for a while.
 
-mod codec;
+#[doc(hidden)]
+pub mod codec;
 mod driver;
 mod peer;
 

@@ -88,7 +88,12 @@ pub(super) fn ndjson(bulk: Bulk, results: Results, language: Language) -> Respon
     (headers, body).into_response()
 }
 
-fn line_answer<'a>(line: &Line, operations: &[Operation], results: &'a Results, language: Language) -> BulkLine<'a> {
+pub(super) fn line_answer<'a>(
+    line: &Line,
+    operations: &[Operation],
+    results: &'a Results,
+    language: Language,
+) -> BulkLine<'a> {
     let at = match &line.fate {
         Fate::Taken(at) => *at,
         Fate::Refused { reference, problem } => {
