@@ -9,7 +9,7 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/tally/target
 # What `cargo deny` looks at; without a network, `make check DENY="bans licenses sources"` leaves the advisories out.
 DENY ?= advisories bans licenses sources
 
-.PHONY: help setup build demo till-demo model test check fmt clippy selftest year deny tools
+.PHONY: help setup build demo till-demo model fuzz test check fmt clippy selftest year fuzzcheck deny tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ test: setup selftest ## All tests
 	cargo build --release --workspace --all-targets --locked
 	cargo test --release --workspace --all-targets --locked
 
-check: tools fmt clippy test deny ## What a change must pass: formatting, lints, tests, dependencies
+check: tools fmt clippy test fuzzcheck deny ## What a change must pass: formatting, lints, tests, dependencies
 
 build: setup ## The binaries tallyd and tally
 	cargo build --release --workspace --locked
@@ -39,6 +39,7 @@ setup: ## Install what the build needs
 
 fmt:
 	cargo fmt --all --check
+	cargo fmt --all --check --manifest-path fuzz/Cargo.toml
 
 clippy: setup
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings
@@ -51,6 +52,13 @@ selftest: setup
 
 year: setup ## Work out the demo year without the ledger
 	python3 tests/year_check.py
+
+fuzz: setup ## Fuzz every decoder and whole blocks (FUZZ_SECONDS=60 each; see fuzz/README.md)
+	@scripts/fuzz.sh
+
+# The targets of the node are left to `make fuzz`: checking them here would build RocksDB once more.
+fuzzcheck: setup
+	cargo clippy --release --manifest-path fuzz/Cargo.toml --all-targets --locked -- -D warnings
 
 deny: tools
 	cargo deny --locked check --hide-inclusion-graph $(DENY)

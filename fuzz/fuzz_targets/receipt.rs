@@ -1,0 +1,26 @@
+//! Bytes -> receipt, due-work record, leaf of the log: no panic, one encoding, and the same through JSON.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tally_contracts::due::DueRecord;
+use tally_contracts::receipt::Receipt;
+use tally_fuzz::codec;
+use tally_ledger::leaf::Leaf;
+
+fuzz_target!(|bytes: &[u8]| {
+    // A receipt has its operation's reference, which was checked.
+    if let Some(receipt) = codec::canonical::<Receipt>(bytes).filter(|receipt| receipt.reference.is_valid()) {
+        codec::speaks_json(&receipt);
+    }
+    if let Some(record) = codec::canonical::<DueRecord>(bytes) {
+        codec::speaks_json(&record);
+    }
+    if let Some(leaf) = codec::canonical::<Leaf>(bytes) {
+        serde_json::to_string(&leaf).expect("a leaf is JSON");
+    }
+    if let Ok(receipt) = serde_json::from_slice::<Receipt>(bytes) {
+        codec::speaks_json(&receipt);
+        codec::encodes(&receipt);
+    }
+});

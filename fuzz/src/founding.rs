@@ -1,0 +1,116 @@
+//! The founding agreements that generated blocks start from.
+
+use tally_contracts::crypto::PublicKey;
+use tally_contracts::genesis::{
+    Clock, Genesis, GenesisClass, GenesisMerchant, MAX_ANCHOR, MAX_CAP_FEN, MAX_REFUND_WINDOW_DAYS, MAX_TIME_MS,
+    Parameters,
+};
+use tally_contracts::membership::HolderKind;
+use tally_contracts::points::{ClassTerms, Permission, Use};
+use tally_contracts::types::{ClassId, DAY_MS, Fen, MerchantId, Rate};
+
+use crate::keys::{Signer, operator_keys, validator_key};
+use crate::world::{MERCHANTS, Start};
+
+/// 2017-01-30T00:00Z: month ends are near.
+const START_MS: u64 = 1_485_734_400_000;
+
+fn merchant(id: u16, net_debit_cap_fen: Fen) -> GenesisMerchant {
+    GenesisMerchant {
+        id: MerchantId(id),
+        name: format!("merchant {id}"),
+        validator_key: PublicKey::of(&validator_key(MerchantId(id))),
+        operator_keys: operator_keys(id),
+        net_debit_cap_fen,
+    }
+}
+
+fn class(id: u16, terms: ClassTerms) -> GenesisClass {
+    GenesisClass { id: ClassId(id.into()), name: format!("class {id}"), issuer: MerchantId(id), terms }
+}
+
+/// The alliance's founding agreement.
+#[must_use]
+pub fn genesis(start: Start) -> Genesis {
+    match start {
+        Start::Simulated => ordinary(Clock::Simulated { keys: vec![Signer::Clock.public()] }),
+        Start::Real => ordinary(Clock::Real),
+        Start::Extreme => extreme(),
+    }
+}
+
+fn ordinary(clock: Clock) -> Genesis {
+    let terms = |anchor, decimals, life_months| ClassTerms {
+        decimals,
+        anchor: Rate::from_millionths(anchor),
+        earn_rate: Rate::from_millionths(Rate::ONE),
+        life_months,
+        accepted_by: Vec::new(),
+        permissions: Vec::new(),
+        custodian_member_limit_fen: Fen(10_000),
+        custodian_limit_fen: Fen(15_000),
+    };
+    let mut classes = vec![
+        class(1, terms(10_000, 0, 12)),
+        class(2, terms(20_001, 1, 1)),
+        class(3, terms(15_000, 2, 3)),
+        class(4, terms(30_000, 0, 24)),
+    ];
+    classes[2].terms.accepted_by = vec![MerchantId(1), MerchantId(3)];
+    let all = vec![Use::Earn, Use::Transfer, Use::Redeem, Use::Exchange];
+    classes[3].terms.permissions = vec![
+        Permission { holder: HolderKind::Member, uses: all },
+        Permission { holder: HolderKind::Employee, uses: vec![Use::Earn, Use::Redeem] },
+    ];
+    Genesis {
+        name: "ordinary".into(),
+        time_ms: START_MS,
+        utc_offset_minutes: 480,
+        clock,
+        parameters: Parameters {
+            idle_block_ms: 1_000,
+            min_anchor: Rate::from_millionths(10_000),
+            max_anchor: Rate::from_millionths(30_000),
+            exchange_spread: Rate::from_millionths(20_000),
+            no_consent_limit_fen: Fen(20_000),
+            refund_window_days: 30,
+        },
+        merchants: (1..).zip([1_000_000, 15_000, 30_000, 0]).map(|(id, cap)| merchant(id, Fen(cap))).collect(),
+        classes,
+    }
+}
+
+fn extreme() -> Genesis {
+    let terms = |anchor, decimals, life_months| ClassTerms {
+        decimals,
+        anchor,
+        earn_rate: Rate::from_millionths(u64::MAX),
+        life_months,
+        accepted_by: Vec::new(),
+        permissions: Vec::new(),
+        custodian_member_limit_fen: Fen(u64::MAX),
+        custodian_limit_fen: Fen(u64::MAX),
+    };
+    let least = Rate::from_millionths(1);
+    Genesis {
+        name: "extreme".into(),
+        time_ms: MAX_TIME_MS - 800 * DAY_MS,
+        utc_offset_minutes: -720,
+        clock: Clock::Real,
+        parameters: Parameters {
+            idle_block_ms: 10,
+            min_anchor: least,
+            max_anchor: MAX_ANCHOR,
+            exchange_spread: Rate::ZERO,
+            no_consent_limit_fen: Fen(u64::MAX),
+            refund_window_days: MAX_REFUND_WINDOW_DAYS,
+        },
+        merchants: (1..=MERCHANTS).map(|id| merchant(id, MAX_CAP_FEN)).collect(),
+        classes: vec![
+            class(1, terms(least, 0, 24)),
+            class(2, terms(MAX_ANCHOR, 0, 24)),
+            class(3, terms(least, 2, 1)),
+            class(4, terms(MAX_ANCHOR, 2, 1)),
+        ],
+    }
+}

@@ -1,0 +1,91 @@
+//! Every record of state, read as what its table holds and written again.
+//!
+//! A table that has no line here stops the targets at its first record: add it to `tables!`.
+
+use std::fmt::Debug;
+
+use tally_contracts::crypto::PublicKey;
+use tally_contracts::encoding;
+use tally_contracts::execute::KnownReference;
+use tally_contracts::genesis::Parameters;
+use tally_contracts::governance::Schedule;
+use tally_contracts::membership::{KeyRecord, Member, Merchant};
+use tally_contracts::points::{ClassTotals, Hold, Movement, PointClass, StoreLimits};
+use tally_contracts::settlement::{Gross, Leg, PairNet, Position, Statement};
+use tally_contracts::state::{Key, Write, WriteSet, tag};
+use tally_contracts::types::{
+    Address, ClassId, Day, Fen, Hash, Height, MerchantId, Month, Obligation, Points, Reference, StoreId,
+};
+use wincode::config::DefaultConfig;
+use wincode::{SchemaReadOwned, SchemaWrite};
+
+/// Matches a table's tag to the types of its key and record.
+macro_rules! tables {
+    ($($name:ident: $key:ty => $record:ty,)+) => {
+        fn reread((key, value): &Write) -> Write {
+            match key[0] {
+                $(tag::$name => again::<$key, $record>(key, value.as_deref()),)+
+                other => panic!("table {other} has no line in fuzz/src/records.rs"),
+            }
+        }
+    };
+}
+
+tables! {
+    parameters: () => Parameters,
+    schedule: () => Schedule,
+    references: (Day, MerchantId, Reference) => KnownReference,
+    merchants: MerchantId => Merchant,
+    operator_keys: (MerchantId, PublicKey) => KeyRecord,
+    members: Address => Member,
+    store_limits: (MerchantId, StoreId) => StoreLimits,
+    classes: ClassId => PointClass,
+    class_totals: ClassId => ClassTotals,
+    outstanding: (Month, ClassId) => Points,
+    owed: (Address, ClassId) => Points,
+    holds: (MerchantId, Reference) => Hold,
+    hold_timeouts: (u64, MerchantId, Reference) => (),
+    HOLDINGS: MovementKey => Movement,
+    expiring: (Month, ClassId, Address) => (),
+    no_consent_used: (Day, Address) => Fen,
+    custodian_member_used: (Day, ClassId, Address) => Fen,
+    custodian_used: (Day, ClassId, MerchantId) => Fen,
+    store_redeemed: (Day, MerchantId, StoreId) => Fen,
+    store_refunded: (Day, MerchantId, StoreId) => Fen,
+    grants_used: (Day, Hash) => Points,
+    gross: (Month, MerchantId, MerchantId) => Gross,
+    positions: MerchantId => Position,
+    pool_claims: MerchantId => Obligation,
+    carries: (MerchantId, MerchantId) => Obligation,
+    statements: Month => Statement,
+    pair_nets: (Month, MerchantId, MerchantId) => PairNet,
+    legs: (Month, u16) => Leg,
+}
+
+/// Holder, class, and the complements of height and index, which are as wide as a height and a class.
+type MovementKey = ((Address, ClassId), (Height, ClassId));
+
+/// The same writes, each read as the record it is and written again.
+///
+/// # Panics
+/// When a record does not read back as what was written.
+#[must_use]
+pub fn reread_all(writes: &WriteSet) -> WriteSet {
+    let again: Vec<Write> = writes.writes().iter().map(reread).collect();
+    assert_eq!(again, writes.writes(), "every record reads back");
+    WriteSet::new(again)
+}
+
+fn again<K, V>(key: &[u8], value: Option<&[u8]>) -> Write
+where
+    K: Key,
+    V: SchemaReadOwned<DefaultConfig, Dst = V> + SchemaWrite<DefaultConfig, Src = V> + Debug,
+{
+    let mut rest = &key[1..];
+    let parsed = K::take(&mut rest);
+    assert!(rest.is_empty(), "a key of table {} has {} bytes too many", key[0], rest.len());
+    let mut key_again = vec![key[0]];
+    parsed.put(&mut key_again);
+    let value = value.map(|bytes| encoding::encode(&encoding::decode_own::<V>(bytes)));
+    (key_again, value)
+}
