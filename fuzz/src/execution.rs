@@ -128,7 +128,7 @@ impl Execution {
         if run.receipts.iter().flatten().all(is_applied) {
             return;
         }
-        let without: Vec<CheckedTransaction> = checked
+        let without: Vec<Vec<u8>> = checked
             .iter()
             .zip(&run.receipts)
             .map(|(transaction, receipts)| {
@@ -140,10 +140,10 @@ impl Execution {
                     }
                 }
                 transaction.sign(signer.key());
-                let bytes = encoding::encode(&transaction);
-                CheckedTransaction::check(bytes, &self.world.chain_id).expect("a stand-in is well formed")
+                encoding::encode(&transaction)
             })
             .collect();
+        let without = CheckedTransaction::check_all(without, &self.world.chain_id).expect("a stand-in is well formed");
         let again = execute_block(&self.world.store, context, &without);
         assert_eq!(again.due, run.due, "due work does not depend on transactions");
         assert_eq!(but_references(&again.writes), but_references(&run.writes), "what was refused left something");
@@ -162,8 +162,11 @@ fn but_references(writes: &WriteSet) -> Vec<&Write> {
 /// Those transactions that a block may hold.
 #[must_use]
 pub fn valid(transactions: &[Transaction], chain_id: &ChainId) -> Vec<CheckedTransaction> {
-    let check = |t: &Transaction| CheckedTransaction::check(encoding::encode(t), chain_id).ok();
-    transactions.iter().filter_map(check).collect()
+    let bytes: Vec<Vec<u8>> = transactions.iter().map(encoding::encode).collect();
+    // In one batch where all are valid, for most of a run goes into signatures.
+    CheckedTransaction::check_all(bytes.clone(), chain_id).unwrap_or_else(|_| {
+        bytes.into_iter().filter_map(|bytes| CheckedTransaction::check(bytes, chain_id).ok()).collect()
+    })
 }
 
 /// The ids of transactions by their bytes; of what is no transaction, a hash of nothing.

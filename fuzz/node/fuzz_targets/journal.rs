@@ -1,5 +1,5 @@
 //! Segments of a journal, as a disk may give them back: any bytes, or written ones of which some have changed. Opening never
-//! panics; what it replays of damaged segments is what was written first; what it opened can be written to and opens
+//! panics; what it replays of damaged segments was written, in that order; what it opened can be written to and opens
 //! again. The first byte says which.
 
 #![no_main]
@@ -69,7 +69,10 @@ fn decay(input: &mut Input<'_>, bytes: &mut Vec<u8>) {
 fn reopen(disk: &MemoryDisk, written: Option<&[Vec<u8>]>) {
     let Ok((journal, mut frames)) = open(disk) else { return };
     if let Some(written) = written {
-        assert!(written.starts_with(&frames), "frames that nobody wrote, or not in their order");
+        // Frames may be missing between others: a segment that ends early, right between two frames, looks whole.
+        let mut rest = written.iter();
+        let is_in_order = frames.iter().all(|frame| rest.any(|other| other == frame));
+        assert!(is_in_order, "frames that nobody wrote, or not in their order");
     }
     journal.append(b"one more").expect("an opened journal takes frames");
     journal.sync().expect("memory can be synced");

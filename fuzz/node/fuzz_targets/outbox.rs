@@ -12,6 +12,7 @@ use tally_contracts::transaction::Operation;
 use tally_contracts::types::{Hash, Reference};
 use tally_fuzz::bodies::{Kind, Scene};
 use tally_fuzz::input::Input;
+use tally_fuzz::word;
 use tally_fuzz::world::{Start, World};
 use tally_fuzz_node::disk::{DIR, MemoryDisk};
 use tally_node::ingress::outbox::{Changes, Entry, EntryId, Expired, Outbox, Recovered};
@@ -87,7 +88,9 @@ fn entry(input: &mut Input<'_>, world: &World) -> Entry {
     let operation = |input: &mut Input<'_>| {
         let scene = Scene { world, merchant: 1, time_ms: world.time_ms };
         let body = input.pick(Kind::ALL).body(input, &scene);
-        Operation { reference: Reference::new(world.time_ms, input.any::<u16>().into()), till: None, body }
+        let reference = Reference::new(world.time_ms, input.any::<u16>().into());
+        let authorization = word::on(input, &scene, (reference, &body));
+        Operation { reference, till: None, body, authorization }
     };
     match input.below(3) {
         0 => Entry::Operation(operation(input)),

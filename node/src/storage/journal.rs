@@ -18,7 +18,8 @@
 //! A segment is synced before its successor begins, so only the last may end in frames that a crash tore. From a frame
 //! that does not match its checksum, everything to the end is cut off, **unless** a later frame shows, by its `synced`,
 //! that the damaged place had been durable: then the disk lost what it had promised, and [`Journal::open`] fails with file
-//! and offset. So does damage in an earlier segment. Cuts are reported by [`Journal::cut`] and logged.
+//! and offset. So does damage in an earlier segment, with one exception: one that has lost its end exactly from a frame's
+//! beginning on is taken for whole. Cuts are reported by [`Journal::cut`] and logged.
 //!
 //! **Invariant**: after a failed sync nothing is known of the file, so the journal refuses all further work.
 
