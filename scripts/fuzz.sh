@@ -62,7 +62,7 @@ for folder in fuzz fuzz/node; do
   ((${#targets[@]})) || continue
   if [[ -n "${FUZZ_TARGETS:-}" ]]; then
     for target in "${targets[@]}"; do
-      cargo fuzz build --quiet --fuzz-dir "$folder" --release --sanitizer none "$target"
+      cargo fuzz build --fuzz-dir "$folder" --release --sanitizer none "$target"
     done
   else
     cargo fuzz build --fuzz-dir "$folder" --release --sanitizer none
