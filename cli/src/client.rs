@@ -87,6 +87,12 @@ impl ApiError {
         }
     }
 
+    /// How long to wait before trying again: as the node says, else a moment.
+    pub fn pause(&self) -> Duration {
+        let told = self.problem().and_then(|problem| problem.more.get("retry_after_s")).and_then(Value::as_u64);
+        told.map_or(Duration::from_millis(200), |seconds| Duration::from_secs(seconds.min(5)))
+    }
+
     /// The problem document, if there is one.
     pub fn problem(&self) -> Option<&Problem> {
         if let Self::Problem(problem) = self { Some(problem) } else { None }
@@ -267,7 +273,7 @@ impl Client {
 
     /// Posts a transaction that was signed here, and waits up to `wait_s` seconds for its receipts.
     pub async fn submit_signed(&self, transaction: &Transaction, wait_s: u32) -> Result<SignedAnswer, ApiError> {
-        let answer = self.submit_bytes(encoding::encode(transaction), wait_s).await?;
+        let answer: Value = self.submit_bytes(encoding::encode(transaction), wait_s).await?;
         let path = "/v1/transactions";
         let id = answer.get("transaction_id").and_then(Value::as_str).and_then(|id| id.parse().ok());
         let transaction_id = id.ok_or_else(|| malformed(path, "no transaction_id"))?;
@@ -279,11 +285,25 @@ impl Client {
     }
 
     /// The same with its canonical bytes, and the answer as the node gave it.
-    pub async fn submit_bytes(&self, bytes: Vec<u8>, wait_s: u32) -> Result<Value, ApiError> {
+    pub async fn submit_bytes<T: DeserializeOwned>(&self, bytes: Vec<u8>, wait_s: u32) -> Result<T, ApiError> {
         let path = "/v1/transactions";
         let request = self.request(Method::POST, path).header("content-type", "application/octet-stream");
         let request = prefer(request.body(bytes), wait_s).timeout(self.timeout);
         let response = self.send(request).await?;
+        self.json(path, response).await
+    }
+
+    /// Submits one operation, given as the JSON of what goes without its reference, and waits likewise.
+    pub async fn submit_one<T: DeserializeOwned>(
+        &self,
+        reference: Reference,
+        body: Vec<u8>,
+        wait_s: u32,
+    ) -> Result<T, ApiError> {
+        let path = "/v1/operations";
+        let request = self.request(Method::POST, path).header("content-type", "application/json").body(body);
+        let request = request.header("idempotency-key", reference.to_string());
+        let response = self.send(prefer(request, wait_s).timeout(self.timeout)).await?;
         self.json(path, response).await
     }
 

@@ -1,11 +1,13 @@
 //! Which node to ask, which alliance that is, and what time it is there; the last two also without a node.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use clap::Args;
+use futures::future::try_join_all;
 use serde::Deserialize;
-use tally_contracts::types::{ChainId, MerchantId};
+use tally_contracts::types::{ChainId, Height, MerchantId};
 
 use crate::client::{Client, read_token};
 use crate::network::{Alliance, now_ms};
@@ -78,6 +80,11 @@ pub struct Status {
     pub chain_id: ChainId,
     /// Whose node answered; nobody's where it only observes.
     pub merchant: Option<MerchantId>,
+    /// The last executed block.
+    pub height: Height,
+    /// The node's version.
+    #[serde(default)]
+    pub version: String,
     time_ms: u64,
     clock: String,
 }
@@ -92,6 +99,22 @@ impl Status {
     pub fn time_ms(&self) -> anyhow::Result<u64> {
         if self.clock == "simulated" { Ok(self.time_ms) } else { now_ms() }
     }
+}
+
+/// Waits until every node stands at the height of the highest; gives it.
+pub async fn level(clients: impl Iterator<Item = &Client> + Clone) -> anyhow::Result<Height> {
+    let heights = async || -> anyhow::Result<Vec<Height>> {
+        let height = async |client: &Client| -> anyhow::Result<Height> { Ok(Status::of(client).await?.height) };
+        try_join_all(clients.clone().map(height)).await
+    };
+    let target = heights().await?.into_iter().max().unwrap_or(Height(0));
+    for _ in 0..600 {
+        if heights().await?.into_iter().all(|height| height >= target) {
+            return Ok(target);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    bail!("a node did not reach height {target} within a minute; look at `tally network status`")
 }
 
 /// Which alliance something is signed for: as a node says, or, where there is no line, as it is told.

@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** secrets are read from files and never printed; the exit codes are those of [`EXIT_CODES`].
 
+mod bench;
 mod client;
 mod connect;
 mod export;
@@ -72,6 +73,14 @@ enum Verb {
     /// Feed the year of tests/data to an alliance with a simulated clock (docs/replay.md).
     #[command(after_help = EXIT_CODES)]
     Replay(Box<replay::Replay>),
+    /// Put a load on a running alliance, and measure it (docs/benchmarks/README.md).
+    ///
+    /// Enrols the accounts first and gives them points, which is not timed; makes and signs what it can ahead of the clock;
+    /// then sends it, checks each receipt, and tells rate, latency to the final receipt, and what it cost each node. What it
+    /// leaves in the ledger stays there: use an alliance of its own. Exit code 1 if an operation was lost, refused, or
+    /// rejected by a rule that the load should not meet.
+    #[command(after_help = EXIT_CODES)]
+    Bench(Box<bench::Bench>),
     /// Write the whole chain into one file that needs nothing but the genesis to be verified.
     #[command(after_help = EXIT_CODES)]
     Export(export::Export),
@@ -114,6 +123,7 @@ async fn run(verb: Verb, output: Output) -> anyhow::Result<Verdict> {
         Verb::Query(query) => query.run(output).await,
         Verb::Settlement(settlement) => settlement.run(output).await,
         Verb::Replay(replay) => replay.run(output).await,
+        Verb::Bench(bench) => bench.run(output).await,
         Verb::Export(export) => export.run(output).await,
         Verb::Verify(verify) => verify.run(output),
     }

@@ -174,6 +174,21 @@ impl Alliance {
         self.dir.join(format!("merchant-{merchant}"))
     }
 
+    /// The operator's key of a merchant: its node signs with it.
+    pub fn operator_key(&self, merchant: MerchantId) -> PathBuf {
+        self.merchant_dir(merchant).join("keys").join("operator.key")
+    }
+
+    /// Where a merchant's node keeps its chain, as its configuration says.
+    pub fn data_dir(&self, merchant: MerchantId) -> anyhow::Result<PathBuf> {
+        let dir = self.merchant_dir(merchant);
+        let path = dir.join("node.toml");
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let config: toml::Table = toml::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?;
+        let data = config.get("data_dir").and_then(toml::Value::as_str);
+        Ok(dir.join(data.with_context(|| format!("{} names no data_dir", path.display()))?))
+    }
+
     /// The treasurer's key of a merchant.
     pub fn treasurer_key(&self, merchant: MerchantId) -> PathBuf {
         self.dir.join(TREASURY).join(format!("merchant-{merchant}")).join("treasurer.key")

@@ -4,7 +4,6 @@
 //! where what was acknowledged is looked up again: by reference, one by one.
 
 use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -25,6 +24,7 @@ use super::report::{
     gross_rows,
 };
 use crate::client::Client;
+use crate::connect::level;
 use crate::network::Alliance;
 
 /// Requests in flight at once.
@@ -54,7 +54,7 @@ pub async fn report(
         .iter()
         .map(|node| Ok((node.merchant, alliance.client(node.merchant)?)))
         .collect::<anyhow::Result<_>>()?;
-    let height = level(&clients).await?;
+    let height = level(clients.values()).await?;
     let first = clients.values().next().context("an alliance has a node")?;
 
     let (operations, lost) = look_up(&clients, driven).await?;
@@ -88,23 +88,6 @@ pub async fn report(
         holdings,
     };
     Ok(Collected { report, lost, height })
-}
-
-/// Waits until every node stands at the height of the highest; gives it.
-async fn level(clients: &BTreeMap<MerchantId, Client>) -> anyhow::Result<Height> {
-    let heights = async || -> anyhow::Result<Vec<u64>> {
-        let height =
-            async |client: &Client| -> anyhow::Result<u64> { Ok(client.get_as::<Status>("/v1/status").await?.height) };
-        futures::future::try_join_all(clients.values().map(height)).await
-    };
-    let target = heights().await?.into_iter().max().unwrap_or(0);
-    for _ in 0..600 {
-        if heights().await?.into_iter().all(|height| height >= target) {
-            return Ok(Height(target));
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    anyhow::bail!("a node did not reach height {target} within a minute; look at `tally network status`")
 }
 
 /// Applied operations by kind and merchant, and how many acknowledged ones are not among them.
@@ -265,11 +248,6 @@ fn integer(value: &Value) -> anyhow::Result<i64> {
 }
 
 // --- The parts of the nodes' answers that a report needs ---
-
-#[derive(Deserialize)]
-struct Status {
-    height: u64,
-}
 
 #[derive(Deserialize)]
 struct Listed {

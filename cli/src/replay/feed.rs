@@ -14,7 +14,7 @@ use tally_contracts::receipt::{Outcome, Receipt};
 use tally_contracts::transaction::Operation;
 use tally_contracts::types::{MerchantId, Reference};
 
-use crate::client::{ApiError, BulkLine, BulkMode, Client, LineStatus};
+use crate::client::{BulkLine, BulkMode, Client, LineStatus};
 
 /// Operations of one request.
 const CHUNK: usize = 5_000;
@@ -77,7 +77,7 @@ impl Feeder {
             let answers = match self.client.bulk(&open, BulkMode::Continue, wait_s).await {
                 Ok(answers) => answers,
                 Err(error) if error.is_passing() && began.elapsed() < PATIENCE => {
-                    tokio::time::sleep(pause(&error)).await;
+                    tokio::time::sleep(error.pause()).await;
                     continue;
                 }
                 Err(error) => return Err(error).context(format!("merchant {}", self.merchant)),
@@ -167,9 +167,4 @@ fn rejected(merchant: MerchantId, operation: &Operation, answer: &BulkLine) -> S
     let why = why.unwrap_or_else(|| format!("{:?}", answer.receipt.as_ref().map(|receipt| &receipt.outcome)));
     let kind = operation.body.kind();
     format!("merchant {merchant}: {kind} {} is not applied: {why}. The year needs a new alliance", operation.reference)
-}
-
-fn pause(error: &ApiError) -> Duration {
-    let told = error.problem().and_then(|problem| problem.more.get("retry_after_s")).and_then(Value::as_u64);
-    told.map_or(Duration::from_millis(200), |seconds| Duration::from_secs(seconds.min(5)))
 }

@@ -123,7 +123,7 @@ pub async fn status(client: &Client, chain_id: &ChainId) -> Result<Status, Troub
 /// Why the answer is not known.
 pub async fn post(client: &Client, bytes: &[u8]) -> Result<Answer, Trouble> {
     let patient = client.clone().with_timeout(super::config::REQUEST_TIMEOUT + WAIT);
-    match patient.submit_bytes(bytes.to_vec(), WAIT_S).await {
+    match patient.submit_bytes::<Value>(bytes.to_vec(), WAIT_S).await {
         Ok(answer) if answer.get("receipts").is_some() => match Landing::deserialize(&answer) {
             Ok(landing) => Ok(Answer::Final(landing)),
             Err(error) => Err(trouble(client, &malformed("/v1/transactions", error))),
