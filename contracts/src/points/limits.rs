@@ -136,7 +136,8 @@ pub(crate) fn give_back(
         Charged::Grant { expires_ms, id } if overlay.context.time_ms < expires_ms => {
             let key = grant_key(expires_ms, id);
             let used = overlay.grants_used.get(&key).unwrap_or_default();
-            let left = used.0 + captured.0 - whole.0;
+            // What is given back first: with a full capture, `used` may be all that there can be.
+            let left = used.0 - (whole.0 - captured.0);
             overlay.grants_used.put(key, Points(left));
         }
         Charged::NoConsent if is_same_day => take_off(&mut overlay.no_consent_used, (hold.day, hold.member), value),
@@ -152,6 +153,9 @@ pub(crate) fn give_back(
 }
 
 /// What was spent of a grant so far, by its end in ms since 1970 and what it is known by; 0 too where no use of it is known.
+///
+/// # Panics
+/// When the end lies after year 11 million (`Calendar::day`).
 #[must_use]
 pub fn spent_of_grant(store: &dyn Store, expires_ms: u64, id: Hash) -> Points {
     state::read(store, tag::grants_used, &grant_key(expires_ms, id)).unwrap_or_default()

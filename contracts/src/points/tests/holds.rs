@@ -1,13 +1,14 @@
 //! Holds: placed, captured, voided, timed out; what they reserve and give back; each rejection beside its neighbour.
 
-use super::super::{ClassTotals, Movement, Reason, history};
+use super::super::{ClassTotals, Movement, Reason, history, spent_of_grant};
+use crate::authorization::Authorization;
 use crate::due::DueRecord;
 use crate::execute::{BlockContext, execute_block};
 use crate::receipt::{Applied, Outcome};
 use crate::rejection::Rejection;
 use crate::settlement::Position;
 use crate::state::tag;
-use crate::testing::{World, capture, class, genesis, hold, member, merchant, void};
+use crate::testing::{World, capture, class, genesis, hold, member, merchant, void, wallet};
 use crate::types::{DAY_MS, Fen, HOUR_MS, Height, Obligation, Points, Reference};
 
 /// Places a hold that lasts an hour; gives its reference.
@@ -68,6 +69,28 @@ fn a_partial_capture_gives_the_rest_back_lot_by_lot() {
         .collect();
     let told: Vec<(Reason, i64)> = rows.iter().map(|m| (m.reason, m.delta)).collect();
     assert_eq!(told, [(Reason::Released, 30), (Reason::Captured, 0), (Reason::Held, -150)]);
+}
+
+#[test]
+fn a_grant_of_all_points_there_can_be_is_held_and_captured() {
+    let mut rules = genesis();
+    rules.classes[0].terms.earn_rate = "100".parse().expect("a rate");
+    let mut world = World::new(rules);
+    let one = world.enrol_wallet(1, &wallet(1));
+    let most = i64::MAX as u64;
+    let mut grant = world.grant(one, u64::MAX);
+    grant.acceptors = vec![merchant(1)];
+    grant.sign(&wallet(1));
+    world.issue(1, one, most);
+    let outcome = world.redeem_granted(1, &wallet(1), grant.clone(), most);
+    assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
+    world.issue(1, one, most);
+    let mut placed = world.operation(hold(1, one, most, world.time_ms + HOUR_MS));
+    placed.authorization = Some(Authorization::Grant(grant.clone()));
+    let outcome = world.submit(1, placed.clone());
+    assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
+    world.applied(1, capture(placed.reference, most));
+    assert_eq!(spent_of_grant(&world.store, grant.expires_ms, grant.id()), Points(2 * most));
 }
 
 #[test]
