@@ -235,6 +235,12 @@ impl Operation {
         OPERATION.hash(&[&encoding::encode(&(self.till, &self.body))])
     }
 
+    /// Whether it is another sent again: the same reference, till and body. The authorization may have been signed anew.
+    #[must_use]
+    pub fn repeats(&self, other: &Self) -> bool {
+        self.reference == other.reference && self.till == other.till && self.body == other.body
+    }
+
     /// Whether the signature of its authorization matches; a whole transaction is checked in one batch instead.
     ///
     /// # Errors

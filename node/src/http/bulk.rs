@@ -175,7 +175,7 @@ impl Bulk {
                 Fate::Taken(self.operations.len() - 1)
             }
             // The same operation twice is one operation with two lines.
-            Entry::Occupied(entry) if self.operations[*entry.get()] == operation => Fate::Taken(*entry.get()),
+            Entry::Occupied(entry) if self.operations[*entry.get()].repeats(&operation) => Fate::Taken(*entry.get()),
             Entry::Occupied(_) => refused(Problem::rejection(Rejection::ReferenceReused)),
         }
     }
@@ -310,5 +310,21 @@ impl Api {
 impl From<BulkMode> for Mode {
     fn from(mode: BulkMode) -> Self {
         if mode == BulkMode::Atomic { Self::Atomic } else { Self::Each }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingress::testing::{GENESIS_MS, authorized};
+
+    #[test]
+    fn a_line_whose_authorization_was_signed_anew_is_the_same_operation() {
+        let lines: Vec<String> =
+            [0, 1].map(|later_ms| serde_json::json!(authorized(1, GENESIS_MS + later_ms)).to_string()).into();
+        assert_ne!(lines[0], lines[1]);
+        let (operations, answers) = read_bulk(lines.join("\n").as_bytes(), 2, false).expect("a bulk");
+        assert_eq!((operations.len(), answers.len()), (1, 2));
+        assert!(answers.iter().all(|answer| answer["status"] == "accepted"), "{answers:?}");
     }
 }

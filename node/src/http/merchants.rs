@@ -25,27 +25,11 @@ pub async fn list(State(api): Node, _: NoParams) -> Answer<Listing<MerchantView>
     api.query(|s| Ok(merchants::merchants(s))).await.map(Json)
 }
 
-/// A merchant's operator keys: roles, store, and the block that revoked them.
-#[utoipa::path(get, path = "/v1/merchants/{merchant}/keys", operation_id = "listOperatorKeys", tag = "settlement",
-    params(("merchant" = MerchantId, Path, description = "The merchant.")),
-    responses((status = 200, description = "The keys, by rising bytes.", body = Listing<KeyView>)))]
-pub async fn keys(State(api): Node, Names(merchant): Names<MerchantId>, _: NoParams) -> Answer<Listing<KeyView>> {
-    api.query(move |s| merchants::keys(s, merchant)).await.map(Json)
-}
-
-/// A merchant's stores that have daily limits, and what of them is used today.
-#[utoipa::path(get, path = "/v1/merchants/{merchant}/stores", operation_id = "listStores", tag = "settlement",
-    params(("merchant" = MerchantId, Path, description = "The merchant.")),
-    responses((status = 200, description = "The stores, by rising number.", body = Listing<StoreView>)))]
-pub async fn stores(State(api): Node, Names(merchant): Names<MerchantId>, _: NoParams) -> Answer<Listing<StoreView>> {
-    api.query(move |s| merchants::stores(s, merchant)).await.map(Json)
-}
-
-/// Parameters of open holds.
+/// Which part of a merchant's list.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct HoldsParams {
+pub struct PageParams {
     /// Most items.
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<usize>,
@@ -53,14 +37,40 @@ pub struct HoldsParams {
     cursor: Option<String>,
 }
 
+/// A merchant's operator keys: roles, store, and the block that revoked them.
+#[utoipa::path(get, path = "/v1/merchants/{merchant}/keys", operation_id = "listOperatorKeys", tag = "settlement",
+    params(("merchant" = MerchantId, Path, description = "The merchant."), PageParams),
+    responses((status = 200, description = "A part of the list, by rising bytes.", body = Page<KeyView>)))]
+pub async fn keys(
+    State(api): Node,
+    Names(merchant): Names<MerchantId>,
+    Params(params): Params<PageParams>,
+) -> Answer<Page<KeyView>> {
+    let page = page(params.limit, params.cursor)?;
+    api.query(move |s| merchants::keys(s, merchant, &page)).await.map(Json)
+}
+
+/// A merchant's stores that have daily limits, and what of them is used today.
+#[utoipa::path(get, path = "/v1/merchants/{merchant}/stores", operation_id = "listStores", tag = "settlement",
+    params(("merchant" = MerchantId, Path, description = "The merchant."), PageParams),
+    responses((status = 200, description = "A part of the list, by rising number.", body = Page<StoreView>)))]
+pub async fn stores(
+    State(api): Node,
+    Names(merchant): Names<MerchantId>,
+    Params(params): Params<PageParams>,
+) -> Answer<Page<StoreView>> {
+    let page = page(params.limit, params.cursor)?;
+    api.query(move |s| merchants::stores(s, merchant, &page)).await.map(Json)
+}
+
 /// A merchant's open holds; one that ended is told by the operation that placed it.
 #[utoipa::path(get, path = "/v1/merchants/{merchant}/holds", operation_id = "listHolds", tag = "operations",
-    params(("merchant" = MerchantId, Path, description = "The merchant."), HoldsParams),
+    params(("merchant" = MerchantId, Path, description = "The merchant."), PageParams),
     responses((status = 200, description = "A part of the list.", body = Page<HoldView>)))]
 pub async fn holds(
     State(api): Node,
     Names(merchant): Names<MerchantId>,
-    Params(params): Params<HoldsParams>,
+    Params(params): Params<PageParams>,
 ) -> Answer<Page<HoldView>> {
     let page = page(params.limit, params.cursor)?;
     api.query(move |s| merchants::holds(s, merchant, &page)).await.map(Json)

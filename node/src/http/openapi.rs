@@ -3,7 +3,7 @@
 //! The document is made of the very routes that are served (`super::v1`, `super::open`), so a route without its description
 //! cannot exist; schemas derive from the types that are read and written. What holds for every operation alike (language,
 //! tags, problems) is added here once, and so are the examples: `openapi/examples.json` is a walk through the interface that
-//! was recorded from a real node and that a test walks again (`tests/tests/openapi.rs`).
+//! was recorded from a real node and that a test walks again (`tests/tests/openapi/main.rs`).
 
 mod examples;
 mod schemas;

@@ -8,7 +8,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tally_contracts::due::due_at_ms;
-use tally_contracts::genesis::{Clock, Genesis};
+use tally_contracts::genesis::{Clock, Genesis, MAX_TIME_MS};
 use tally_contracts::types::{Address, ChainId, ClassId, Hash, Height, MerchantId, Month, StoreId};
 use tally_ledger::block::BlockId;
 use utoipa::{IntoParams, ToSchema};
@@ -186,6 +186,11 @@ pub async fn grant(
     Names(grant): Names<Hash>,
     Params(params): Params<GrantParams>,
 ) -> Answer<GrantView> {
+    if params.expires_ms > MAX_TIME_MS {
+        let reason =
+            format!("expires_ms ({}) lies after all block times, which end at {MAX_TIME_MS}", params.expires_ms);
+        return Err(Problem::because("invalid_parameter", reason));
+    }
     api.query(move |s| Ok(members::grant(s, params.expires_ms, grant))).await.map(Json)
 }
 

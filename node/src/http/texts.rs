@@ -181,35 +181,35 @@ texts! {
         "Only the custodian that /v1/members tells may do this for the member";
         "該會員由其他商戶託管", "僅 /v1/members 所示的託管商戶可代會員進行"
     UNPROCESSABLE_ENTITY "authorization_required": "the member has a wallet, and only its key can authorize this",
-        "Let the member's phone sign the operation, or show a spend grant";
-        "會員已有錢包，須由其金鑰授權", "請由會員手機簽署此操作，或出示消費授權碼"
+        "Let the member's phone sign the operation, under a new reference";
+        "會員已有錢包，須由其金鑰授權", "請由會員手機以新的參考號簽署此操作"
     UNPROCESSABLE_ENTITY "authorization_chain": "the authorization is for another alliance",
-        "Let the wallet sign for the chain id that /v1/status tells";
-        "授權屬於另一個聯盟", "請由錢包以 /v1/status 所示的 chain id 重新授權"
+        "Let the wallet sign for the chain id that /v1/status tells, under a new reference";
+        "授權屬於另一個聯盟", "請由錢包以 /v1/status 所示的 chain id 及新的參考號重新授權"
     UNPROCESSABLE_ENTITY "authorization_acceptor": "the authorization is for another merchant",
-        "Let the wallet name the merchant that submits the operation";
-        "授權對象為其他商戶", "請由錢包以送出操作的商戶為對象重新授權"
+        "Let the wallet sign again for the merchant that submits the operation, under a new reference";
+        "授權對象為其他商戶", "請由錢包以送出操作的商戶為對象，用新的參考號重新授權"
     UNPROCESSABLE_ENTITY "authorization_expired": "the authorization's validity ended before the block's time",
         "Let the wallet sign again, under a new reference";
         "授權已過期", "請由錢包以新的參考號重新授權"
     UNPROCESSABLE_ENTITY "wrong_wallet_key": "the authorization is not by the member's wallet key",
-        "Use the key that is on record for the member now; /v1/members tells it";
-        "授權並非由會員目前的錢包金鑰簽署", "請使用 /v1/members 所示該會員目前的金鑰"
+        "Let the key sign that is on record for the member now, which /v1/members tells, under a new reference";
+        "授權並非由會員目前的錢包金鑰簽署", "請以 /v1/members 所示該會員目前的金鑰及新的參考號重新簽署"
     UNPROCESSABLE_ENTITY "grant_member": "the spend grant is for another member's points",
-        "Let the member whose card is used show its own code";
-        "消費授權碼屬於其他會員", "請由該會員卡的本人出示授權碼"
+        "Let the member whose card is used show its own code, and use it under a new reference";
+        "消費授權碼屬於其他會員", "請由該會員卡的本人出示授權碼，並使用新的參考號"
     UNPROCESSABLE_ENTITY "grant_class": "the spend grant is for points of another class",
-        "Spend the class that the grant names, or let the member make another";
-        "消費授權碼適用於其他積分種類", "請使用授權碼所載的積分種類，或請會員另行授權"
+        "Spend the class that the grant names, or let the member make another; either under a new reference";
+        "消費授權碼適用於其他積分種類", "請使用授權碼所載的積分種類，或請會員另行授權；均須使用新的參考號"
     UNPROCESSABLE_ENTITY "grant_acceptor": "the spend grant does not name the merchant",
-        "Let the member make a grant that names this merchant";
-        "消費授權碼未列出此商戶", "請會員產生列有此商戶的授權碼"
+        "Let the member make a grant that names this merchant, and use it under a new reference";
+        "消費授權碼未列出此商戶", "請會員產生列有此商戶的授權碼，並使用新的參考號"
     UNPROCESSABLE_ENTITY "grant_expired": "the spend grant has expired",
-        "Let the member show a new code";
-        "消費授權碼已過期", "請會員出示新的授權碼"
+        "Let the member show a new code, and use it under a new reference";
+        "消費授權碼已過期", "請會員出示新的授權碼，並使用新的參考號"
     UNPROCESSABLE_ENTITY "grant_too_long": "the spend grant expires more than 24 hours ahead",
-        "Use it later, or let the member make a shorter one";
-        "消費授權碼的期限超過 24 小時", "請稍後再用，或請會員產生期限較短的授權碼"
+        "Use it later, or let the member make a shorter one; either under a new reference";
+        "消費授權碼的期限超過 24 小時", "請稍後再用，或請會員產生期限較短的授權碼；均須使用新的參考號"
     UNPROCESSABLE_ENTITY "member_frozen": "the member is frozen",
         "The member's custodian unfreezes it; until then it can only receive points";
         "會員已凍結", "須由託管商戶解凍；在此之前只能收受積分"
@@ -296,8 +296,9 @@ texts! {
     // Limits (500-599).
     UNPROCESSABLE_ENTITY "no_consent_limit":
         "the member's daily limit for redemptions without the member's own consent is used up",
-        "Let the member's phone authorize it; without a wallet redeem less, tomorrow, or at the member's custodian";
-        "會員當日未經本人同意的核銷額度已用完", "請由會員手機授權；無錢包者請減少數量、次日再試，或於託管商戶核銷"
+        "Let the member's phone authorize it, under a new reference; without a wallet redeem less, tomorrow, or at the member's \
+         custodian";
+        "會員當日未經本人同意的核銷額度已用完", "請由會員手機以新的參考號授權；無錢包者請減少數量、次日再試，或於託管商戶核銷"
     UNPROCESSABLE_ENTITY "custodian_member_limit":
         "the class's daily limit for what a custodian takes from one member is used up",
         "Take less, or wait until tomorrow";
@@ -310,8 +311,8 @@ texts! {
         "It must pay its open legs, or wait for the cycle's close; other merchants' points are not affected";
         "應付方商戶已達淨借記上限", "須待該商戶付清未結款項或週期結算；其他商戶的積分不受影響"
     UNPROCESSABLE_ENTITY "grant_exhausted": "fewer points are left of the spend grant",
-        "Spend less, or let the member make a new grant";
-        "消費授權碼的剩餘額度不足", "請減少數量，或請會員產生新的授權碼"
+        "Spend less, or let the member make a new grant; either under a new reference";
+        "消費授權碼的剩餘額度不足", "請減少數量，或請會員產生新的授權碼；均須使用新的參考號"
     UNPROCESSABLE_ENTITY "store_redeem_limit": "the store's daily limit for redemptions is used up",
         "A governor raises it with `tally submit set-store-limits`; or wait until tomorrow";
         "門市當日核銷額度已用完", "可由治理金鑰以 `tally submit set-store-limits` 調高，或次日再試"

@@ -28,7 +28,7 @@ impl Admission {
     /// Whether key and time of a transaction would be accepted now. Blocks on the store.
     ///
     /// # Errors
-    /// `expired`, `valid_until_too_far`, `unknown_key`.
+    /// `expired`, `valid_until_too_far`, `unknown_key`, `key_revoked`.
     pub fn check(&self, transaction: &Transaction) -> Result<(), Rejection> {
         let genesis = self.replica.chain().genesis();
         self.replica.read(|view| check_advisory(view.store, genesis, view.head.time_ms, transaction))

@@ -210,7 +210,7 @@ impl Book {
     }
 
     /// Accepts a submission; it may be acknowledged once the ticket returned is synced. What is pending already, with the
-    /// same body, is not accepted twice.
+    /// same till and body, is not accepted twice.
     pub fn accept(&mut self, submission: Submission) -> Result<u64, SubmitError> {
         let fresh = match submission {
             Submission::Each(prepared) => self.fresh_operations(prepared)?,
@@ -373,7 +373,7 @@ impl Book {
                 None => here.get(&reference).map(|at| &fresh[*at].0),
             };
             match pending {
-                Some(slot) if slot.operations().contains(&one.operation) => {}
+                Some(slot) if slot.operations().iter().any(|pending| pending.repeats(&one.operation)) => {}
                 Some(_) => return Err(SubmitError::ReferenceReused { reference }),
                 None => {
                     here.insert(reference, fresh.len());
@@ -396,7 +396,7 @@ impl Book {
             let reference = operation.reference;
             let pending = self.own.get(&reference).map(|id| &self.slots[id].entry);
             match pending {
-                Some(Entry::Group(group)) if *group == operations => return Ok(None),
+                Some(Entry::Group(group)) if is_repeated(group, &operations) => return Ok(None),
                 None if here.insert(reference) => {}
                 _ => return Err(SubmitError::ReferenceReused { reference }),
             }
@@ -501,6 +501,11 @@ impl Slot {
     fn operation_count(&self) -> usize {
         self.signed.as_ref().map_or(self.operations().len(), |signed| signed.references.len())
     }
+}
+
+/// Whether a group is a pending one sent again.
+fn is_repeated(pending: &[Operation], group: &[Operation]) -> bool {
+    pending.len() == group.len() && pending.iter().zip(group).all(|(pending, again)| pending.repeats(again))
 }
 
 #[cfg(test)]

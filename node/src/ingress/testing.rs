@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
+use tally_contracts::authorization::{Authorization, WalletAuthorization};
 use tally_contracts::crypto::{self, PublicKey, Signature};
 use tally_contracts::encoding;
 use tally_contracts::genesis::{Clock, Genesis, GenesisMerchant, OperatorKey, Parameters, Role};
 use tally_contracts::membership::{Enrol, HolderKind};
+use tally_contracts::points::Redeem;
 use tally_contracts::transaction::{Body, CheckedTransaction, Operation, Transaction};
-use tally_contracts::types::{ChainId, Fen, Hash, MerchantId, Rate, Reference};
+use tally_contracts::types::{Address, ChainId, ClassId, Fen, Hash, MerchantId, Points, Rate, Reference};
 use tally_ledger::certificate::{CommitCertificate, CommitSignature, VoteKind, vote_bytes};
 use tally_ledger::chain::{Chain, Proposal};
 
@@ -24,6 +26,8 @@ pub const MERCHANT: MerchantId = MerchantId(1);
 const VALIDATOR: u8 = 1;
 /// Seed of its operator's key.
 pub const OPERATOR: u8 = 2;
+/// Seed of a member's wallet key.
+const WALLET: u8 = 3;
 
 pub fn key(seed: u8) -> SigningKey {
     SigningKey::from_bytes(&[seed; 32])
@@ -43,6 +47,15 @@ pub fn operation(number: u32) -> Operation {
 
 pub fn operations(numbers: std::ops::Range<u32>) -> Vec<Operation> {
     numbers.map(operation).collect()
+}
+
+/// A redemption that a wallet authorizes up to a time.
+pub fn authorized(number: u32, valid_until_ms: u64) -> Operation {
+    let body = Body::Redeem(Redeem { class: ClassId(1), member: Address([1; 20]), points: Points(5) });
+    let to = (chain_id(), MERCHANT);
+    let wallet = WalletAuthorization::sign(&key(WALLET), to, valid_until_ms, (reference(number), &body));
+    let authorization = Some(Authorization::Wallet(wallet));
+    Operation { authorization, ..Operation::new(reference(number), body) }
 }
 
 /// An unsigned transaction of [`MERCHANT`], valid for an hour.

@@ -82,7 +82,7 @@ pub struct OperationRow {
     pub kind: u8,
 }
 
-/// What a merchant's operations of one day, store, kind and class came to; applied ones only.
+/// What a merchant's operations of one day, store, kind and class came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 pub struct DayTotal {
     /// How many were applied. An exchange counts in the class given up.
@@ -93,7 +93,7 @@ pub struct DayTotal {
     pub amount_fen: Fen,
     /// Points of the class that went into holdings; also what a hold gave back.
     pub points_in: Points,
-    /// Points of the class that left holdings; also into holds.
+    /// Points of the class that left holdings; also into holds, to repay owed points, or taken back by a refund.
     pub points_out: Points,
 }
 

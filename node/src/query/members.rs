@@ -8,7 +8,8 @@ use tally_contracts::state::{read, tag};
 use tally_contracts::types::{Address, ClassId, Hash, Height, MerchantId, Points, Reference};
 use utoipa::ToSchema;
 
-use super::index::{self, Place, TransactionRow};
+use super::index::Place;
+use super::operations::Rows;
 use super::page::{Cursor, List, Page, PageRequest, Scope};
 use super::{QueryError, Snapshot};
 
@@ -187,7 +188,8 @@ pub fn statement(
         let position = [&at.0.to_be_bytes()[..], &index.to_be_bytes()].concat();
         Cursor { height, position }.encode(scope)
     });
-    let items = movements.into_iter().map(|(id, movement)| line(snapshot, id, &movement)).collect();
+    let mut rows = Rows::new(snapshot);
+    let items = movements.into_iter().map(|(id, movement)| line(&mut rows, id, &movement)).collect();
     Ok(Page { items, next_cursor, height })
 }
 
@@ -204,11 +206,12 @@ fn balances_at(snapshot: &Snapshot<'_>, address: &Address, height: Height) -> Ve
     holdings_of(snapshot.store, address, height).into_iter().map(balance).collect()
 }
 
-fn line(snapshot: &Snapshot<'_>, (height, index): MovementId, movement: &Movement) -> StatementLine {
+fn line(rows: &mut Rows<'_>, (height, index): MovementId, movement: &Movement) -> StatementLine {
+    let snapshot = rows.snapshot;
     let time_ms = snapshot.time_ms(height);
     let name = |index: u32| {
-        let (row, at): (TransactionRow, usize) = index::transaction_of(snapshot.store, Place { height, index })?;
-        Some(OperationName { merchant: row.merchant, reference: row.receipts[at].reference, index })
+        let found = rows.get(Place { height, index })?;
+        Some(OperationName { merchant: found.merchant, reference: found.receipt.reference, index })
     };
     StatementLine {
         height,

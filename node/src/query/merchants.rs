@@ -87,33 +87,33 @@ pub fn merchants(snapshot: &Snapshot<'_>) -> Listing<MerchantView> {
     Listing::new(snapshot, all.into_iter().map(view).collect())
 }
 
-/// A merchant's operator keys, revoked ones too.
+/// A page of a merchant's operator keys by rising bytes, revoked ones too.
 ///
 /// # Errors
-/// [`QueryError::NotFound`].
-pub fn keys(snapshot: &Snapshot<'_>, merchant: MerchantId) -> Result<Listing<KeyView>, QueryError> {
-    require_merchant(snapshot, merchant)?;
-    let all = of_merchant(snapshot, tag::operator_keys, (merchant, PublicKey::default()), MAX_LIST);
-    let view = |((_, public_key), record)| KeyView { public_key, record };
-    Ok(Listing::new(snapshot, all.into_iter().map(view).collect()))
+/// [`QueryError`].
+pub fn keys(snapshot: &Snapshot<'_>, merchant: MerchantId, page: &PageRequest) -> Result<Page<KeyView>, QueryError> {
+    let found = page_of(snapshot, (List::Keys, tag::operator_keys), merchant, page)?;
+    Ok(found.map(|(public_key, record)| KeyView { public_key, record }))
 }
 
-/// A merchant's stores that have limits, with what of them is used.
+/// A page of a merchant's stores that have limits, by rising number, with what of them is used.
 ///
 /// # Errors
-/// [`QueryError::NotFound`].
-pub fn stores(snapshot: &Snapshot<'_>, merchant: MerchantId) -> Result<Listing<StoreView>, QueryError> {
-    require_merchant(snapshot, merchant)?;
-    let all = of_merchant(snapshot, tag::store_limits, (merchant, StoreId::default()), MAX_LIST);
+/// [`QueryError`].
+pub fn stores(
+    snapshot: &Snapshot<'_>,
+    merchant: MerchantId,
+    page: &PageRequest,
+) -> Result<Page<StoreView>, QueryError> {
+    let found = page_of(snapshot, (List::Stores, tag::store_limits), merchant, page)?;
     let day = snapshot.calendar().day(snapshot.head.time_ms);
     let used = |tag, store_id| read(snapshot.store, tag, &(day, merchant, store_id)).unwrap_or_default();
-    let view = |((_, store_id), limits)| StoreView {
+    Ok(found.map(|(store_id, limits)| StoreView {
         store_id,
         limits,
         redeemed_fen: used(tag::store_redeemed, store_id),
         refunded_fen: used(tag::store_refunded, store_id),
-    };
-    Ok(Listing::new(snapshot, all.into_iter().map(view).collect()))
+    }))
 }
 
 /// A page of a merchant's open holds, by rising reference: those placed first come first.
@@ -121,38 +121,40 @@ pub fn stores(snapshot: &Snapshot<'_>, merchant: MerchantId) -> Result<Listing<S
 /// # Errors
 /// [`QueryError`].
 pub fn holds(snapshot: &Snapshot<'_>, merchant: MerchantId, page: &PageRequest) -> Result<Page<HoldView>, QueryError> {
-    require_merchant(snapshot, merchant)?;
-    let scope = Scope::new(List::Holds, &encoding::encode(&merchant));
-    let (height, position) = page.start(snapshot, scope)?;
-    let first = match position {
-        None => Reference::default(),
-        Some(position) if position.len() == size_of::<Reference>() => Reference::take(&mut &position[..]),
-        Some(_) => return Err(QueryError::Cursor),
-    };
-    let mut found = of_merchant(snapshot, tag::holds, (merchant, first), page.limit + 1);
-    let next = (found.len() > page.limit).then(|| found.pop()).flatten();
-    let next_cursor = next.map(|((_, reference), _)| {
-        let mut position = Vec::new();
-        reference.put(&mut position);
-        Cursor { height, position }.encode(scope)
-    });
-    let view = |((merchant, reference), hold)| HoldView { merchant, reference, hold };
-    Ok(Page { items: found.into_iter().map(view).collect(), next_cursor, height: snapshot.head.height })
+    let found = page_of(snapshot, (List::Holds, tag::holds), merchant, page)?;
+    Ok(found.map(|(reference, hold)| HoldView { merchant, reference, hold }))
 }
 
-/// Records of a table that lie under a merchant, from a key on.
-fn of_merchant<K, V>(
+/// A page of the records of a table that lie under a merchant, by rising key, as they are now.
+fn page_of<K, V>(
     snapshot: &Snapshot<'_>,
-    tag: u8,
-    start: (MerchantId, K),
-    limit: usize,
-) -> Vec<((MerchantId, K), V)>
+    (list, tag): (List, u8),
+    merchant: MerchantId,
+    page: &PageRequest,
+) -> Result<Page<(K, V)>, QueryError>
 where
     K: Key + Default,
     V: SchemaReadOwned<DefaultConfig, Dst = V>,
 {
-    let end = start.0.0.checked_add(1).map(|next| (MerchantId(next), K::default()));
-    read_range(snapshot.store, tag, &start, end.as_ref(), limit)
+    require_merchant(snapshot, merchant)?;
+    let scope = Scope::new(list, &encoding::encode(&merchant));
+    let (height, position) = page.start(snapshot, scope)?;
+    let first = match position {
+        None => K::default(),
+        Some(position) if position.len() == size_of::<K>() => K::take(&mut &position[..]),
+        Some(_) => return Err(QueryError::Cursor),
+    };
+    let end = merchant.0.checked_add(1).map(|next| (MerchantId(next), K::default()));
+    let mut found: Vec<((MerchantId, K), V)> =
+        read_range(snapshot.store, tag, &(merchant, first), end.as_ref(), page.limit + 1);
+    let next = (found.len() > page.limit).then(|| found.pop()).flatten();
+    let next_cursor = next.map(|((_, key), _)| {
+        let mut position = Vec::new();
+        key.put(&mut position);
+        Cursor { height, position }.encode(scope)
+    });
+    let items = found.into_iter().map(|((_, key), record)| (key, record)).collect();
+    Ok(Page { items, next_cursor, height: snapshot.head.height })
 }
 
 /// Refuses whoever is no participant of the alliance: its merchants are, and the pool.

@@ -93,15 +93,15 @@ pub struct DayLine {
     pub kind: &'static str,
     /// The class; none where the kind has none.
     pub class: Option<ClassId>,
-    /// How many were applied.
+    /// How many were applied. An exchange counts in the class given up.
     pub operations: u64,
     /// How many were refused.
     pub rejected: u64,
-    /// Purchases of issues, cash off of redemptions.
+    /// Purchases of issues, cash off of redemptions and captures, what reversals took back of either.
     pub amount_fen: Fen,
-    /// Points that members received.
+    /// Points of the class that went into holdings; also what a hold gave back.
     pub points_in: Points,
-    /// Points that members gave.
+    /// Points of the class that left holdings; also into holds, to repay owed points, or taken back by a refund.
     pub points_out: Points,
 }
 
@@ -240,7 +240,7 @@ fn walk(store: &dyn Store, start: Vec<u8>, end: &[u8], mut visit: impl FnMut(&[u
 
 /// Transactions read one after the other: the operations of a list mostly share them.
 pub(super) struct Rows<'a> {
-    snapshot: &'a Snapshot<'a>,
+    pub snapshot: &'a Snapshot<'a>,
     last: Option<(Place, TransactionRow)>,
 }
 
@@ -250,7 +250,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The operation at a place of the index.
-    fn at(&mut self, place: Place) -> Final {
+    pub fn at(&mut self, place: Place) -> Final {
         self.get(place).expect("an indexed operation's transaction is in the index")
     }
 

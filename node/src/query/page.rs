@@ -29,6 +29,10 @@ pub enum List {
     Days = 4,
     /// A merchant's open holds.
     Holds = 5,
+    /// A merchant's operator keys.
+    Keys = 6,
+    /// A merchant's stores that have limits.
+    Stores = 7,
 }
 
 /// Bytes of the hash that stands for what was asked.
@@ -78,6 +82,14 @@ pub struct Page<T> {
     pub next_cursor: Option<String>,
     /// The height that the list is as of.
     pub height: Height,
+}
+
+impl<T> Page<T> {
+    /// The same page of what each item becomes.
+    pub fn map<U>(self, view: impl FnMut(T) -> U) -> Page<U> {
+        let Self { items, next_cursor, height } = self;
+        Page { items: items.into_iter().map(view).collect(), next_cursor, height }
+    }
 }
 
 impl Cursor {

@@ -9,8 +9,9 @@ use tally_contracts::types::{Height, MerchantId, Month, Obligation, Reference};
 use utoipa::ToSchema;
 
 use super::classes::{Listing, MAX_LIST};
-use super::index::{self, KindName, ObligationRow, PairKey, Place, kind_name};
+use super::index::{KindName, ObligationRow, PairKey, Place, kind_name};
 use super::merchants::require_participant;
+use super::operations::Rows;
 use super::page::{Cursor, List, Page, PageRequest, Scope};
 use super::{QueryError, Snapshot};
 
@@ -237,16 +238,16 @@ pub fn operations(
     let mut rows = snapshot.store.scan(&start, &end, page.limit + 1);
     let next = (rows.len() > page.limit).then(|| rows.pop()).flatten();
     let next_cursor = next.map(|(key, _)| Cursor { height, position: key }.encode(scope));
+    let mut transactions = Rows::new(snapshot);
     let line = |(key, value): (Vec<u8>, Vec<u8>)| {
         let place = pair.parse(&key).expect("the rows of a pair's range are the pair's");
         let row: ObligationRow = encoding::decode_own(&value);
-        let (transaction, at) =
-            index::transaction_of(snapshot.store, place).expect("an indexed operation's transaction is in the index");
+        let operation = transactions.at(place);
         ObligationLine {
             place,
-            time_ms: snapshot.time_ms(place.height),
-            merchant: transaction.merchant,
-            reference: transaction.receipts[at].reference,
+            time_ms: operation.time_ms,
+            merchant: operation.merchant,
+            reference: operation.receipt.reference,
             kind: kind_name(row.kind),
             amount: row.amount,
         }

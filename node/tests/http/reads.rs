@@ -1,6 +1,7 @@
 //! What is read is tagged, so that nobody fetches it twice; what cannot be served is refused, never answered with nothing.
 
 use serde_json::{Value, json};
+use tally_contracts::genesis::MAX_TIME_MS;
 
 use crate::node::{Answer, Node, reference};
 use crate::{enrol, height};
@@ -73,6 +74,24 @@ fn what_is_read_again_is_304_until_it_changes() {
 }
 
 #[test]
+fn the_keys_of_a_merchant_come_in_parts() {
+    let mut node = Node::prepare();
+    node.start();
+    let whole = node.get("/v1/merchants/1/keys").expect(200);
+    assert_eq!((whole["items"].as_array().map(Vec::len), &whole["next_cursor"]), (Some(2), &Value::Null));
+    let first = node.get("/v1/merchants/1/keys?limit=1").expect(200);
+    let cursor = first["next_cursor"].as_str().expect("there is more");
+    let second = node.get(&format!("/v1/merchants/1/keys?limit=1&cursor={cursor}")).expect(200);
+    assert_eq!(second["next_cursor"], Value::Null);
+    assert_eq!(json!([first["items"][0], second["items"][0]]), whole["items"]);
+    let elsewhere = node.get(&format!("/v1/merchants/1/stores?cursor={cursor}")).expect(400);
+    assert_eq!(elsewhere["code"], "cursor_invalid");
+    let cut = node.get(&format!("/v1/merchants/1/keys?cursor={}", &cursor[..cursor.len() - 2])).expect(400);
+    assert_eq!(cut["code"], "cursor_invalid");
+    assert_eq!(node.get("/v1/merchants/1/stores?limit=1").expect(200)["items"], json!([]));
+}
+
+#[test]
 fn what_cannot_be_served_is_refused_by_name() {
     let mut node = Node::prepare();
     node.start();
@@ -107,6 +126,11 @@ fn what_cannot_be_served_is_refused_by_name() {
     );
     let day = node.get("/v1/operations/days?merchant=1&from_ms=1699977600000").expect(200);
     assert_eq!(day["items"].as_array().map(Vec::len), Some(2), "{day}");
+    let grant = format!("/v1/grants/{}?expires_ms", hex::encode([1; 32]));
+    assert_eq!(node.get(&format!("{grant}={MAX_TIME_MS}")).expect(200)["spent_points"], "0");
+    for late in [MAX_TIME_MS + 1, u64::MAX] {
+        refused(&format!("{grant}={late}"), 400, "invalid_parameter");
+    }
     refused(&format!("/v1/members/{}", tally_contracts::types::Address([1; 20])), 404, "not_found");
     refused(&format!("/v1/members/{member}/statement"), 400, "invalid_parameter");
     refused(&format!("/v1/members/{member}/statement?class=9"), 404, "not_found");

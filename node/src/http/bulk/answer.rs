@@ -67,19 +67,20 @@ pub enum LineStatus {
 /// Lines that are written at once.
 const LINES_PER_CHUNK: usize = 256;
 
+/// The whole answer; each chunk is made when there is room to send it.
 pub(super) fn ndjson(bulk: Bulk, results: Results, language: Language) -> Response {
     let Bulk { lines, operations } = bulk;
-    let mut chunks: Vec<String> = Vec::with_capacity(lines.len() / LINES_PER_CHUNK + 1);
-    for lines in lines.chunks(LINES_PER_CHUNK) {
+    let count = lines.len();
+    let chunk = move |start: usize| {
         let mut chunk = String::new();
-        for line in lines {
+        for line in lines[start..].iter().take(LINES_PER_CHUNK) {
             let answer = line_answer(line, &operations, &results, language);
             chunk.push_str(&serde_json::to_string(&answer).expect("an answer has a JSON form"));
             chunk.push('\n');
         }
-        chunks.push(chunk);
-    }
-    let body = Body::from_stream(stream::iter(chunks.into_iter().map(Ok::<_, std::convert::Infallible>)));
+        Ok::<_, std::convert::Infallible>(chunk)
+    };
+    let body = Body::from_stream(stream::iter((0..count).step_by(LINES_PER_CHUNK).map(chunk)));
     let headers = [
         (header::CONTENT_TYPE, "application/x-ndjson"),
         (header::CONTENT_LANGUAGE, language.tag()),

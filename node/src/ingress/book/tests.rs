@@ -11,7 +11,7 @@ use tally_contracts::types::{Address, HOUR_MS};
 use super::*;
 use crate::ingress::batch::{Content, Signer};
 use crate::ingress::testing::{
-    GENESIS_MS, MERCHANT, OPERATOR, chain_id, key, operation, operations, reference, signed, unsigned,
+    GENESIS_MS, MERCHANT, OPERATOR, authorized, chain_id, key, operation, operations, reference, signed, unsigned,
 };
 
 const BOUNDS: Bounds = Bounds { operations: 2_000, bytes: 1 << 20 };
@@ -121,6 +121,20 @@ fn the_same_operation_is_entered_once_and_another_body_is_refused() {
     );
     assert_eq!(bench.book.operations(), 1, "of a refused submission nothing is taken");
     assert_eq!(bench.group(vec![operation(1), operation(2)]), reused);
+}
+
+#[test]
+fn an_operation_whose_authorization_was_signed_anew_is_the_same_one() {
+    let mut bench = Bench::new(BOUNDS);
+    let (first, later) = (|number| authorized(number, GENESIS_MS), |number| authorized(number, GENESIS_MS + 1));
+    assert_ne!(first(1), later(1));
+    bench.each(vec![first(1), later(1)]).unwrap();
+    let ticket = bench.group(vec![first(2), first(3)]).unwrap();
+    assert_eq!(bench.each(vec![later(1), later(3)]).unwrap(), ticket);
+    assert_eq!(bench.group(vec![later(2), later(3)]).unwrap(), ticket);
+    assert_eq!(bench.book.operations(), 3);
+    let reused = Err(SubmitError::ReferenceReused { reference: reference(2) });
+    assert_eq!(bench.group(vec![later(2)]), reused, "a part of a group is another group");
 }
 
 #[test]
