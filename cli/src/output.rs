@@ -4,6 +4,8 @@ use std::io::{IsTerminal as _, Write as _};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
+use tally_contracts::genesis::MAX_TIME_MS;
+use tally_contracts::types::{Calendar, DAY_MS, Month};
 
 /// What the exit code says of an answer that was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,9 +138,11 @@ pub fn items_of(value: &Value) -> &[Value] {
     list.map_or(&[], Vec::as_slice)
 }
 
-/// Milliseconds since 1970 as `2017-03-01 05:00:00` UTC.
+/// Milliseconds since 1970 as `2017-03-01 05:00:00` UTC; the number itself where it lies after all block times.
 pub fn utc_text(time_ms: u64) -> String {
-    use tally_contracts::types::{Calendar, DAY_MS, Month};
+    if time_ms > MAX_TIME_MS {
+        return time_ms.to_string();
+    }
     let calendar = Calendar { utc_offset_minutes: 0 };
     let month: Month = calendar.month(time_ms);
     let day = (time_ms - calendar.start_ms(month)) / DAY_MS + 1;
@@ -176,6 +180,9 @@ mod tests {
     fn times_and_amounts_read_well() {
         assert_eq!(utc_text(1_483_246_800_000), "2017-01-01 05:00:00");
         assert_eq!(utc_text(1_488_344_461_000), "2017-03-01 05:01:01");
+        assert_eq!(utc_text(MAX_TIME_MS), "6000-01-01 00:00:00");
+        assert_eq!(utc_text(MAX_TIME_MS + 1), (MAX_TIME_MS + 1).to_string());
+        assert_eq!(utc_text(u64::MAX), u64::MAX.to_string());
         assert_eq!(cny("-105"), "-1.05");
         assert_eq!(cny_exact("-1000000"), "-0.01000000");
     }

@@ -3,9 +3,11 @@
 use clap::Args;
 use serde_json::{Value, json};
 use tally_contracts::authorization::{Authorization, SpendGrant};
+use tally_contracts::genesis::MAX_TIME_MS;
+use tally_contracts::membership::MAX_GRANT_MS;
 use tally_contracts::points::Redeem;
 use tally_contracts::transaction::{Body, Operation};
-use tally_contracts::types::Reference;
+use tally_contracts::types::{HOUR_MS, Reference};
 
 use super::code;
 use crate::client::{ApiError, Client};
@@ -47,8 +49,7 @@ impl Show {
         } else {
             now_ms()?
         };
-        let ended = grant.expires_ms <= time_ms;
-        findings.push(Finding { what: "time", fault: ended.then(|| "expired: the member shows a new code".into()) });
+        findings.push(Finding { what: "time", fault: time_fault(grant.expires_ms, time_ms) });
         let holds = findings.iter().all(|finding| finding.fault.is_none());
         let checks: Vec<Value> =
             findings.iter().map(|f| json!({ "check": f.what, "holds": f.fault.is_none(), "fault": f.fault })).collect();
@@ -87,9 +88,23 @@ pub async fn key_fault(client: &Client, grant: &SpendGrant) -> anyhow::Result<Op
 
 /// Why nothing can be spent with the grant any more; none where something is left.
 async fn spent_fault(client: &Client, grant: &SpendGrant) -> anyhow::Result<Option<String>> {
+    if grant.expires_ms > MAX_TIME_MS {
+        // It lasts longer than any block takes.
+        return Ok(None);
+    }
     let used = client.get(&format!("/v1/grants/{}?expires_ms={}", grant.id(), grant.expires_ms)).await?;
     let is_spent = text_of(&used, "spent_points") == grant.max_points.to_string();
     Ok(is_spent.then(|| "all of it is spent: the member shows a new code".into()))
+}
+
+/// Why a grant that ends at a time cannot be used at another, both in ms since 1970; none where it can.
+fn time_fault(expires_ms: u64, time_ms: u64) -> Option<String> {
+    if expires_ms <= time_ms {
+        return Some("expired: the member shows a new code".into());
+    }
+    let hours = MAX_GRANT_MS / HOUR_MS;
+    (expires_ms - time_ms > MAX_GRANT_MS)
+        .then(|| format!("too long: it ends more than {hours} hours from now, the member shows a shorter one"))
 }
 
 fn table(grant: &SpendGrant, findings: &[Finding]) -> String {
@@ -112,4 +127,20 @@ fn table(grant: &SpendGrant, findings: &[Finding]) -> String {
         checks.row([finding.what.replace('_', " "), finding.fault.clone().unwrap_or_else(|| "ok".into())]);
     }
     format!("{}\n{}", facts.text(), checks.text())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_holds_until_it_ends_and_a_day_ahead_at_most() {
+        let now_ms = 1_780_000_000_000;
+        let fault = |expires_ms| time_fault(expires_ms, now_ms).unwrap_or_default();
+        assert!(fault(now_ms).starts_with("expired"));
+        assert_eq!((fault(now_ms + 1), fault(now_ms + MAX_GRANT_MS)), (String::new(), String::new()));
+        for late in [now_ms + MAX_GRANT_MS + 1, u64::MAX] {
+            assert!(fault(late).starts_with("too long"), "{late}");
+        }
+    }
 }

@@ -238,8 +238,8 @@ impl Courier {
         let mut ends = Vec::with_capacity(flight.references.len());
         for (reference, placed) in flight.references.iter().zip(landing.receipts) {
             let own = End {
-                height: Some(landing.height),
-                index: Some(placed.index),
+                height: landing.height,
+                index: placed.index,
                 transaction_id: Some(landing.transaction_id.clone()),
                 receipt: Some(placed.receipt),
                 node: Some(node.clone()),

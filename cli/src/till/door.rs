@@ -48,8 +48,8 @@ pub enum Answer {
 pub struct Landing {
     /// The transaction.
     pub transaction_id: String,
-    /// Its block.
-    pub height: u64,
+    /// Its block; none where all its operations were known before, and no block took it.
+    pub height: Option<u64>,
     /// One for each of its operations, in their order.
     pub receipts: Vec<Placed>,
 }
@@ -57,8 +57,8 @@ pub struct Landing {
 /// A receipt and its position in the block.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Placed {
-    /// Over all operations of the block.
-    pub index: u64,
+    /// Over all operations of the block; none where no block took it.
+    pub index: Option<u64>,
     /// As the node gave it.
     pub receipt: Value,
 }

@@ -68,8 +68,7 @@ impl Run {
         };
         let manner = Manner { batch: usize::from(self.batch), validity_ms: self.valid * 60_000 };
         let trouble = queue.trouble()?;
-        let mut delivery =
-            Delivery { courier: Courier::new(queue, manner)?, output, trouble, all_good: true, wait: FIRST_WAIT };
+        let mut delivery = Delivery { trouble, ..Delivery::new(Courier::new(queue, manner)?, output) };
         delivery.began();
         tokio::select! {
             all_good = delivery.deliver(self) => all_good.map(Verdict::of),
@@ -93,21 +92,30 @@ struct Delivery {
     /// Whether everything that ended took effect.
     all_good: bool,
     wait: Duration,
+    /// Since when nodes have said, round after round, that a transaction waits for its block.
+    pending_since: Option<Instant>,
 }
 
 impl Delivery {
+    const fn new(courier: Courier, output: Output) -> Self {
+        Self { courier, output, trouble: None, all_good: true, wait: FIRST_WAIT, pending_since: None }
+    }
+
     /// Goes on until nothing is queued, if that is asked for, else for ever.
     async fn deliver(&mut self, run: &Run) -> anyhow::Result<bool> {
         let max_wait = Duration::from_secs(run.max_wait);
         let mut returned = Instant::now();
         let mut held_before = 0;
-        let mut pending = None;
         loop {
             if returned.elapsed() > STAY {
                 self.courier.prefer_first();
                 returned = Instant::now();
             }
-            match self.courier.step().await? {
+            let step = self.courier.step().await?;
+            if !matches!(step, Step::Pending(_)) {
+                self.pending_since = None;
+            }
+            match step {
                 Step::Empty => {
                     self.tell(&json!({ "event": "empty" }), "nothing is queued");
                     if run.until_empty {
@@ -125,17 +133,14 @@ impl Delivery {
                     tokio::time::sleep(HELD).await;
                 }
                 Step::Pending(node) => {
-                    let since = *pending.get_or_insert_with(Instant::now);
+                    let since = *self.pending_since.get_or_insert_with(Instant::now);
                     self.pending(&node, since)?;
                     tokio::time::sleep(LOOK).await;
                 }
-                Step::Landed { ends, node } => {
-                    pending = None;
-                    match self.landed(&ends, &node)? {
-                        None => self.passed()?,
-                        Some(trouble) => self.pause(trouble, max_wait).await?,
-                    }
-                }
+                Step::Landed { ends, node } => match self.landed(&ends, &node)? {
+                    None => self.passed()?,
+                    Some(trouble) => self.pause(trouble, max_wait).await?,
+                },
                 Step::Trouble(trouble) => self.pause(trouble, max_wait).await?,
             }
         }
@@ -237,7 +242,7 @@ impl Delivery {
         self.wait = FIRST_WAIT;
         if self.trouble.take().is_some() {
             self.courier.queue.set_trouble(None)?;
-            self.tell(&json!({ "event": "passed" }), "the line holds again");
+            self.tell(&json!({ "event": "passed" }), "what was wrong has passed");
         }
         Ok(())
     }
@@ -253,5 +258,27 @@ impl Delivery {
 
     fn tell(&self, value: &Value, text: &str) {
         self.output.event(value, || text.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::till::testing::{FakeNode, Reaction, buy, dir, queue_to};
+
+    #[tokio::test]
+    async fn time_without_a_line_is_no_time_without_a_block() {
+        let (dir, node) = (dir(), FakeNode::start());
+        let mut queue = queue_to(&dir, &[&node]);
+        buy(&mut queue, 1..=1);
+        node.script([Reaction::HangUp]);
+        node.script([Reaction::Take; 100]);
+        let courier = Courier::new(queue, Manner { batch: 200, validity_ms: 600_000 }).unwrap();
+        let long_ago = Instant::now().checked_sub(NO_BLOCK);
+        let mut delivery = Delivery { pending_since: long_ago, ..Delivery::new(courier, Output { json: true }) };
+        let run = Run { until_empty: false, at_most: None, max_wait: 1, batch: 200, valid: 10 };
+        assert!(tokio::time::timeout(Duration::from_secs(2), delivery.deliver(&run)).await.is_err());
+        assert!(node.ledger().posted.len() > 1 && delivery.pending_since > long_ago);
+        assert!(delivery.trouble.is_none(), "{:?}", delivery.trouble);
     }
 }

@@ -13,6 +13,7 @@ mod rotate_wallet;
 mod state;
 
 pub use add_key::AddKey;
+pub use consent::MAX_GRANT_MS;
 pub use enrol::{Enrol, member_address};
 pub use enrol_wallet::{EnrolWallet, wallet_address};
 pub use freeze::{Freeze, Unfreeze};
