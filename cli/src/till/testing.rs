@@ -156,7 +156,10 @@ impl FakeNode {
 fn answer(mut stream: TcpStream, ledger: &Mutex<Ledger>, chain_id: ChainId) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let (mut line, mut length) = (String::new(), 0);
-    reader.read_line(&mut line)?;
+    if reader.read_line(&mut line)? == 0 {
+        // Whoever opened the line gave up.
+        return Ok(());
+    }
     loop {
         let mut header = String::new();
         reader.read_line(&mut header)?;
