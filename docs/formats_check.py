@@ -376,7 +376,7 @@ def check_certificate(r, chain_id, keys, height, block_id):
 def check_block(data, chain_id, keys, height, parent):
     r = Reader(data)
     header = r.take(252)
-    assert number(header[:2]) == 2, f"version {number(header[:2])} of the block, not 2"
+    assert number(header[:2]) == 3, f"version {number(header[:2])} of the block, not 3"
     assert header[2:34] == chain_id and number(header[34:42]) == height, "chain, height"
     assert header[50:82] == parent, "parent_hash"
     assert header[116:148] == domain_hash("validators", seq([le(m, 2) + key for m, key in sorted(keys.items())]))

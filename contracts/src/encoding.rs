@@ -25,6 +25,17 @@ where
     wincode::serialize(value).expect("a record encodes because its sequences are bounded")
 }
 
+/// Appends the canonical bytes of a value.
+///
+/// # Panics
+/// As [`encode`].
+pub fn encode_into<T>(value: &T, to: &mut Vec<u8>)
+where
+    T: SchemaWrite<DefaultConfig, Src = T> + ?Sized,
+{
+    wincode::serialize_into(to, value).expect("a record encodes because its sequences are bounded");
+}
+
 /// Reads a value that takes up all of `bytes`.
 ///
 /// # Errors

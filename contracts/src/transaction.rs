@@ -129,7 +129,7 @@ impl Transaction {
             atomic: *atomic,
             operations,
         };
-        SIGNING.hash(&[&wincode::serialize(&unsigned).expect("a transaction encodes because its length is bounded")])
+        SIGNING.hash(&[&encoding::encode(&unsigned)])
     }
 
     /// Sets public key and signature.
@@ -218,7 +218,8 @@ impl CheckedTransaction {
     fn claims(&self, transaction: usize) -> Vec<(Claim, Signed)> {
         let own = Signed {
             key: self.transaction.public_key,
-            message: self.transaction.signing_hash(),
+            // What is signed is all of it but the signature, which comes last.
+            message: SIGNING.hash(&[&self.bytes[..self.bytes.len() - size_of::<Signature>()]]),
             signature: self.transaction.signature,
         };
         let authorization = |(index, operation): (usize, &Operation)| {

@@ -116,9 +116,6 @@ fn ledger() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../node/ledger/tests/golden").join(name);
         unhex(&fs::read_to_string(path.with_extension("hex")).expect("the ledger's golden bytes are there"))
     };
-    for name in ["leaf_due", "leaf_header", "leaf_transaction"] {
-        seed("receipt", name, read(name));
-    }
     seed("certificate", "golden", read("certificate"));
     let mut alliance = Alliance::start(Start::Real);
     let (chain_id, head) = (*alliance.chain.chain_id(), alliance.head.clone());

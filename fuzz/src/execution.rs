@@ -6,11 +6,11 @@
 use std::sync::LazyLock;
 
 use tally_contracts::encoding;
-use tally_contracts::execute::{BlockContext, BlockRun, check_advisory, execute_block};
+use tally_contracts::execute::{BlockContext, BlockRun, check_advisory, execute_block, execute_next};
 use tally_contracts::genesis::MAX_TIME_MS;
 use tally_contracts::points::{Void, holdings_of};
 use tally_contracts::receipt::{Outcome, Receipt};
-use tally_contracts::state::{MemoryStore, Write, WriteSet, tag};
+use tally_contracts::state::{Cache, MemoryStore, Row, WriteSet, tag};
 use tally_contracts::transaction::{Body, CheckedTransaction, MAX_LEAF_BYTES, Operation, Transaction};
 use tally_contracts::types::{ChainId, Hash, Height, Reference};
 use tally_ledger::leaf::Leaf;
@@ -34,6 +34,8 @@ pub struct Execution {
     pub world: World,
     /// State, each record read and written again.
     mirror: MemoryStore,
+    /// What its blocks have met.
+    cache: Cache,
     /// What the receipts say was moved.
     flows: Flows,
 }
@@ -51,7 +53,8 @@ impl Execution {
 
     fn prepare(start: Start) -> Self {
         let world = World::new(start);
-        let mut execution = Self { mirror: world.store.clone(), world, flows: Flows::default() };
+        let mut execution =
+            Self { mirror: world.store.clone(), cache: Cache::default(), world, flows: Flows::default() };
         for make in first_blocks::ALL {
             let transactions = make(&mut execution.world);
             execution.block(execution.world.time_ms + 1, &transactions);
@@ -91,7 +94,7 @@ impl Execution {
             let _ = check_advisory(store, genesis, time_ms, transaction.transaction());
         }
         let context = BlockContext::new(genesis, *chain_id, height, time_ms);
-        let run = execute_block(store, context, &checked);
+        let run = execute_next(store, context, &checked, &mut self.cache);
         assert_eq!(run, execute_block(&self.mirror, context, &checked), "the same block leads to the same");
         for (transaction, receipts) in checked.iter().zip(&run.receipts) {
             assert_answered(transaction.transaction(), receipts);
@@ -155,8 +158,8 @@ fn outdated(number: u128) -> Operation {
     Operation::new(Reference::new(0, number), Body::Void(Void { hold: Reference::new(0, number) }))
 }
 
-fn but_references(writes: &WriteSet) -> Vec<&Write> {
-    writes.writes().iter().filter(|(key, _)| key[0] != tag::references).collect()
+fn but_references(writes: &WriteSet) -> Vec<Row<'_>> {
+    writes.iter().filter(|(key, _)| key[0] != tag::references).collect()
 }
 
 /// Those transactions that a block may hold.
@@ -193,12 +196,12 @@ fn assert_answered(transaction: &Transaction, receipts: &[Receipt]) {
 /// What stands in the transparency log fits its entries.
 fn assert_leaves_fit(checked: &[CheckedTransaction], run: &BlockRun) {
     let height = Height(1);
-    let due = run.due.iter().map(|record| Leaf::Due { height, record: record.clone() });
+    let due = run.due.iter().map(|record| Leaf::Due { height, record });
     let transactions = checked.iter().zip(&run.receipts).map(|(transaction, receipts)| Leaf::Transaction {
         height,
         index: 0,
-        bytes: transaction.bytes().to_vec(),
-        receipts: receipts.clone(),
+        bytes: transaction.bytes(),
+        receipts,
     });
     for leaf in due.chain(transactions) {
         assert!(encoding::encode(&leaf).len() <= MAX_LEAF_BYTES, "a log entry is too long: {leaf:?}");

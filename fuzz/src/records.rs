@@ -12,7 +12,7 @@ use tally_contracts::governance::Schedule;
 use tally_contracts::membership::{KeyRecord, Member, Merchant};
 use tally_contracts::points::{ClassTotals, Hold, Movement, PointClass, StoreLimits};
 use tally_contracts::settlement::{Gross, Leg, PairNet, Position, Statement};
-use tally_contracts::state::{Key, Write, WriteSet, tag};
+use tally_contracts::state::{Key, Row, WriteSet, Writes, tag};
 use tally_contracts::types::{
     Address, ClassId, Day, Fen, Hash, Height, MerchantId, Month, Obligation, Points, Reference, StoreId,
 };
@@ -22,9 +22,9 @@ use wincode::{SchemaReadOwned, SchemaWrite};
 /// Matches a table's tag to the types of its key and record.
 macro_rules! tables {
     ($($name:ident: $key:ty => $record:ty,)+) => {
-        fn reread((key, value): &Write) -> Write {
+        fn reread((key, value): Row<'_>, to: &mut Writes) {
             match key[0] {
-                $(tag::$name => again::<$key, $record>(key, value.as_deref()),)+
+                $(tag::$name => again::<$key, $record>(key, value, to),)+
                 other => panic!("table {other} has no line in fuzz/src/records.rs"),
             }
         }
@@ -71,12 +71,14 @@ type MovementKey = ((Address, ClassId), (Height, ClassId));
 /// When a record does not read back as what was written.
 #[must_use]
 pub fn reread_all(writes: &WriteSet) -> WriteSet {
-    let again: Vec<Write> = writes.writes().iter().map(reread).collect();
-    assert_eq!(again, writes.writes(), "every record reads back");
-    WriteSet::new(again)
+    let mut again = Writes::default();
+    writes.iter().for_each(|row| reread(row, &mut again));
+    let again = WriteSet::new(&again);
+    assert_eq!(again, *writes, "every record reads back");
+    again
 }
 
-fn again<K, V>(key: &[u8], value: Option<&[u8]>) -> Write
+fn again<K, V>(key: &[u8], value: Option<&[u8]>, to: &mut Writes)
 where
     K: Key,
     V: SchemaReadOwned<DefaultConfig, Dst = V> + SchemaWrite<DefaultConfig, Src = V> + Debug,
@@ -84,8 +86,9 @@ where
     let mut rest = &key[1..];
     let parsed = K::take(&mut rest);
     assert!(rest.is_empty(), "a key of table {} has {} bytes too many", key[0], rest.len());
-    let mut key_again = vec![key[0]];
-    parsed.put(&mut key_again);
-    let value = value.map(|bytes| encoding::encode(&encoding::decode_own::<V>(bytes)));
-    (key_again, value)
+    let put_key = |bytes: &mut Vec<u8>| {
+        bytes.push(key[0]);
+        parsed.put(bytes);
+    };
+    to.put(put_key, value.map(encoding::decode_own::<V>).as_ref());
 }

@@ -14,6 +14,5 @@ pub mod ingress;
 pub mod mempool;
 pub mod network;
 pub mod consensus;
-pub mod replica;
-pub mod storage;
-pub mod query;
+
+pub use tally_replica::{query, replica, storage};

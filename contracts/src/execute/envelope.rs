@@ -4,7 +4,7 @@ use super::BlockContext;
 use crate::genesis::{Clock, Genesis};
 use crate::membership::KeyRecord;
 use crate::rejection::Rejection;
-use crate::state::{Overlay, Store};
+use crate::state::{Cache, Overlay, Store};
 use crate::transaction::{Body, Operation, Transaction};
 use crate::types::{DAY_MS, Height, MerchantId};
 
@@ -81,5 +81,5 @@ pub fn check_advisory(
         _ => time_ms,
     };
     let context = BlockContext::new(genesis, transaction.chain_id, Height(0), time_ms);
-    authorize(&Overlay::new(store, context), transaction).map(|_| ())
+    authorize(&Overlay::new(store, context, Cache::default()), transaction).map(|_| ())
 }

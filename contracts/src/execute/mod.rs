@@ -17,7 +17,7 @@ use crate::operation::{Caller, Done};
 use crate::points::Standing;
 use crate::receipt::{Outcome, Receipt};
 use crate::rejection::Rejection;
-use crate::state::{Overlay, Store, WriteSet};
+use crate::state::{Cache, Overlay, Store, WriteSet};
 use crate::transaction::{CheckedTransaction, Operation, Transaction};
 use crate::types::MerchantId;
 
@@ -42,7 +42,21 @@ pub struct BlockRun {
 /// When conservation is broken, which no input may bring about.
 #[must_use]
 pub fn execute_block(store: &dyn Store, context: BlockContext<'_>, transactions: &[CheckedTransaction]) -> BlockRun {
-    let mut overlay = Overlay::new(store, context);
+    execute_next(store, context, transactions, &mut Cache::default())
+}
+
+/// The same, with records that its parent has met; then with those that it has met itself.
+///
+/// # Panics
+/// As [`execute_block`].
+#[must_use]
+pub fn execute_next(
+    store: &dyn Store,
+    context: BlockContext<'_>,
+    transactions: &[CheckedTransaction],
+    cache: &mut Cache,
+) -> BlockRun {
+    let mut overlay = Overlay::new(store, context, std::mem::take(cache));
     let due = due::run(&mut overlay);
     let mut first_index = 0;
     let mut receipts = Vec::with_capacity(transactions.len());
@@ -51,7 +65,9 @@ pub fn execute_block(store: &dyn Store, context: BlockContext<'_>, transactions:
         first_index += u32::try_from(transaction.transaction().operations.len()).expect("a transaction is bounded");
     }
     conservation::assert_holds(&overlay);
-    BlockRun { due, receipts, writes: overlay.into_writes() }
+    let (writes, met) = overlay.finish();
+    *cache = met;
+    BlockRun { due, receipts, writes }
 }
 
 /// Runs one transaction; `first_index` is the position of its first operation in the block.

@@ -5,7 +5,7 @@ use crate::execute::BlockContext;
 use crate::genesis::{Genesis, OperatorKey, Role};
 use crate::membership::{KeyRecord, Merchant};
 use crate::points::PointClass;
-use crate::state::{MemoryStore, Overlay, WriteSet};
+use crate::state::{Cache, MemoryStore, Overlay, WriteSet};
 use crate::types::Height;
 
 /// The writes that make the state of height 0 out of nothing.
@@ -14,7 +14,8 @@ use crate::types::Height;
 #[must_use]
 pub fn genesis_writes(genesis: &Genesis) -> WriteSet {
     let empty = MemoryStore::default();
-    let mut overlay = Overlay::new(&empty, BlockContext::new(genesis, genesis.chain_id(), Height(0), genesis.time_ms));
+    let context = BlockContext::new(genesis, genesis.chain_id(), Height(0), genesis.time_ms);
+    let mut overlay = Overlay::new(&empty, context, Cache::default());
     let month = genesis.calendar().month(genesis.time_ms);
     overlay.parameters.put((), genesis.parameters.clone());
     overlay.schedule.put((), Schedule { open_cycle: month, swept_before: month });
@@ -29,8 +30,8 @@ pub fn genesis_writes(genesis: &Genesis) -> WriteSet {
         }
     }
     for class in &genesis.classes {
-        overlay.classes.put(class.id, PointClass { issuer: class.issuer, terms: class.terms.clone() });
+        overlay.classes.put(class.id, PointClass { issuer: class.issuer, terms: class.terms.clone() }.into());
     }
     overlay.keep();
-    overlay.into_writes()
+    overlay.finish().0
 }

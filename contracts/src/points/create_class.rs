@@ -39,7 +39,8 @@ impl Verb for CreateClass {
         for acceptor in &self.terms.accepted_by {
             overlay.merchants.get(acceptor).ok_or(Rejection::UnknownMerchant)?;
         }
-        overlay.classes.put(self.class, PointClass { issuer: caller.merchant, terms: self.terms.clone() });
+        let class = PointClass { issuer: caller.merchant, terms: self.terms.clone() };
+        overlay.classes.put(self.class, class.into());
         Ok(Applied::ClassCreated.into())
     }
 }

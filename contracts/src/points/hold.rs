@@ -61,7 +61,7 @@ impl Verb for PlaceHold {
         if spend.class.issuer != caller.merchant {
             settlement::reserve(overlay, spend.class.issuer, spent.value)?;
         }
-        overlay.hold_timeouts.put((self.release_ms, caller.merchant, caller.operation.reference), ());
+        overlay.hold_timeouts.insert((self.release_ms, caller.merchant, caller.operation.reference), ());
         let hold = Hold {
             class: self.class,
             member: self.member,
@@ -72,7 +72,7 @@ impl Verb for PlaceHold {
             charged: spent.charged,
             store_id: spent.store_id,
         };
-        overlay.holds.put((caller.merchant, caller.operation.reference), hold);
+        overlay.holds.insert((caller.merchant, caller.operation.reference), hold);
         Ok(Done {
             applied: Applied::Held { cash_off_fen: spent.cash_off_fen, balance: spent.balance },
             standing: Standing::Hold(HoldState::Open),

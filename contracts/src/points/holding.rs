@@ -4,12 +4,13 @@
 //! its live lots over all holdings; every live or unswept lot has its row in `expiring`. A holding that is touched first
 //! sheds what has lapsed, so a lapsed point is never spent, sweep or no sweep.
 
-use std::collections::BTreeMap;
+use foldhash::fast::RandomState;
+use indexmap::IndexMap;
 
 use super::{Lot, Movement, Reason, balance_at, count};
 use crate::encoding;
 use crate::rejection::Rejection;
-use crate::state::{Key, Overlay, Store, Write, tag};
+use crate::state::{Key, Overlay, Store, Writes, tag};
 use crate::types::{Address, ClassId, Hash, Height, Month, Points};
 
 /// Whose points of which class.
@@ -19,34 +20,75 @@ type Owner = (Address, ClassId);
 pub struct Holdings<'a> {
     store: &'a dyn Store,
     height: Height,
-    latest: BTreeMap<Owner, Option<Movement>>,
+    owners: LatestMovements,
     added: Vec<(Owner, Movement)>,
-    /// For each movement added since the last `keep`, the one before it.
-    undo: Vec<(Owner, Option<Movement>)>,
+    /// For each movement added since the last `keep`, its owner's position, and what was the latest before it.
+    undo: Vec<(usize, Option<usize>)>,
+}
+
+/// Owners that were met, with their latest movement.
+#[derive(Clone, Debug, Default)]
+pub struct LatestMovements(IndexMap<Owner, Latest, RandomState>);
+
+impl LatestMovements {
+    /// Forgets all of it where it is more than so many.
+    pub(crate) fn trim(&mut self, max: usize) {
+        if self.0.len() > max {
+            self.0.clear();
+        }
+    }
+}
+
+/// The latest movement of an owner.
+#[derive(Clone, Debug)]
+struct Latest {
+    /// As of the parent.
+    committed: Option<Movement>,
+    /// Position among the block's movements, if there is one.
+    added: Option<usize>,
 }
 
 impl<'a> Holdings<'a> {
-    /// The holdings as of the parent of the block at `height`.
+    /// The holdings as of the parent of the block at `height`; of some owners the latest movement is known.
     #[must_use]
-    pub const fn new(store: &'a dyn Store, height: Height) -> Self {
-        Self { store, height, latest: BTreeMap::new(), added: Vec::new(), undo: Vec::new() }
+    pub const fn new(store: &'a dyn Store, height: Height, owners: LatestMovements) -> Self {
+        Self { store, height, owners, added: Vec::new(), undo: Vec::new() }
+    }
+
+    /// The owners that were met, as the block leaves them.
+    #[must_use]
+    pub fn into_latest(mut self) -> LatestMovements {
+        for (owner, movement) in self.added {
+            // A later movement of the same owner replaces it.
+            if let Some(latest) = self.owners.0.get_mut(&owner) {
+                *latest = Latest { committed: Some(movement), added: None };
+            }
+        }
+        self.owners
     }
 
     /// The latest movement of an owner.
-    pub fn latest(&mut self, owner: &Owner) -> Option<Movement> {
-        let store = self.store;
-        self.latest.entry(*owner).or_insert_with(|| latest_in(store, owner, self.height).map(|(_, m)| m)).clone()
+    pub fn latest(&mut self, owner: &Owner) -> Option<&Movement> {
+        let at = self.position(owner);
+        self.latest_at(at)
+    }
+
+    /// Live and unswept lots of an owner, with room for one more.
+    fn lots(&mut self, owner: &Owner) -> Vec<Lot> {
+        let lots = self.latest(owner).map_or(&[][..], |movement| &movement.lots);
+        let mut held = Vec::with_capacity(lots.len() + 1);
+        held.extend_from_slice(lots);
+        held
     }
 
     /// Adds a movement; its statement hash is set here.
     fn add(&mut self, owner: Owner, movement: Movement) {
-        let before = self.latest(&owner);
+        let at = self.position(&owner);
+        let previous = self.latest_at(at).map_or(Hash::ZERO, |m| m.statement_hash);
         let index = u32::try_from(self.added.len()).expect("a block has far fewer than 2^32 movements");
-        let previous = before.as_ref().map_or(Hash::ZERO, |m| m.statement_hash);
-        let movement = movement.chained(&previous, owner, self.height, index);
-        self.undo.push((owner, before));
-        self.added.push((owner, movement.clone()));
-        self.latest.insert(owner, Some(movement));
+        let added = self.owners.0[at].added.replace(self.added.len());
+        self.undo.push((at, added));
+        self.added.push((owner, movement.chained(&previous, owner, self.height, index)));
     }
 
     /// Movements of this block so far, in order.
@@ -62,27 +104,39 @@ impl<'a> Holdings<'a> {
 
     /// Undoes the movements since the last [`Holdings::keep`].
     pub fn undo(&mut self) {
-        while let Some((owner, before)) = self.undo.pop() {
+        while let Some((at, before)) = self.undo.pop() {
             self.added.pop();
-            self.latest.insert(owner, before);
+            self.owners.0[at].added = before;
         }
     }
 
-    /// Appends this block's movements as canonical bytes.
-    pub fn write(&self, to: &mut Vec<Write>) {
+    /// Appends this block's movements.
+    pub fn write(&self, to: &mut Writes) {
         for ((owner, movement), index) in self.added.iter().zip(0_u32..) {
-            to.push((movement_key(owner, self.height, index), Some(encoding::encode(movement))));
+            to.put(|key| put_movement_key(key, owner, self.height, index), Some(movement));
         }
+    }
+
+    fn position(&mut self, owner: &Owner) -> usize {
+        if let Some(at) = self.owners.0.get_index_of(owner) {
+            return at;
+        }
+        let committed = latest_in(self.store, owner, self.height).map(|(_, movement)| movement);
+        self.owners.0.insert_full(*owner, Latest { committed, added: None }).0
+    }
+
+    fn latest_at(&self, at: usize) -> Option<&Movement> {
+        let Latest { committed, added } = &self.owners.0[at];
+        added.map_or(committed.as_ref(), |added| Some(&self.added[added].1))
     }
 }
 
 /// The key of a movement: `tag ‖ address ‖ class ‖ !height ‖ !index`, big-endian, so that later movements sort first.
-fn movement_key(owner: &Owner, height: Height, index: u32) -> Vec<u8> {
-    let mut key = vec![tag::HOLDINGS];
-    owner.put(&mut key);
-    key.extend_from_slice(&(!height.0).to_be_bytes());
-    key.extend_from_slice(&(!index).to_be_bytes());
-    key
+fn put_movement_key(to: &mut Vec<u8>, owner: &Owner, height: Height, index: u32) {
+    to.push(tag::HOLDINGS);
+    owner.put(to);
+    to.extend_from_slice(&(!height.0).to_be_bytes());
+    to.extend_from_slice(&(!index).to_be_bytes());
 }
 
 /// Where a movement stands: block and position among the block's movements.
@@ -97,10 +151,12 @@ pub fn latest_in(store: &dyn Store, owner: &Owner, height: Height) -> Option<(Mo
 /// Up to `limit` movements of an owner from `from` backwards, latest first: a page of its statement.
 #[must_use]
 pub fn history(store: &dyn Store, owner: &Owner, from: MovementId, limit: usize) -> Vec<(MovementId, Movement)> {
-    let mut end = vec![tag::HOLDINGS];
-    owner.put(&mut end);
-    end.extend_from_slice(&[0xff; 13]);
-    let rows = store.scan(&movement_key(owner, from.0, from.1), &end, limit);
+    let mut start = Vec::with_capacity(48);
+    put_movement_key(&mut start, owner, from.0, from.1);
+    let mut end = Vec::with_capacity(48);
+    put_movement_key(&mut end, owner, Height(0), 0);
+    end.push(0);
+    let rows = store.scan(&start, &end, limit);
     let parse = |(key, value): (Vec<u8>, Vec<u8>)| {
         let (rest, index) = key.split_last_chunk::<4>().expect("a movement's key ends in its index");
         let (_, height) = rest.split_last_chunk::<8>().expect("a movement's key holds its height");
@@ -132,7 +188,7 @@ pub fn holdings_of(store: &dyn Store, address: &Address, height: Height) -> Vec<
 /// Live points of an owner at the block's time.
 pub(crate) fn live_points(overlay: &mut Overlay<'_>, owner: &Owner) -> Points {
     let month = overlay.context.month();
-    overlay.holdings.latest(owner).map_or(Points(0), |m| balance_at(&m.lots, month))
+    overlay.holdings.latest(owner).map_or(Points(0), |movement| balance_at(&movement.lots, month))
 }
 
 /// Adds live lots to a holding; gives its live points after it. No lot at all is no movement.
@@ -146,12 +202,13 @@ pub(crate) fn credit(
     reason: Reason,
 ) -> Result<Points, Rejection> {
     shed_lapsed(overlay, owner);
-    let mut held = overlay.holdings.latest(owner).map_or_else(Vec::new, |m| m.lots);
+    let mut held = overlay.holdings.lots(owner);
     let mut delta = Points(0);
     for lot in lots.iter().filter(|lot| lot.points > Points(0)) {
         delta = delta.checked_add(lot.points).ok_or(Rejection::Overflow)?;
-        merge(&mut held, *lot).ok_or(Rejection::Overflow)?;
-        overlay.expiring.put((lot.expires, owner.1, owner.0), ());
+        if merge(&mut held, *lot).ok_or(Rejection::Overflow)? {
+            overlay.expiring.insert((lot.expires, owner.1, owner.0), ());
+        }
         change_outstanding(overlay, owner.1, lot.expires, |p| p.checked_add(lot.points)).ok_or(Rejection::Overflow)?;
     }
     count(overlay, owner.1, |t| {
@@ -215,7 +272,7 @@ fn take(
     reason: Reason,
 ) -> Vec<Lot> {
     shed_lapsed(overlay, owner);
-    let mut held = overlay.holdings.latest(owner).map_or_else(Vec::new, |m| m.lots);
+    let mut held = overlay.holdings.lots(owner);
     let mut taken = Vec::new();
     let mut wanted = points;
     while wanted > Points(0) {
@@ -257,16 +314,18 @@ pub(crate) struct Released {
 pub(crate) fn release(overlay: &mut Overlay<'_>, owner: &Owner, lots: &[Lot]) -> Released {
     shed_lapsed(overlay, owner);
     let month = overlay.context.month();
-    let mut held = overlay.holdings.latest(owner).map_or_else(Vec::new, |m| m.lots);
+    let mut held = overlay.holdings.lots(owner);
     let (mut live, mut expired) = (Points(0), Points(0));
     for lot in lots {
-        merge(&mut held, *lot).expect("what is held comes out of what was outstanding");
+        let is_new = merge(&mut held, *lot).expect("what is held comes out of what was outstanding");
         if lot.expires < month {
             expired = Points(expired.0 + lot.points.0);
             continue;
         }
         live = Points(live.0 + lot.points.0);
-        overlay.expiring.put((lot.expires, owner.1, owner.0), ());
+        if is_new {
+            overlay.expiring.insert((lot.expires, owner.1, owner.0), ());
+        }
         change_outstanding(overlay, owner.1, lot.expires, |p| p.checked_add(lot.points))
             .expect("what is held comes out of what was outstanding");
     }
@@ -287,18 +346,19 @@ pub(crate) fn release(overlay: &mut Overlay<'_>, owner: &Owner, lots: &[Lot]) ->
 /// Adds a line to the statement that says that held points were spent.
 pub(crate) fn note_capture(overlay: &mut Overlay<'_>, owner: &Owner) {
     shed_lapsed(overlay, owner);
-    let held = overlay.holdings.latest(owner).map_or_else(Vec::new, |m| m.lots);
+    let held = overlay.holdings.lots(owner);
     add(overlay, owner, 0, Reason::Captured, held);
 }
 
 /// Takes what has lapsed off a holding by an `Expired` movement; the counters moved when the month ended.
 pub(crate) fn shed_lapsed(overlay: &mut Overlay<'_>, owner: &Owner) {
     let month = overlay.context.month();
-    let Some(movement) = overlay.holdings.latest(owner) else { return };
-    let (lapsed, live): (Vec<Lot>, Vec<Lot>) = movement.lots.iter().partition(|lot| lot.expires < month);
+    let lots = overlay.holdings.latest(owner).map_or(&[][..], |movement| &movement.lots);
+    let (lapsed, live) = lots.split_at(lots.partition_point(|lot| lot.expires < month));
     if lapsed.is_empty() {
         return;
     }
+    let (lapsed, live) = (lapsed.to_vec(), live.to_vec());
     for lot in &lapsed {
         overlay.expiring.delete((lot.expires, owner.1, owner.0));
     }
@@ -317,13 +377,18 @@ fn add(overlay: &mut Overlay<'_>, owner: &Owner, delta: i64, reason: Reason, lot
     overlay.holdings.add(*owner, Movement { operation, delta, reason, lots, statement_hash: Hash::ZERO });
 }
 
-/// Puts a lot among lots by rising expiry.
-fn merge(held: &mut Vec<Lot>, lot: Lot) -> Option<()> {
+/// Puts a lot among lots by rising expiry; tells whether none of its month was there.
+fn merge(held: &mut Vec<Lot>, lot: Lot) -> Option<bool> {
     match held.binary_search_by_key(&lot.expires, |l| l.expires) {
-        Ok(at) => held[at].points = held[at].points.checked_add(lot.points)?,
-        Err(at) => held.insert(at, lot),
+        Ok(at) => {
+            held[at].points = held[at].points.checked_add(lot.points)?;
+            Some(false)
+        }
+        Err(at) => {
+            held.insert(at, lot);
+            Some(true)
+        }
     }
-    Some(())
 }
 
 fn change_outstanding(

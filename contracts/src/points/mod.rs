@@ -23,7 +23,7 @@ mod void;
 pub use capture::Capture;
 pub use create_class::CreateClass;
 pub use hold::{MAX_HOLD_MS, PlaceHold};
-pub use holding::{Holdings, MovementId, history, holdings_of, latest_in};
+pub use holding::{Holdings, LatestMovements, MovementId, history, holdings_of, latest_in};
 pub use issue::{Issue, IssueLine};
 pub use lapse::Lapsed;
 pub use limits::{StoreLimits, spent_of_grant};
@@ -43,6 +43,8 @@ pub(crate) use limits::{
     CustodianGain, Spending, charge, charge_custodian, charge_store_redeem, charge_store_refund, give_back,
 };
 
+use std::sync::Arc;
+
 use crate::rejection::Rejection;
 use crate::state::Overlay;
 use crate::types::ClassId;
@@ -51,7 +53,7 @@ use crate::types::ClassId;
 ///
 /// # Errors
 /// `unknown_class`.
-pub(crate) fn require_class(overlay: &mut Overlay<'_>, class: ClassId) -> Result<PointClass, Rejection> {
+pub(crate) fn require_class(overlay: &mut Overlay<'_>, class: ClassId) -> Result<Arc<PointClass>, Rejection> {
     overlay.classes.get(&class).ok_or(Rejection::UnknownClass)
 }
 

@@ -1,5 +1,7 @@
 //! What `redeem` and `hold` have in common: a member's points leave its holding at a merchant that accepts them.
 
+use std::sync::Arc;
+
 use super::{Charged, Lot, PointClass, Reason, Spending, Use, charge, charge_store_redeem, debit, require_class};
 use crate::membership::consent::{self, Consent};
 use crate::membership::{Member, require_member};
@@ -11,7 +13,7 @@ use crate::types::{Address, ClassId, Fen, Obligation, Points, StoreId};
 /// Points to be spent, judged as far as their amount does not matter.
 pub(super) struct Spend {
     class_id: ClassId,
-    pub class: PointClass,
+    pub class: Arc<PointClass>,
     member: Address,
     consent: Consent,
 }

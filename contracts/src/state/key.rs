@@ -4,7 +4,7 @@ use crate::crypto::PublicKey;
 use crate::types::{Address, ClassId, Day, Hash, Height, MerchantId, Month, Reference, StoreId};
 
 /// The key of a record within its table.
-pub trait Key: Ord + Clone {
+pub trait Key: Ord + std::hash::Hash + Clone {
     /// Appends the key's bytes.
     fn put(&self, to: &mut Vec<u8>);
 

@@ -1,14 +1,22 @@
 //! The overlay: every table of state as the block being executed sees and changes it.
 
-use super::{Store, Table, Write, WriteSet};
+use std::sync::Arc;
+
+use super::table::Rows;
+use super::{Store, Table, WriteSet, Writes};
 use crate::crypto::PublicKey;
 use crate::execute::{BlockContext, KnownReference};
 use crate::genesis::Parameters;
 use crate::governance::Schedule;
 use crate::membership::{KeyRecord, Member, Merchant};
-use crate::points::{ClassTotals, Hold, Holdings, PointClass, StoreLimits};
+use crate::points::{ClassTotals, Hold, Holdings, LatestMovements, PointClass, StoreLimits};
 use crate::settlement::{Gross, Leg, PairNet, Position, Statement};
 use crate::types::{Address, ClassId, Day, Fen, Hash, MerchantId, Month, Obligation, Points, Reference, StoreId};
+
+/// Most records of one table that stay in memory between blocks, of some 200 bytes each.
+const MAX_CACHED_ROWS: usize = 1 << 20;
+/// Tables that are no use to keep: a reference is new, and work lists are asked for what the store has next.
+const UNCACHED: [u8; 3] = [tag::references, tag::hold_timeouts, tag::expiring];
 
 /// Defines the overlay from its list of tables: number (the tag byte in the store, never reused), name, key and record.
 macro_rules! tables {
@@ -29,14 +37,32 @@ macro_rules! tables {
             $($(#[$doc])+ pub $name: Table<'a, $key, $record>,)+
         }
 
+        /// Records that execution has met, as of the end of a block: what the next block asks for again need not be read and
+        /// decoded again. It changes nothing but the time that a block takes.
+        #[derive(Clone, Debug, Default)]
+        pub struct Cache {
+            holdings: LatestMovements,
+            $($name: Rows<$key, $record>,)+
+        }
+
+        impl Cache {
+            /// Drops what is of no use to the next block, and all of a table of which too much was met.
+            fn trim(&mut self) {
+                self.holdings.trim(MAX_CACHED_ROWS);
+                $(if UNCACHED.contains(&$tag) || self.$name.len() > MAX_CACHED_ROWS {
+                    self.$name.clear();
+                })+
+            }
+        }
+
         impl<'a> Overlay<'a> {
-            /// State as of the parent, about to run a block.
+            /// State as of the parent, about to run a block; `cache` holds records of that state.
             #[must_use]
-            pub fn new(store: &'a dyn Store, context: BlockContext<'a>) -> Self {
+            pub fn new(store: &'a dyn Store, context: BlockContext<'a>, cache: Cache) -> Self {
                 Self {
-                    holdings: Holdings::new(store, context.height),
+                    holdings: Holdings::new(store, context.height, cache.holdings),
                     context,
-                    $($name: Table::new(store, $tag),)+
+                    $($name: Table::new(store, $tag, cache.$name),)+
                 }
             }
 
@@ -52,13 +78,18 @@ macro_rules! tables {
                 $(self.$name.undo();)+
             }
 
-            /// What the block changed.
+            /// What the block changed, and the records that it met.
             #[must_use]
-            pub fn into_writes(self) -> WriteSet {
-                let mut writes: Vec<Write> = Vec::new();
+            pub fn finish(self) -> (WriteSet, Cache) {
+                let mut writes = Writes::default();
                 self.holdings.write(&mut writes);
                 $(self.$name.write(&mut writes);)+
-                WriteSet::new(writes)
+                let mut cache = Cache {
+                    holdings: self.holdings.into_latest(),
+                    $($name: self.$name.into_rows(),)+
+                };
+                cache.trim();
+                (WriteSet::new(&writes), cache)
             }
         }
     };
@@ -81,7 +112,7 @@ tables! {
     /// What a merchant's stores may do in a day.
     13 store_limits: (MerchantId, StoreId) => StoreLimits,
     /// Point classes.
-    20 classes: ClassId => PointClass,
+    20 classes: ClassId => Arc<PointClass>,
     /// Counters of a class, for conservation.
     21 class_totals: ClassId => ClassTotals,
     /// Live points by the last month in which they can be spent, then class.

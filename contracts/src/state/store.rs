@@ -25,9 +25,9 @@ pub struct MemoryStore {
 impl MemoryStore {
     /// Applies a block's writes.
     pub fn apply(&mut self, writes: &WriteSet) {
-        for (key, value) in writes.writes() {
+        for (key, value) in writes.iter() {
             match value {
-                Some(value) => self.records.insert(key.clone(), value.clone()),
+                Some(value) => self.records.insert(key.to_vec(), value.to_vec()),
                 None => self.records.remove(key),
             };
         }

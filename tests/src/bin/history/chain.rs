@@ -3,11 +3,11 @@
 use anyhow::{Result, anyhow};
 use serde_json::{Value, json};
 use tally_contracts::encoding;
-use tally_contracts::execute::{BlockContext, BlockRun, execute_block};
+use tally_contracts::execute::{BlockContext, BlockRun, execute_next};
 use tally_contracts::genesis::Genesis;
 use tally_contracts::governance::genesis_writes;
 use tally_contracts::points::Movement;
-use tally_contracts::state::{Key as _, MemoryStore, WriteSet, tag};
+use tally_contracts::state::{Cache, Key as _, MemoryStore, WriteSet, tag};
 use tally_contracts::transaction::{CheckedTransaction, Transaction};
 use tally_contracts::types::{Address, ClassId, Height};
 
@@ -15,6 +15,7 @@ use tally_contracts::types::{Address, ClassId, Height};
 pub struct Chain {
     pub genesis: Genesis,
     pub store: MemoryStore,
+    cache: Cache,
 }
 
 impl Chain {
@@ -22,7 +23,7 @@ impl Chain {
     pub fn new(genesis: Genesis) -> Self {
         let mut store = MemoryStore::default();
         store.apply(&genesis_writes(&genesis));
-        Self { genesis, store }
+        Self { genesis, store, cache: Cache::default() }
     }
 
     /// Executes a block of transactions, which must be well formed.
@@ -34,7 +35,7 @@ impl Chain {
         let checked = CheckedTransaction::check_all(bytes, &self.genesis.chain_id())
             .map_err(|(index, fault)| anyhow!("transaction {index} of block {height}: {fault}"))?;
         let context = BlockContext::new(&self.genesis, self.genesis.chain_id(), Height(height), time_ms);
-        let run = execute_block(&self.store, context, &checked);
+        let run = execute_next(&self.store, context, &checked, &mut self.cache);
         self.store.apply(&run.writes);
         Ok(run)
     }
@@ -66,8 +67,8 @@ fn transaction_line(transaction: &Transaction) -> Value {
 /// What moved in a block, in order.
 pub fn movements(writes: &WriteSet) -> Vec<(Address, ClassId, Movement)> {
     let mut rows: Vec<(u32, (Address, ClassId, Movement))> = Vec::new();
-    for (key, record) in writes.writes() {
-        let Some(record) = record.as_ref().filter(|_| key[0] == tag::HOLDINGS) else { continue };
+    for (key, record) in writes.iter() {
+        let Some(record) = record.filter(|_| key[0] == tag::HOLDINGS) else { continue };
         let mut rest = &key[1..];
         let (address, class) = <(Address, ClassId)>::take(&mut rest);
         let index = rest.last_chunk::<4>().map_or(0, |bytes| !u32::from_be_bytes(*bytes));

@@ -34,7 +34,7 @@ struct Held {
 }
 
 /// The key of a movement: height and index stand inverted, so that the latest comes first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct MovementKey {
     owner: (Address, ClassId),
     id: (Height, u32),

@@ -1,5 +1,6 @@
 //! The replica through crashes, on a disk that loses what was not synced, beside a model in memory.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -9,10 +10,10 @@ use tally_contracts::crypto::{self, PublicKey, Signature};
 use tally_contracts::encoding;
 use tally_contracts::genesis::{Clock, Genesis, GenesisClass, GenesisMerchant, OperatorKey, Parameters, Role};
 use tally_contracts::membership::{Enrol, HolderKind, member_address};
-use tally_contracts::points::{ClassTerms, Issue, IssueLine};
-use tally_contracts::state::{MemoryStore, tag};
+use tally_contracts::points::{ClassTerms, Issue, IssueLine, latest_in};
+use tally_contracts::state::{Key, MemoryStore, Writes, tag};
 use tally_contracts::transaction::{Body, CheckedTransaction, Operation, Transaction};
-use tally_contracts::types::{Category, ClassId, DAY_MS, Fen, Hash, MerchantId, Rate, Reference};
+use tally_contracts::types::{Address, Category, ClassId, DAY_MS, Fen, Hash, MerchantId, Rate, Reference};
 use tally_ledger::certificate::{CommitSignature, VoteKind, vote_bytes};
 use tally_ledger::chain::Proposal;
 use tempfile::TempDir;
@@ -163,7 +164,11 @@ impl Alliance {
         let options = ReplicaOptions {
             disk: Arc::new(disk.clone()),
             flush: FLUSH,
-            index: |_, _, block, _| vec![([&[0xc0][..], &block.id().0].concat(), Some(b"indexed".to_vec()))],
+            index: |_, _, block, _| {
+                let mut rows = Writes::default();
+                rows.put(|key| key.extend([&[0xc0][..], &block.id().0].concat()), Some(&block.id()));
+                WriteSet::new(&rows)
+            },
             ..ReplicaOptions::new(dir.to_owned(), self.chain.clone())
         };
         Replica::open(options)
@@ -185,9 +190,21 @@ impl Alliance {
             assert_eq!(replica.committed(Height(height)).as_ref(), Some(&(bytes.clone(), certificate.clone())));
             assert_eq!(replica.block(&certificate.block_id).as_ref(), Some(bytes));
             let index = [&[0xc0][..], &certificate.block_id.0].concat();
-            assert_eq!(replica.read(|view| view.store.get(&index)).as_deref(), Some(&b"indexed"[..]));
+            assert_eq!(replica.read(|view| view.store.get(&index)).as_deref(), Some(&certificate.block_id.0[..]));
         }
         assert_eq!(replica.committed(self.head.height.next()), None);
+        self.assert_same_holdings(replica);
+    }
+
+    /// Every holding, now and at every height before, whether memory, the cache or the database tells it.
+    fn assert_same_holdings(&self, replica: &Replica) {
+        let rows = self.store.scan(&[tag::HOLDINGS], &[tag::HOLDINGS + 1], usize::MAX);
+        let owners: BTreeSet<(Address, ClassId)> = rows.iter().map(|(key, _)| Key::take(&mut &key[1..])).collect();
+        let heights = (0..=self.head.height.0 + 1).rev().map(Height);
+        for (owner, height) in owners.iter().flat_map(|owner| heights.clone().map(move |height| (owner, height))) {
+            let own = replica.read(|view| latest_in(view.store, owner, height));
+            assert_eq!(own, latest_in(&self.store, owner, height), "{owner:?} at {height}");
+        }
     }
 }
 

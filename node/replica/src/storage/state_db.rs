@@ -1,8 +1,8 @@
 //! The state derived from the block log: contract records, query index rows and where decisions stand, in RocksDB.
 //!
-//! What blocks wrote gathers in memory, and from time to time goes down as **one** sorted file that is ingested whole, with
+//! What blocks wrote gathers in memory ([`Memtable`]), and from time to time goes down as **one** sorted file that is ingested whole, with
 //! the head it belongs to inside: the database is always exactly the state after some block, and a write costs a sixth of
-//! a put (DESIGN 7). What a crash takes from memory is executed again from the block log.
+//! a put (DESIGN 7). Rows that execution reads again and again stay in a cache of bounded size. What a crash takes from memory is executed again from the block log.
 //!
 //! # Format
 //! One column family. The first byte of a key says whose the record is:
@@ -17,18 +17,17 @@
 //!
 //! **Invariant**: readers see the records of one block's end, never a mixture: they hold the lock that applying takes.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{RwLock, RwLockReadGuard};
+use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use rocksdb::{
-    BlockBasedOptions, Cache, DB, DBCompressionType, Direction, IngestExternalFileOptions, IteratorMode, Options,
-    ReadOptions, SliceTransform, SstFileWriter, WaitForCompactOptions,
+    BlockBasedIndexType, BlockBasedOptions, Cache, DB, DBCompressionType, Direction, IngestExternalFileOptions,
+    IteratorMode, Options, ReadOptions, SliceTransform, SstFileWriter, WaitForCompactOptions,
 };
 use tally_contracts::encoding;
-use tally_contracts::state::{Store, Write, tag};
+use tally_contracts::state::{Store, WriteSet, Writes, tag};
 use tally_contracts::types::{ChainId, Day, Height};
 use tally_ledger::block::BlockId;
 use tally_ledger::certificate::CommitCertificate;
@@ -37,6 +36,8 @@ use wincode::{SchemaRead, SchemaWrite};
 
 use super::StorageError;
 use super::journal::Position;
+use super::memtable::Memtable;
+use super::row_cache::{RowCache, is_cached};
 
 /// Version of the format.
 pub const FORMAT: u32 = 1;
@@ -62,7 +63,9 @@ const DAILY_TAGS: [u8; 7] = [
 /// Files in level 0 beyond which a flush waits for compaction: each is looked at by every read.
 const MAX_LEVEL_0_FILES: u64 = 12;
 /// `tag ‖ address ‖ class`: the movements of one holding lie side by side.
-const HOLDING_PREFIX_BYTES: usize = 1 + 20 + 4;
+const HOLDING_BYTES: usize = 1 + 20 + 4;
+/// Memory for rows that were read from the database or flushed to it, in bytes.
+const CACHE_BYTES: usize = 512 << 20;
 
 /// Where the database stands.
 #[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
@@ -100,8 +103,10 @@ pub struct Applying {
     pub certificate: Option<CommitCertificate>,
     /// Where its decision stands in the block log; none for genesis.
     pub decision: Option<Position>,
-    /// Contract records and query index rows.
-    pub writes: Vec<Write>,
+    /// Contract records.
+    pub records: Arc<WriteSet>,
+    /// Query index rows.
+    pub index: WriteSet,
 }
 
 /// See the module.
@@ -111,15 +116,13 @@ pub struct StateDb {
     dir: PathBuf,
     chain_id: ChainId,
     unflushed: RwLock<Unflushed>,
+    cache: RowCache,
 }
-
-type Layer = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 struct Unflushed {
     head: Head,
     certificate: Option<CommitCertificate>,
-    layer: Layer,
-    bytes: usize,
+    rows: Memtable,
     blocks: u64,
     kept_from: Day,
 }
@@ -165,13 +168,14 @@ impl StateDb {
             }
         };
         let unflushed = RwLock::new(unflushed);
-        Ok((Self { db, file_options, dir: dir.to_owned(), chain_id, unflushed }, replay_from))
+        let cache = RowCache::new(CACHE_BYTES);
+        Ok((Self { db, file_options, dir: dir.to_owned(), chain_id, unflushed, cache }, replay_from))
     }
 
     /// Runs `f` on state at the head, which stands still meanwhile.
     pub fn read<T>(&self, f: impl FnOnce(&View<'_>) -> T) -> T {
         let unflushed = self.unflushed();
-        let store = Layered { db: &self.db, layer: &unflushed.layer };
+        let store = Layered { db: &self.db, cache: &self.cache, rows: &unflushed.rows, head: unflushed.head.height };
         f(&View { head: &unflushed.head, certificate: unflushed.certificate.as_ref(), store: &store })
     }
 
@@ -203,7 +207,7 @@ impl StateDb {
     #[must_use]
     pub fn waiting(&self) -> Waiting {
         let unflushed = self.unflushed();
-        Waiting { blocks: unflushed.blocks, bytes: unflushed.bytes }
+        Waiting { blocks: unflushed.blocks, bytes: unflushed.rows.bytes() }
     }
 
     /// Writes what waits as one file, with the head. `today` is the local day of the head. Only one thread may apply and
@@ -220,11 +224,11 @@ impl StateDb {
             let mut ingest = IngestExternalFileOptions::default();
             ingest.set_move_files(true);
             self.db.ingest_external_file_opts(&ingest, vec![file])?;
+            self.cache.update(&unflushed.rows);
             kept_from
         };
         let mut unflushed = self.unflushed.write().expect("no thread panics while it applies writes");
-        unflushed.layer.clear();
-        unflushed.bytes = 0;
+        unflushed.rows.clear();
         unflushed.blocks = 0;
         unflushed.kept_from = kept_from;
         drop(unflushed);
@@ -251,13 +255,12 @@ impl StateDb {
         };
         let mut file = SstFileWriter::create(&self.file_options);
         file.open(&path)?;
-        let (below, above) = (..vec![APPLIED], vec![APPLIED]..);
-        for (key, value) in from.layer.range(below) {
-            put(&mut file, key, value.as_deref())?;
+        for (key, value) in from.rows.range(&[], Some(&[APPLIED])) {
+            put(&mut file, key, value)?;
         }
         file.put([APPLIED], encoding::encode(&applied))?;
-        for (key, value) in from.layer.range(above) {
-            put(&mut file, key, value.as_deref())?;
+        for (key, value) in from.rows.range(&[APPLIED], None) {
+            put(&mut file, key, value)?;
         }
         if kept_from > from.kept_from {
             for tag in DAILY_TAGS {
@@ -274,42 +277,76 @@ impl StateDb {
 }
 
 impl Unflushed {
-    const fn new(head: Head, certificate: Option<CommitCertificate>, kept_from: Day) -> Self {
-        Self { head, certificate, layer: Layer::new(), bytes: 0, blocks: 0, kept_from }
+    fn new(head: Head, certificate: Option<CommitCertificate>, kept_from: Day) -> Self {
+        Self { head, certificate, rows: Memtable::default(), blocks: 0, kept_from }
     }
 
     fn apply(&mut self, applying: Applying) {
-        let Applying { head, certificate, decision, writes } = applying;
-        for (key, value) in writes {
-            assert!(key.first().is_some_and(|tag| *tag < APPLIED), "tags from 0xf0 on are this module's");
-            self.put(key, value);
-        }
-        if let Some(position) = decision {
-            self.put(decision_key(head.height), Some(position.to_u64().to_le_bytes().to_vec()));
-            self.put(height_key(&head.block_id), Some(head.height.0.to_le_bytes().to_vec()));
+        let Applying { head, certificate, decision, records, index } = applying;
+        for rows in [records, Arc::new(index), Arc::new(own_rows(&head, decision))] {
+            self.rows.push(rows);
         }
         self.head = head;
         self.certificate = certificate;
         self.blocks += 1;
     }
+}
 
-    fn put(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
-        self.bytes += key.len() + value.as_ref().map_or(0, Vec::len);
-        self.layer.insert(key, value);
+/// Where the decision of a block stands, and at which height.
+fn own_rows(head: &Head, decision: Option<Position>) -> WriteSet {
+    let mut rows = Writes::default();
+    if let Some(position) = decision {
+        rows.put(|key| key.extend(decision_key(head.height)), Some(&position.to_u64()));
+        rows.put(|key| key.extend(height_key(&head.block_id)), Some(&head.height.0));
     }
+    WriteSet::new(&rows)
 }
 
 /// Records in memory over records in the database.
 struct Layered<'a> {
     db: &'a DB,
-    layer: &'a Layer,
+    cache: &'a RowCache,
+    rows: &'a Memtable,
+    head: Height,
+}
+
+impl Layered<'_> {
+    /// The latest movement of a holding up to the one with the key `start`, as far as memory can tell: `Some(None)` where
+    /// there is none.
+    fn latest_of(&self, holding: &[u8], start: &[u8]) -> Option<Option<(Vec<u8>, Vec<u8>)>> {
+        // An earlier one is asked for where the latest lies before `start`: that is for a scan to find.
+        if let Some((key, value)) = self.rows.latest_of(holding) {
+            return (key >= start).then(|| Some((key.to_vec(), value.unwrap_or_default().to_vec())));
+        }
+        match self.cache.latest_of(holding)? {
+            Some(kept) => (*kept.key >= *start).then(|| Some((kept.key.to_vec(), kept.value.to_vec()))),
+            None => Some(None),
+        }
+    }
+
+    /// The last key in the database that starts with a prefix.
+    fn last_with(&self, prefix: &[u8]) -> Option<Box<[u8]>> {
+        let mut end = prefix.to_vec();
+        end.extend_from_slice(&[0xff; 32]);
+        let mut options = ReadOptions::default();
+        options.set_total_order_seek(true);
+        let mut rows = self.db.iterator_opt(IteratorMode::From(&end, Direction::Reverse), options);
+        let (key, _) = rows.next()?.unwrap_or_else(|error| halt(&error));
+        key.starts_with(prefix).then_some(key)
+    }
+
+    fn load(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.db.get(key).unwrap_or_else(|error| halt(&error))
+    }
 }
 
 impl Store for Layered<'_> {
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        match self.layer.get(key) {
-            Some(value) => value.clone(),
-            None => self.db.get(key).unwrap_or_else(|error| halt(&error)),
+        match self.rows.get(key) {
+            Some(value) => value.map(<[u8]>::to_vec),
+            None if is_cached(key) => self.cache.get(key, || self.load(key)),
+            None if key[0] == tag::references && self.cache.is_past_all(key, |prefix| self.last_with(prefix)) => None,
+            None => self.load(key),
         }
     }
 
@@ -318,7 +355,14 @@ impl Store for Layered<'_> {
         if start >= end || limit == 0 {
             return found;
         }
-        let mut upper = self.layer.range::<[u8], _>((std::ops::Bound::Included(start), std::ops::Bound::Excluded(end)));
+        let holding = holding_of(start).filter(|_| is_one_holding(start, end));
+        let newest = holding.filter(|_| limit == 1);
+        if let Some(latest) = newest.and_then(|holding| self.latest_of(holding, start)) {
+            return latest.into_iter().collect();
+        }
+        // To look into each run for a holding that none has would cost more than the database.
+        let is_waiting = holding.is_none_or(|holding| self.rows.latest_of(holding).is_some());
+        let mut upper = is_waiting.then(|| self.rows.range(start, Some(end))).into_iter().flatten();
         let mode = IteratorMode::From(start, Direction::Forward);
         let lower = self.db.iterator_opt(mode, read_options(start, end));
         let mut lower = lower.map(|row| row.unwrap_or_else(|error| halt(&error)));
@@ -329,23 +373,29 @@ impl Store for Layered<'_> {
                 (Some(_), None) => true,
                 (None, Some(_)) => false,
                 (Some((key, _)), Some((below, _))) => {
-                    if key.as_slice() == below.as_ref() {
+                    if *key == below.as_ref() {
                         // Written anew in memory: what lies below is past.
                         next_lower = lower.next();
                         continue;
                     }
-                    key.as_slice() < below.as_ref()
+                    *key < below.as_ref()
                 }
             };
             if upper_first {
                 if let Some((key, Some(value))) = next_upper {
-                    found.push((key.clone(), value.clone()));
+                    found.push((key.to_vec(), value.to_vec()));
                 }
                 next_upper = upper.next();
             } else {
                 found.extend(next_lower.map(|(key, value)| (key.into_vec(), value.into_vec())));
                 next_lower = lower.next();
             }
+        }
+        // Nothing of the holding waits in memory and `start` is past all it has: what was found is its latest movement.
+        if let Some(holding) = newest.filter(|_| !is_waiting)
+            && height_of_movement(start) >= Some(self.head)
+        {
+            self.cache.keep_latest(holding, found.first().map(|(key, value)| (&key[..], &value[..])));
         }
         found
     }
@@ -355,14 +405,17 @@ fn options() -> Options {
     let mut blocks = BlockBasedOptions::default();
     blocks.set_block_cache(&Cache::new_lru_cache(64 << 20));
     blocks.set_bloom_filter(10.0, false);
+    // In parts of some KiB: the cache is split into shards, and what is larger than a shard is never kept in it.
+    blocks.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    blocks.set_partition_filters(true);
     blocks.set_cache_index_and_filter_blocks(true);
     blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
     let mut options = Options::default();
     options.create_if_missing(true);
     options.set_block_based_table_factory(&blocks);
     options.set_compression_type(DBCompressionType::Lz4);
-    options.set_bottommost_compression_type(DBCompressionType::Zstd);
-    options.set_prefix_extractor(SliceTransform::create("holding", holding_prefix, Some(is_holding)));
+    let holding = |key: &[u8]| holding_of(key).is_some();
+    options.set_prefix_extractor(SliceTransform::create("holding", |key| &key[..HOLDING_BYTES], Some(holding)));
     options.set_level_zero_file_num_compaction_trigger(4);
     options.set_max_background_jobs(2);
     options.set_max_open_files(512);
@@ -370,22 +423,29 @@ fn options() -> Options {
     options
 }
 
+fn is_one_holding(start: &[u8], end: &[u8]) -> bool {
+    holding_of(start).is_some_and(|holding| holding_of(end) == Some(holding))
+}
+
 /// Within one holding the filters tell which files to look at; any other scan looks at all.
 fn read_options(start: &[u8], end: &[u8]) -> ReadOptions {
     let mut options = ReadOptions::default();
     options.set_iterate_upper_bound(end);
-    let one_holding = is_holding(start) && is_holding(end) && holding_prefix(start) == holding_prefix(end);
+    let one_holding = is_one_holding(start, end);
     options.set_total_order_seek(!one_holding);
     options.set_prefix_same_as_start(one_holding);
     options
 }
 
-fn is_holding(key: &[u8]) -> bool {
-    key.first() == Some(&tag::HOLDINGS) && key.len() >= HOLDING_PREFIX_BYTES
+/// The holding that a movement's key is of.
+pub(super) fn holding_of(key: &[u8]) -> Option<&[u8]> {
+    key.get(..HOLDING_BYTES).filter(|holding| holding[0] == tag::HOLDINGS)
 }
 
-fn holding_prefix(key: &[u8]) -> &[u8] {
-    &key[..HOLDING_PREFIX_BYTES]
+/// The height in a movement's key.
+fn height_of_movement(key: &[u8]) -> Option<Height> {
+    let inverted = key.get(HOLDING_BYTES..)?.first_chunk()?;
+    Some(Height(!u64::from_be_bytes(*inverted)))
 }
 
 fn put(file: &mut SstFileWriter<'_>, key: &[u8], value: Option<&[u8]>) -> Result<(), rocksdb::Error> {

@@ -12,11 +12,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
-use tally_contracts::state::{Store, Write};
+use tally_contracts::state::{Store, WriteSet};
 use tally_contracts::types::Height;
 use tally_ledger::block::{Block, BlockId};
 use tally_ledger::certificate::CommitCertificate;
-use tally_ledger::chain::{Chain, CheckedBlock, ExecutedBlock, Head, InvalidBlock};
+use tally_ledger::chain::{Chain, CheckedBlock, ExecutedBlock, Head, InvalidBlock, Warm};
 use tokio::sync::{broadcast, watch};
 
 use crate::storage::StorageError;
@@ -34,7 +34,7 @@ const MAX_UNREAD: usize = 64;
 const MAX_CHECKED: usize = 8;
 
 /// Rows by which queries find things: a function of the parent's state and the executed block, under tags from 0xc0 to 0xef.
-pub type IndexWrites = fn(&Chain, &dyn Store, &CheckedBlock, &ExecutedBlock) -> Vec<Write>;
+pub type IndexWrites = fn(&Chain, &dyn Store, &CheckedBlock, &ExecutedBlock) -> WriteSet;
 
 /// What a replica is opened with.
 #[derive(Debug)]
@@ -80,6 +80,8 @@ pub struct Replica {
     index: IndexWrites,
     /// Held by the one who commits or flushes.
     writing: Mutex<()>,
+    /// What execution remembers; of the one who commits.
+    warm: Mutex<Warm>,
     checked: Mutex<VecDeque<Remembered>>,
     recent: Mutex<VecDeque<Arc<Committed>>>,
     published: broadcast::Sender<Arc<Committed>>,
@@ -107,7 +109,7 @@ impl ReplicaOptions {
             chain,
             disk: Arc::new(RealDisk),
             flush: FlushOptions::default(),
-            index: |_, _, _, _| Vec::new(),
+            index: |_, _, _, _| WriteSet::default(),
         }
     }
 }
@@ -122,7 +124,7 @@ impl Replica {
         let ReplicaOptions { data_dir, chain, disk, flush, index } = options;
         let start = || {
             let (head, writes) = chain.start();
-            Applying { head, certificate: None, decision: None, writes: writes.writes().to_vec() }
+            Applying { head, certificate: None, decision: None, records: writes.into(), index: WriteSet::default() }
         };
         let (state, replay_from) = StateDb::open(&data_dir.join("state"), *chain.chain_id(), start)?;
         let head = state.read(|view| view.head.height);
@@ -134,6 +136,7 @@ impl Replica {
             flush,
             index,
             writing: Mutex::default(),
+            warm: Mutex::default(),
             checked: Mutex::default(),
             recent: Mutex::default(),
             published: broadcast::channel(MAX_UNREAD).0,
@@ -326,16 +329,23 @@ impl Replica {
         certificate: CommitCertificate,
         decision: Position,
     ) -> Arc<Committed> {
+        let mut warm = self.warm.lock().expect("a replica that failed to execute stays stopped");
         let (executed, index) = self.state.read(|view| {
-            let executed = self.chain.execute(view.store, head, &block);
+            let executed = self.chain.execute_warm(view.store, head, &block, &mut warm);
             let index = (self.index)(&self.chain, view.store, &block, &executed);
             (executed, index)
         });
-        assert!(index.iter().all(|(key, _)| INDEX_TAGS.contains(&key[0])), "the query index keeps to its tags");
-        let mut writes = executed.writes.writes().to_vec();
-        writes.extend(index);
-        let (head, at) = (executed.head.clone(), Some(decision));
-        self.state.apply(Applying { head, certificate: Some(certificate.clone()), decision: at, writes });
+        let mut ends = index.iter().map(|(key, _)| key[0]);
+        let is_own = [ends.next(), ends.next_back()].iter().flatten().all(|tag| INDEX_TAGS.contains(tag));
+        assert!(is_own, "the query index keeps to its tags");
+        drop(ends);
+        self.state.apply(Applying {
+            head: executed.head.clone(),
+            certificate: Some(certificate.clone()),
+            decision: Some(decision),
+            records: executed.writes.clone(),
+            index,
+        });
         self.log.forget_until(certificate.height);
         self.checked().clear();
         let committed = Arc::new(Committed { certificate, block, executed });

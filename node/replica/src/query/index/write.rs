@@ -1,14 +1,14 @@
 //! What a block adds to the index.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tally_contracts::encoding;
 use tally_contracts::points::PointClass;
 use tally_contracts::receipt::{Applied, Outcome, Receipt};
 use tally_contracts::rejection::Rejection;
-use tally_contracts::state::{self, Key as _, Store, Write, WriteSet, tag};
+use tally_contracts::state::{self, Key as _, Store, WriteSet, Writes, tag};
 use tally_contracts::transaction::{Body, CheckedTransaction, Operation};
-use tally_contracts::types::{ClassId, Day, Fen, Height, MerchantId, Month, Obligation, Points};
+use tally_contracts::types::{ClassId, Day, Fen, Hash, Height, MerchantId, Month, Obligation, Points, Reference};
 use tally_ledger::chain::{Chain, CheckedBlock, ExecutedBlock};
 use wincode::SchemaWrite;
 use wincode::config::DefaultConfig;
@@ -18,7 +18,7 @@ use super::{DayKey, DayTotal, ObligationRow, OperationRow, PairKey, Place, Trans
 /// The rows that an executed block adds to the index, sorted by key, each key once; they are to be stored together with
 /// the block's writes. Day totals add up on what `store` holds, which must be the state of the parent.
 #[must_use]
-pub fn index_writes(chain: &Chain, store: &dyn Store, block: &CheckedBlock, executed: &ExecutedBlock) -> Vec<Write> {
+pub fn index_writes(chain: &Chain, store: &dyn Store, block: &CheckedBlock, executed: &ExecutedBlock) -> WriteSet {
     let (header, calendar) = (block.header(), chain.genesis().calendar());
     let mut index = BlockIndex {
         store,
@@ -27,7 +27,10 @@ pub fn index_writes(chain: &Chain, store: &dyn Store, block: &CheckedBlock, exec
         day: calendar.day(header.time_ms),
         month: calendar.month(header.time_ms),
         days: BTreeMap::new(),
-        rows: BTreeMap::new(),
+        ids: BTreeSet::new(),
+        unkept: BTreeMap::new(),
+        issuers: BTreeMap::new(),
+        rows: Writes::default(),
     };
     index.put(super::time_key(header.height), &header.time_ms);
     if !executed.due.is_empty() {
@@ -49,7 +52,13 @@ struct BlockIndex<'a> {
     day: Day,
     month: Month,
     days: BTreeMap<DayKey, DayTotal>,
-    rows: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Transactions of the block so far.
+    ids: BTreeSet<Hash>,
+    /// The latest refusals that the chain does not keep.
+    unkept: BTreeMap<(MerchantId, Reference), Place>,
+    /// Issuers that were looked up.
+    issuers: BTreeMap<ClassId, MerchantId>,
+    rows: Writes,
 }
 
 /// An operation with what the index needs to know of where it stands.
@@ -98,7 +107,7 @@ impl Moved {
 
 impl BlockIndex<'_> {
     fn put<V: SchemaWrite<DefaultConfig, Src = V>>(&mut self, key: Vec<u8>, value: &V) {
-        self.rows.insert(key, encoding::encode(value));
+        self.rows.put(|to| to.extend_from_slice(&key), Some(value));
     }
 
     fn add_transaction(&mut self, transaction: &CheckedTransaction, receipts: &[Receipt], position: u32, first: u32) {
@@ -108,7 +117,7 @@ impl BlockIndex<'_> {
         self.put(super::transaction_key(place), &row);
         // The same transaction may come again, when its receipts are duplicates: the first place tells more.
         let id_key = super::transaction_id_key(&transaction.id());
-        if !self.rows.contains_key(&id_key) && self.store.get(&id_key).is_none() {
+        if self.ids.insert(transaction.id()) && self.store.get(&id_key).is_none() {
             self.put(id_key, &place);
         }
         // Of a failed atomic transaction nothing is kept, its cause included.
@@ -131,7 +140,7 @@ impl BlockIndex<'_> {
             Outcome::Rejected(rejection) => {
                 self.day(entry, entry.operation.body.class()).rejected += 1;
                 if entry.is_atomic || !rejection.is_kept() {
-                    self.put(super::unkept_key(entry.merchant, entry.operation.reference), &entry.place);
+                    self.unkept.insert((entry.merchant, entry.operation.reference), entry.place);
                 }
             }
         }
@@ -179,17 +188,17 @@ impl BlockIndex<'_> {
     }
 
     /// The issuer of a class that points were taken of; the block itself may have opened it.
-    fn issuer(&self, class: ClassId) -> MerchantId {
-        let mut key = vec![tag::classes];
-        class.put(&mut key);
-        let writes = self.state.writes();
-        let written =
-            writes.binary_search_by(|(k, _)| k.as_slice().cmp(&key)).ok().and_then(|at| writes[at].1.as_ref());
-        let record: PointClass = match written {
-            Some(value) => encoding::decode_own(value),
-            None => state::read(self.store, tag::classes, &class).expect("an applied operation's class exists"),
-        };
-        record.issuer
+    fn issuer(&mut self, class: ClassId) -> MerchantId {
+        let (state, store) = (self.state, self.store);
+        *self.issuers.entry(class).or_insert_with(|| {
+            let mut key = vec![tag::classes];
+            class.put(&mut key);
+            let record: PointClass = match state.get(&key).flatten() {
+                Some(value) => encoding::decode_own(value),
+                None => state::read(store, tag::classes, &class).expect("an applied operation's class exists"),
+            };
+            record.issuer
+        })
     }
 
     fn day(&mut self, entry: &Entry<'_>, class: Option<ClassId>) -> &mut DayTotal {
@@ -201,11 +210,14 @@ impl BlockIndex<'_> {
             .or_insert_with(|| store.get(&key.encode()).map(|value| encoding::decode_own(&value)).unwrap_or_default())
     }
 
-    fn finish(mut self) -> Vec<Write> {
+    fn finish(mut self) -> WriteSet {
         for (key, total) in std::mem::take(&mut self.days) {
             self.put(key.encode(), &total);
         }
-        self.rows.into_iter().map(|(key, value)| (key, Some(value))).collect()
+        for ((merchant, reference), place) in std::mem::take(&mut self.unkept) {
+            self.put(super::unkept_key(merchant, reference), &place);
+        }
+        WriteSet::new(&self.rows)
     }
 }
 

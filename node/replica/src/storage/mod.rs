@@ -1,7 +1,7 @@
 //! Storage: the block log, which is the write-ahead log of everything, and the state derived from it.
 //!
 //! Data goes down: [`disk`] (files) <- [`journal`] (checksummed frames) <- [`block_log`] (blocks and decisions); beside it
-//! [`state_db`], which may lag behind or be deleted, for it is rebuilt from the block log. A fault (disk full, damaged
+//! [`state_db`] over [`memtable`] and [`row_cache`], which may lag behind or be deleted, for it is rebuilt from the block log. A fault (disk full, damaged
 //! file) comes back as an error and the node stops; nothing here repairs by guessing.
 
 use std::io;
@@ -16,8 +16,9 @@ use tally_ledger::chain::InvalidBlock;
 pub mod block_log;
 pub mod disk;
 pub mod journal;
-#[cfg(test)]
 pub mod lossy;
+pub mod memtable;
+pub mod row_cache;
 pub mod state_db;
 
 use journal::{JournalError, Position};

@@ -1,0 +1,218 @@
+//! What a block wrote, as the very bytes that the state hash is over.
+//!
+//! # Format
+//! Rows by rising key, each key once: `u32 key length ‖ key ‖ 1 ‖ u32 value length ‖ value`, or `u32 key length ‖ key ‖ 0`
+//! where the record was deleted; lengths little-endian. One buffer holds them all: a block writes tens of thousands of
+//! small records, and an allocation for each costs more than what is in it.
+
+use wincode::SchemaWrite;
+use wincode::config::DefaultConfig;
+
+use crate::encoding::{self, Domain};
+use crate::types::Hash;
+
+const STATE: Domain = Domain::new("tally/state/v1\0");
+
+/// Bytes of a length.
+const LENGTH: usize = size_of::<u32>();
+/// Bytes of a key that are compared at once when rows are sorted.
+const PREFIX: usize = size_of::<u128>();
+
+/// A record under its key; `None` where it was deleted.
+pub type Row<'a> = (&'a [u8], Option<&'a [u8]>);
+
+/// Rows in the order in which they are put, to be sorted into a [`WriteSet`].
+#[derive(Clone, Debug, Default)]
+pub struct Writes {
+    bytes: Vec<u8>,
+    starts: Vec<u32>,
+}
+
+/// What a block wrote, sorted by key, each key once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WriteSet {
+    bytes: Vec<u8>,
+    starts: Vec<u32>,
+}
+
+impl Writes {
+    /// Adds a record: `key` appends its key, and its value is stored as canonical bytes; without a value it is deleted.
+    pub fn put<V>(&mut self, key: impl FnOnce(&mut Vec<u8>), value: Option<&V>)
+    where
+        V: SchemaWrite<DefaultConfig, Src = V>,
+    {
+        self.starts.push(position(self.bytes.len()));
+        put_sized(&mut self.bytes, key);
+        self.bytes.push(u8::from(value.is_some()));
+        if let Some(value) = value {
+            put_sized(&mut self.bytes, |bytes| encoding::encode_into(value, bytes));
+        }
+    }
+}
+
+impl WriteSet {
+    /// Sorts rows into a set.
+    ///
+    /// # Panics
+    /// When a key appears twice: two tables share a tag, which is a bug.
+    #[must_use]
+    pub fn new(writes: &Writes) -> Self {
+        let mut order: Vec<(u128, u32)> =
+            writes.starts.iter().map(|start| (prefix(key_at(&writes.bytes, *start)), *start)).collect();
+        let rest = |start: u32| key_at(&writes.bytes, start);
+        order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| rest(a.1).cmp(rest(b.1))));
+        let mut sorted =
+            Self { bytes: Vec::with_capacity(writes.bytes.len()), starts: Vec::with_capacity(writes.starts.len()) };
+        for (_, start) in order {
+            sorted.starts.push(position(sorted.bytes.len()));
+            sorted.bytes.extend_from_slice(&writes.bytes[start as usize..row_end(&writes.bytes, start)]);
+        }
+        let is_rising = sorted.iter().map(|(key, _)| key).is_sorted_by(|a, b| a < b);
+        assert!(is_rising, "each record is written once because each table has its tag");
+        sorted
+    }
+
+    /// A set of rows that come by rising key, each key once.
+    #[must_use]
+    pub fn from_sorted<'a>(rows: impl Iterator<Item = Row<'a>>) -> Self {
+        let mut sorted = Self::default();
+        for (key, value) in rows {
+            sorted.starts.push(position(sorted.bytes.len()));
+            put_sized(&mut sorted.bytes, |bytes| bytes.extend_from_slice(key));
+            sorted.bytes.push(u8::from(value.is_some()));
+            if let Some(value) = value {
+                put_sized(&mut sorted.bytes, |bytes| bytes.extend_from_slice(value));
+            }
+        }
+        sorted
+    }
+
+    /// The rows, by rising key.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Row<'_>> + DoubleEndedIterator {
+        self.starts.iter().map(|start| row_at(&self.bytes, *start))
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Whether nothing was written.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.starts.is_empty()
+    }
+
+    /// Bytes of all rows.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The row at a position.
+    ///
+    /// # Panics
+    /// When there are not so many.
+    #[must_use]
+    #[inline]
+    pub fn row(&self, at: usize) -> Row<'_> {
+        row_at(&self.bytes, self.starts[at])
+    }
+
+    /// The first position whose key is not below `key`.
+    #[must_use]
+    pub fn lower_bound(&self, key: &[u8]) -> usize {
+        self.starts.partition_point(|start| key_at(&self.bytes, *start) < key)
+    }
+
+    /// What was written under a key; `None` where nothing was, `Some(None)` where the record was deleted.
+    #[must_use]
+    pub fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
+        let at = self.lower_bound(key);
+        let (found, value) = (at < self.len()).then(|| self.row(at))?;
+        (found == key).then_some(value)
+    }
+
+    /// The state hash after this set: `SHA-256("tally/state/v1\0" ‖ parent ‖ the rows as they are stored here)`. One write
+    /// that differs between two nodes shows in the very next header.
+    #[must_use]
+    pub fn state_hash(&self, parent: &Hash) -> Hash {
+        STATE.hash(&[&parent.0, &self.bytes])
+    }
+}
+
+fn position(at: usize) -> u32 {
+    u32::try_from(at).expect("what a block writes is far below 4 GiB")
+}
+
+/// Appends bytes after their length.
+fn put_sized(to: &mut Vec<u8>, append: impl FnOnce(&mut Vec<u8>)) {
+    let start = to.len();
+    to.extend_from_slice(&[0; LENGTH]);
+    append(to);
+    let length = position(to.len() - start - LENGTH);
+    to[start..start + LENGTH].copy_from_slice(&length.to_le_bytes());
+}
+
+#[inline]
+fn sized_at(bytes: &[u8], start: usize) -> &[u8] {
+    let (length, rest) = bytes[start..].split_first_chunk::<LENGTH>().expect("a row starts with a length");
+    &rest[..u32::from_le_bytes(*length) as usize]
+}
+
+#[inline]
+fn key_at(bytes: &[u8], start: u32) -> &[u8] {
+    sized_at(bytes, start as usize)
+}
+
+#[inline]
+fn row_at(bytes: &[u8], start: u32) -> Row<'_> {
+    let key = key_at(bytes, start);
+    let flag = start as usize + LENGTH + key.len();
+    (key, (bytes[flag] == 1).then(|| sized_at(bytes, flag + 1)))
+}
+
+fn row_end(bytes: &[u8], start: u32) -> usize {
+    let (key, value) = row_at(bytes, start);
+    start as usize + LENGTH + key.len() + 1 + value.map_or(0, |value| LENGTH + value.len())
+}
+
+/// The front of a key as a number that compares as its bytes do.
+fn prefix(key: &[u8]) -> u128 {
+    let mut front = [0; PREFIX];
+    let length = key.len().min(PREFIX);
+    front[..length].copy_from_slice(&key[..length]);
+    u128::from_be_bytes(front)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(rows: &[(&[u8], Option<u64>)]) -> WriteSet {
+        let mut writes = Writes::default();
+        rows.iter().for_each(|(key, value)| writes.put(|to| to.extend_from_slice(key), value.as_ref()));
+        WriteSet::new(&writes)
+    }
+
+    #[test]
+    fn rows_are_sorted_and_found() {
+        let long = [9; 40];
+        let mut longer = long;
+        longer[39] = 10;
+        let set =
+            set(&[(&longer, None), (b"b", Some(2)), (&long, Some(3)), (b"", Some(0)), (b"ab", None), (b"a", Some(1))]);
+        let keys: Vec<&[u8]> = set.iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, [&b""[..], &long, &longer, b"a", b"ab", b"b"]);
+        assert_eq!(set.get(b"b"), Some(Some(&2_u64.to_le_bytes()[..])));
+        assert_eq!((set.get(b"ab"), set.get(b"c"), set.get(b"aa")), (Some(None), None, None));
+        assert_eq!((set.lower_bound(b"aa"), set.len(), set.is_empty()), (4, 6, false));
+    }
+
+    #[test]
+    #[should_panic(expected = "each record is written once")]
+    fn a_key_that_is_written_twice_is_a_bug() {
+        set(&[(b"a", Some(1)), (b"a", None)]);
+    }
+}

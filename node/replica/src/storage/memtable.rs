@@ -1,0 +1,219 @@
+//! What blocks wrote since the last flush: sorted runs of rows, and hash tables that tell where the newest version of a row
+//! is, and the latest movement of a holding.
+//!
+//! A block hands over its rows sorted, and they are kept as they come: a point read is one probe, a scan and a flush merge
+//! the runs. For scans, runs of small blocks are merged as they arrive, so that an idle alliance has few of them; those of big
+//! blocks are not, for a flush comes soon.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::hash::BuildHasher as _;
+use std::ops::Range;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use tally_contracts::state::{Row, WriteSet};
+
+use super::state_db::holding_of;
+
+/// Neighbouring runs of fewer rows than this together are scanned as one.
+const SMALL_RUN_ROWS: usize = 1_024;
+
+/// See the module.
+#[derive(Default)]
+pub struct Memtable {
+    /// What blocks wrote, the oldest first.
+    written: Vec<Arc<WriteSet>>,
+    /// The same rows in fewer runs, the oldest first.
+    scanned: Vec<Arc<WriteSet>>,
+    /// By key, its newest version.
+    newest: HashTable<At>,
+    /// By holding, its latest movement, which of all its rows has the smallest key.
+    latest: HashTable<At>,
+    hasher: RandomState,
+    bytes: usize,
+}
+
+/// A row that was written.
+#[derive(Clone, Copy)]
+struct At {
+    run: u32,
+    row: u32,
+}
+
+impl Memtable {
+    /// Adds rows; they stand before older ones of the same key.
+    pub fn push(&mut self, rows: Arc<WriteSet>) {
+        self.bytes += rows.bytes();
+        let run = u32::try_from(self.written.len()).expect("a flush comes before there are so many runs");
+        let count = u32::try_from(rows.len()).expect("a run is far below 2^32 rows");
+        self.written.push(rows.clone());
+        (0..count).for_each(|row| self.note(At { run, row }));
+        let mut merged = rows;
+        while let Some(last) = self.scanned.pop_if(|last| last.len() + merged.len() < SMALL_RUN_ROWS) {
+            merged = Arc::new(WriteSet::from_sorted(merge([&*last, &*merged].map(|run| (run, 0..run.len())))));
+        }
+        self.scanned.push(merged);
+    }
+
+    /// Notes where a row is that was just written.
+    fn note(&mut self, at: At) {
+        let Self { written, newest, latest, hasher, .. } = self;
+        let key_of = |at: &At| key_at(written, at);
+        let key = key_of(&at);
+        let same = |other: &At| key_of(other) == key;
+        match newest.entry(hasher.hash_one(key), same, |other| hasher.hash_one(key_of(other))) {
+            Entry::Occupied(mut older) => *older.get_mut() = at,
+            Entry::Vacant(new) => drop(new.insert(at)),
+        }
+        let Some(holding) = holding_of(key) else { return };
+        let same = |other: &At| holding_of(key_of(other)) == Some(holding);
+        match latest.entry(hasher.hash_one(holding), same, |other| {
+            hasher.hash_one(holding_of(key_of(other)).unwrap_or_default())
+        }) {
+            Entry::Occupied(earlier) if key_of(earlier.get()) < key => {}
+            Entry::Occupied(mut earlier) => *earlier.get_mut() = at,
+            Entry::Vacant(new) => drop(new.insert(at)),
+        }
+    }
+
+    /// What was written under a key; `None` where nothing was, `Some(None)` where the record was deleted.
+    #[must_use]
+    pub fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
+        let at = self.newest.find(self.hasher.hash_one(key), |at| key_at(&self.written, at) == key)?;
+        Some(row_at(&self.written, at).1)
+    }
+
+    /// The row of the latest movement of a holding, if any was written.
+    #[must_use]
+    pub fn latest_of(&self, holding: &[u8]) -> Option<Row<'_>> {
+        let same = |at: &At| holding_of(key_at(&self.written, at)) == Some(holding);
+        let at = self.latest.find(self.hasher.hash_one(holding), same)?;
+        Some(row_at(&self.written, at))
+    }
+
+    /// The newest rows with `start <= key`, and `key < end` where there is an end, by rising key, deletions among them.
+    pub fn range<'a>(&'a self, start: &[u8], end: Option<&[u8]>) -> impl Iterator<Item = Row<'a>> {
+        let from = |run: &WriteSet| run.lower_bound(start)..end.map_or(run.len(), |end| run.lower_bound(end));
+        merge(self.scanned.iter().map(|run| (run.as_ref(), from(run))))
+    }
+
+    /// Bytes of keys and values that were written, each version counted.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Forgets all of it.
+    pub fn clear(&mut self) {
+        self.written.clear();
+        self.scanned.clear();
+        self.newest.clear();
+        self.latest.clear();
+        self.bytes = 0;
+    }
+}
+
+fn row_at<'a>(written: &'a [Arc<WriteSet>], at: &At) -> Row<'a> {
+    written[at.run as usize].row(at.row as usize)
+}
+
+fn key_at<'a>(written: &'a [Arc<WriteSet>], at: &At) -> &'a [u8] {
+    row_at(written, at).0
+}
+
+/// The rows of runs, the oldest first, by rising key; of rows with one key the newest run's alone.
+fn merge<'a>(runs: impl IntoIterator<Item = (&'a WriteSet, Range<usize>)>) -> Merge<'a> {
+    let mut merge = Merge { runs: runs.into_iter().collect(), heap: BinaryHeap::new() };
+    (0..merge.runs.len()).for_each(|run| merge.advance(run));
+    merge
+}
+
+/// The next row of a run: its key, the run's position and its value.
+type Head<'a> = (&'a [u8], Reverse<usize>, Option<&'a [u8]>);
+
+/// See [`merge`].
+struct Merge<'a> {
+    /// With what is still to come of each.
+    runs: Vec<(&'a WriteSet, Range<usize>)>,
+    /// The next row of each run, smallest key first, of equal keys the newest run's.
+    heap: BinaryHeap<Reverse<Head<'a>>>,
+}
+
+impl Merge<'_> {
+    fn advance(&mut self, run: usize) {
+        let (rows, left) = &mut self.runs[run];
+        if let Some(at) = left.next() {
+            let (key, value) = rows.row(at);
+            self.heap.push(Reverse((key, Reverse(run), value)));
+        }
+    }
+}
+
+impl<'a> Iterator for Merge<'a> {
+    type Item = Row<'a>;
+
+    fn next(&mut self) -> Option<Row<'a>> {
+        let Reverse((key, Reverse(run), value)) = self.heap.pop()?;
+        self.advance(run);
+        while let Some(Reverse((_, Reverse(older), _))) = self.heap.peek().filter(|next| next.0.0 == key) {
+            let older = *older;
+            self.heap.pop();
+            self.advance(older);
+        }
+        Some((key, value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use tally_contracts::state::Writes;
+
+    use super::*;
+
+    fn run(rows: &BTreeMap<u16, Option<u64>>) -> Arc<WriteSet> {
+        let mut writes = Writes::default();
+        rows.iter().for_each(|(key, value)| writes.put(|to| to.extend_from_slice(&key.to_be_bytes()), value.as_ref()));
+        Arc::new(WriteSet::new(&writes))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+        /// Small runs and big ones, beside a map that simply takes the writes.
+        #[test]
+        fn the_newest_version_is_read_found_and_scanned(
+            blocks in prop::collection::vec((prop::collection::btree_map(0_u16..500, any::<Option<u64>>(), 0..40), any::<bool>()), 1..12),
+            (start, end) in (0_u16..600, 0_u16..600),
+        ) {
+            let mut table = Memtable::default();
+            let mut model: BTreeMap<u16, Option<u64>> = BTreeMap::new();
+            for (mut rows, is_big) in blocks {
+                if is_big {
+                    rows.extend((1_000..6_000).map(|key| (key, Some(u64::from(key)))));
+                }
+                model.extend(rows.iter().map(|(key, value)| (*key, *value)));
+                table.push(run(&rows));
+            }
+            let decode = |value: Option<&[u8]>| value.map(|v| u64::from_le_bytes(v.try_into().expect("eight bytes")));
+            for key in 0..700_u16 {
+                prop_assert_eq!(table.get(&key.to_be_bytes()).map(decode), model.get(&key).copied());
+            }
+            let end = end.max(start);
+            let found: Vec<_> = table
+                .range(&start.to_be_bytes(), Some(&end.to_be_bytes()))
+                .map(|(key, value)| (u16::from_be_bytes(key.try_into().expect("two bytes")), decode(value)))
+                .collect();
+            let expected: Vec<_> = model.range(start..end).map(|(key, value)| (*key, *value)).collect();
+            prop_assert_eq!(found, expected);
+            prop_assert_eq!(table.range(&[], None).count(), model.len());
+            table.clear();
+            prop_assert_eq!((table.range(&[], None).count(), table.bytes()), (0, 0));
+        }
+    }
+}
