@@ -9,7 +9,7 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/tally/target
 # What `cargo deny` looks at; without a network, `make check DENY="bans licenses sources"` leaves the advisories out.
 DENY ?= advisories bans licenses sources
 
-.PHONY: help setup build demo till-demo model fuzz test check fmt clippy selftest year fuzzcheck deny tools
+.PHONY: help setup build demo till-demo model bench fuzz test check fmt clippy selftest year fuzzcheck deny tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,10 @@ till-demo: setup ## A till sells on while its line is cut, answers are lost and 
 model: setup ## The rules executed twice, by the contracts and by a model of its own, over 120,000 random operations
 	cargo build --release --workspace --locked
 	@scripts/model.sh
+
+bench: setup ## Rates, latency and cost beside PostgreSQL's, half an hour on a quiet machine (BENCH_ARGS=--quick: five minutes)
+	cargo build --release --workspace --locked
+	@scripts/bench/bench.py $(BENCH_ARGS)
 
 test: setup selftest ## All tests
 	cargo build --release --workspace --all-targets --locked
@@ -45,7 +49,7 @@ clippy: setup
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings
 
 selftest: setup
-	@for script in scripts/*.sh .ci/run; do bash -n $$script || exit 1; done
+	@for script in scripts/*.sh scripts/bench/*.sh .ci/run; do bash -n $$script || exit 1; done
 	python3 docs/formats_check.py
 	python3 tests/year_check.py --self-test
 	python3 tests/year_check.py --json /dev/null
