@@ -17,6 +17,9 @@ use tally_contracts::types::MerchantId;
 use super::Alliance;
 use crate::client::Client;
 
+/// How long a process may be without arguments after it was started.
+const STARTING: Duration = Duration::from_secs(1);
+
 /// Which node program to run.
 #[derive(Clone, Debug, Args)]
 pub struct Tallyd {
@@ -164,13 +167,28 @@ async fn gone(alliance: &Alliance, merchants: &[MerchantId], limit: Duration) ->
 fn is_running(pid: u32, config: &Path) -> bool {
     let proc = PathBuf::from(format!("/proc/{pid}"));
     if Path::new("/proc/self").exists() {
-        let Ok(arguments) = fs::read(proc.join("cmdline")) else { return false };
         let config = config.as_os_str().as_encoded_bytes();
-        // The arguments of a process that ended are empty.
+        let arguments = arguments(&proc);
         return arguments.split(|byte| *byte == 0).any(|argument| argument == config);
     }
     let ps = Command::new("ps").args(["-o", "args=", "-p", &pid.to_string()]).output();
     ps.is_ok_and(|ps| String::from_utf8_lossy(&ps.stdout).contains(&*config.to_string_lossy()))
+}
+
+/// The arguments of a process; none of one that ended. For a moment one that has just been started has none either.
+fn arguments(proc: &Path) -> Vec<u8> {
+    let start = Instant::now();
+    loop {
+        let arguments = fs::read(proc.join("cmdline")).unwrap_or_default();
+        let stat = fs::read_to_string(proc.join("stat")).unwrap_or_default();
+        // The state stands after the name, which is in parentheses and may hold anything.
+        let state = stat.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next());
+        let is_starting = arguments.is_empty() && !matches!(state, None | Some('Z' | 'X'));
+        if !is_starting || start.elapsed() > STARTING {
+            return arguments;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Signals through the shell's own `kill`, which every POSIX system has.
@@ -179,4 +197,21 @@ fn signal(pid: u32, name: &str) -> anyhow::Result<()> {
     let status = status.context("cannot run sh")?;
     ensure!(status.success(), "cannot signal process {pid}");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_runs_from_its_start_to_its_end() {
+        for _ in 0..200 {
+            let mut child = Command::new("sleep").args(["60"]).spawn().unwrap();
+            assert!(is_running(child.id(), Path::new("60")), "it has just been started");
+            assert!(!is_running(child.id(), Path::new("61")), "it is another's");
+            child.kill().unwrap();
+            while is_running(child.id(), Path::new("60")) {}
+            child.wait().unwrap();
+        }
+    }
 }
