@@ -23,7 +23,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FORMAT = "tally-bench-run/1"
 
-# Name, merchants, flags of `tally bench`, what its rate is compared with, and the ratio to reach (issue of speed).
+# Name, merchants, flags of `tally bench`, what its rate is compared with, and the ratio to reach; none where it is for the record.
 CASES = [
     ("one_node_10k", 1, ["--accounts", "10000"], "set", 2.0),
     ("four_nodes_10k", 4, ["--accounts", "10000"], "set", 1.0),

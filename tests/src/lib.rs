@@ -4,6 +4,7 @@
 //! (`make test` does); a test fails, and says so, when they are not there.
 
 pub mod line;
+pub mod random;
 pub mod solo;
 
 use std::path::{Path, PathBuf};

@@ -16,7 +16,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use tally_contracts::state::{Row, WriteSet};
 
-use super::state_db::holding_of;
+use super::layered::holding_of;
 
 /// Neighbouring runs of fewer rows than this together are scanned as one.
 const SMALL_RUN_ROWS: usize = 1_024;

@@ -17,6 +17,7 @@ pub mod block_log;
 pub mod disk;
 pub mod journal;
 pub mod lossy;
+pub mod layered;
 pub mod memtable;
 pub mod row_cache;
 pub mod state_db;

@@ -14,8 +14,9 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use tally_contracts::state::tag;
 
+use super::layered::holding_of;
 use super::memtable::Memtable;
-use super::state_db::{INDEX_TAGS, holding_of};
+use super::state_db::INDEX_TAGS;
 
 /// What an entry takes besides key and value, roughly, in bytes.
 const ENTRY_BYTES: u64 = 96;

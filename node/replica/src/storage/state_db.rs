@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use rocksdb::{
-    BlockBasedIndexType, BlockBasedOptions, Cache, DB, DBCompressionType, Direction, IngestExternalFileOptions,
-    IteratorMode, Options, ReadOptions, SliceTransform, SstFileWriter, WaitForCompactOptions,
+    BlockBasedIndexType, BlockBasedOptions, Cache, DB, DBCompressionType, IngestExternalFileOptions, Options,
+    SliceTransform, SstFileWriter, WaitForCompactOptions,
 };
 use tally_contracts::encoding;
 use tally_contracts::state::{Store, WriteSet, Writes, tag};
@@ -36,8 +36,9 @@ use wincode::{SchemaRead, SchemaWrite};
 
 use super::StorageError;
 use super::journal::Position;
+use super::layered::{HOLDING_BYTES, Layered, holding_of};
 use super::memtable::Memtable;
-use super::row_cache::{RowCache, is_cached};
+use super::row_cache::RowCache;
 
 /// Version of the format.
 pub const FORMAT: u32 = 1;
@@ -62,8 +63,6 @@ const DAILY_TAGS: [u8; 7] = [
 
 /// Files in level 0 beyond which a flush waits for compaction: each is looked at by every read.
 const MAX_LEVEL_0_FILES: u64 = 12;
-/// `tag ‖ address ‖ class`: the movements of one holding lie side by side.
-const HOLDING_BYTES: usize = 1 + 20 + 4;
 /// Memory for rows that were read from the database or flushed to it, in bytes.
 const CACHE_BYTES: usize = 512 << 20;
 
@@ -302,105 +301,6 @@ fn own_rows(head: &Head, decision: Option<Position>) -> WriteSet {
     WriteSet::new(&rows)
 }
 
-/// Records in memory over records in the database.
-struct Layered<'a> {
-    db: &'a DB,
-    cache: &'a RowCache,
-    rows: &'a Memtable,
-    head: Height,
-}
-
-impl Layered<'_> {
-    /// The latest movement of a holding up to the one with the key `start`, as far as memory can tell: `Some(None)` where
-    /// there is none.
-    fn latest_of(&self, holding: &[u8], start: &[u8]) -> Option<Option<(Vec<u8>, Vec<u8>)>> {
-        // An earlier one is asked for where the latest lies before `start`: that is for a scan to find.
-        if let Some((key, value)) = self.rows.latest_of(holding) {
-            return (key >= start).then(|| Some((key.to_vec(), value.unwrap_or_default().to_vec())));
-        }
-        match self.cache.latest_of(holding)? {
-            Some(kept) => (*kept.key >= *start).then(|| Some((kept.key.to_vec(), kept.value.to_vec()))),
-            None => Some(None),
-        }
-    }
-
-    /// The last key in the database that starts with a prefix.
-    fn last_with(&self, prefix: &[u8]) -> Option<Box<[u8]>> {
-        let mut end = prefix.to_vec();
-        end.extend_from_slice(&[0xff; 32]);
-        let mut options = ReadOptions::default();
-        options.set_total_order_seek(true);
-        let mut rows = self.db.iterator_opt(IteratorMode::From(&end, Direction::Reverse), options);
-        let (key, _) = rows.next()?.unwrap_or_else(|error| halt(&error));
-        key.starts_with(prefix).then_some(key)
-    }
-
-    fn load(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.db.get(key).unwrap_or_else(|error| halt(&error))
-    }
-}
-
-impl Store for Layered<'_> {
-    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        match self.rows.get(key) {
-            Some(value) => value.map(<[u8]>::to_vec),
-            None if is_cached(key) => self.cache.get(key, || self.load(key)),
-            None if key[0] == tag::references && self.cache.is_past_all(key, |prefix| self.last_with(prefix)) => None,
-            None => self.load(key),
-        }
-    }
-
-    fn scan(&self, start: &[u8], end: &[u8], limit: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let mut found = Vec::new();
-        if start >= end || limit == 0 {
-            return found;
-        }
-        let holding = holding_of(start).filter(|_| is_one_holding(start, end));
-        let newest = holding.filter(|_| limit == 1);
-        if let Some(latest) = newest.and_then(|holding| self.latest_of(holding, start)) {
-            return latest.into_iter().collect();
-        }
-        // To look into each run for a holding that none has would cost more than the database.
-        let is_waiting = holding.is_none_or(|holding| self.rows.latest_of(holding).is_some());
-        let mut upper = is_waiting.then(|| self.rows.range(start, Some(end))).into_iter().flatten();
-        let mode = IteratorMode::From(start, Direction::Forward);
-        let lower = self.db.iterator_opt(mode, read_options(start, end));
-        let mut lower = lower.map(|row| row.unwrap_or_else(|error| halt(&error)));
-        let (mut next_upper, mut next_lower) = (upper.next(), lower.next());
-        while found.len() < limit {
-            let upper_first = match (&next_upper, &next_lower) {
-                (None, None) => break,
-                (Some(_), None) => true,
-                (None, Some(_)) => false,
-                (Some((key, _)), Some((below, _))) => {
-                    if *key == below.as_ref() {
-                        // Written anew in memory: what lies below is past.
-                        next_lower = lower.next();
-                        continue;
-                    }
-                    *key < below.as_ref()
-                }
-            };
-            if upper_first {
-                if let Some((key, Some(value))) = next_upper {
-                    found.push((key.to_vec(), value.to_vec()));
-                }
-                next_upper = upper.next();
-            } else {
-                found.extend(next_lower.map(|(key, value)| (key.into_vec(), value.into_vec())));
-                next_lower = lower.next();
-            }
-        }
-        // Nothing of the holding waits in memory and `start` is past all it has: what was found is its latest movement.
-        if let Some(holding) = newest.filter(|_| !is_waiting)
-            && height_of_movement(start) >= Some(self.head)
-        {
-            self.cache.keep_latest(holding, found.first().map(|(key, value)| (&key[..], &value[..])));
-        }
-        found
-    }
-}
-
 fn options() -> Options {
     let mut blocks = BlockBasedOptions::default();
     blocks.set_block_cache(&Cache::new_lru_cache(64 << 20));
@@ -421,31 +321,6 @@ fn options() -> Options {
     options.set_max_open_files(512);
     options.set_keep_log_file_num(3);
     options
-}
-
-fn is_one_holding(start: &[u8], end: &[u8]) -> bool {
-    holding_of(start).is_some_and(|holding| holding_of(end) == Some(holding))
-}
-
-/// Within one holding the filters tell which files to look at; any other scan looks at all.
-fn read_options(start: &[u8], end: &[u8]) -> ReadOptions {
-    let mut options = ReadOptions::default();
-    options.set_iterate_upper_bound(end);
-    let one_holding = is_one_holding(start, end);
-    options.set_total_order_seek(!one_holding);
-    options.set_prefix_same_as_start(one_holding);
-    options
-}
-
-/// The holding that a movement's key is of.
-pub(super) fn holding_of(key: &[u8]) -> Option<&[u8]> {
-    key.get(..HOLDING_BYTES).filter(|holding| holding[0] == tag::HOLDINGS)
-}
-
-/// The height in a movement's key.
-fn height_of_movement(key: &[u8]) -> Option<Height> {
-    let inverted = key.get(HOLDING_BYTES..)?.first_chunk()?;
-    Some(Height(!u64::from_be_bytes(*inverted)))
 }
 
 fn put(file: &mut SstFileWriter<'_>, key: &[u8], value: Option<&[u8]>) -> Result<(), rocksdb::Error> {
@@ -480,10 +355,4 @@ fn decode_u64(row: &[u8]) -> u64 {
 
 fn make_dir(dir: &Path) -> Result<(), StorageError> {
     fs::create_dir_all(dir).map_err(|source| StorageError::Disk { path: dir.to_owned(), source })
-}
-
-/// Contracts have no answer for a disk that cannot be read, and half a block must never be applied.
-fn halt(error: &rocksdb::Error) -> ! {
-    tracing::error!(%error, "the state database cannot be read: stopping at once");
-    std::process::abort()
 }

@@ -13,6 +13,7 @@ use tally_contracts::membership::{Enrol, HolderKind, member_address};
 use tally_contracts::points::{Issue, IssueLine, Redeem, Transfer};
 use tally_contracts::transaction::{Body, Operation, Transaction};
 use tally_contracts::types::{Address, Category, ChainId, ClassId, Fen, HOUR_MS, Hash, MerchantId, Points, Reference};
+use tally_tests::random::Random;
 
 /// 2026-01-05T00:00:00Z.
 const GENESIS_MS: u64 = 1_767_571_200_000;
@@ -57,7 +58,7 @@ pub struct Load {
     enrolled: u64,
     /// Operations so far; also numbers the references.
     count: u64,
-    random: u64,
+    random: Random,
 }
 
 /// The keys of the validators.
@@ -74,7 +75,7 @@ fn key(purpose: u8, merchant: u16) -> SigningKey {
 impl Load {
     pub fn new(accounts: u64, skew: Skew, seed: u64) -> Self {
         let genesis = genesis();
-        Self { chain_id: genesis.chain_id(), genesis, accounts, skew, enrolled: 0, count: 0, random: seed }
+        Self { chain_id: genesis.chain_id(), genesis, accounts, skew, enrolled: 0, count: 0, random: Random::new(seed) }
     }
 
     /// The next enrolments; none once all are enrolled. Each of the new members has points at once.
@@ -114,16 +115,16 @@ impl Load {
     }
 
     fn merchant(&mut self) -> MerchantId {
-        let is_hot = self.skew == Skew::Hot && self.below(2) == 0;
-        MerchantId(if is_hot { 1 } else { 1 + self.below(u64::from(MERCHANTS)) as u16 })
+        let is_hot = self.skew == Skew::Hot && self.random.below(2) == 0;
+        MerchantId(if is_hot { 1 } else { 1 + self.random.below(u64::from(MERCHANTS)) as u16 })
     }
 
     fn body(&mut self, merchant: MerchantId) -> Body {
         let (account, other) = (self.account(merchant), self.account(merchant));
         let (member, class) = (address(account), ClassId(u32::from(merchant.0)));
-        let points = Points(1 + self.below(100));
-        match self.below(100) {
-            0..70 => purchase(account, 100 * (1 + self.below(500))),
+        let points = Points(1 + self.random.below(100));
+        match self.random.below(100) {
+            0..70 => purchase(account, 100 * (1 + self.random.below(500))),
             70..90 => Body::Redeem(Redeem { class, member, points }),
             90..98 => {
                 let to_class = ClassId(u32::from(merchant.0 % MERCHANTS + 1));
@@ -142,8 +143,8 @@ impl Load {
     /// An account in a merchant's custody.
     fn account(&mut self, merchant: MerchantId) -> u64 {
         let own = self.accounts / u64::from(MERCHANTS);
-        let is_hot = self.skew == Skew::Hot && self.below(10) != 0;
-        let at = self.below(if is_hot { own.div_ceil(10) } else { own });
+        let is_hot = self.skew == Skew::Hot && self.random.below(10) != 0;
+        let at = self.random.below(if is_hot { own.div_ceil(10) } else { own });
         at * u64::from(MERCHANTS) + u64::from(merchant.0 - 1)
     }
 
@@ -164,15 +165,6 @@ impl Load {
         };
         transaction.sign(&key(1, merchant.0));
         encoding::encode(&transaction)
-    }
-
-    /// SplitMix64 (Steele, Lea, Flood 2014).
-    fn below(&mut self, limit: u64) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % limit
     }
 }
 

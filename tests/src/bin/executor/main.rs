@@ -2,7 +2,7 @@
 //!
 //!     executor --accounts 10000 --operations 1000000 [--skew hot] [--json]
 //!
-//! Blocks are made and signed beforehand. Measured is what every node does for a block after it is decided: contracts, log
+//! Blocks are made and signed outside the measured time. Measured is what every node does for a block after it is decided: contracts, log
 //! leaves, state hash, query index, state in memory, and flushes of it to the disk. Decoding and checking signatures is
 //! told apart, for nodes do it off the executing thread. No network, no votes, no block log: those are `tally bench`.
 

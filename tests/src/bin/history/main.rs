@@ -18,7 +18,6 @@ mod crowd;
 mod dump;
 mod observe;
 mod propose;
-mod random;
 mod story;
 mod titans;
 mod word;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tally_contracts::crypto::PublicKey;
 use tally_contracts::types::{Calendar, ChainId, DAY_MS, HOUR_MS, Reference};
 
-use crate::random::Random;
+use tally_tests::random::Random;
 
 /// Most of each kind of record that is remembered: the older ones make room.
 const REMEMBERED: usize = 400;

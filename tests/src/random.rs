@@ -23,6 +23,11 @@ impl Random {
         if low >= high { low } else { low + self.number() % (high - low + 1) }
     }
 
+    /// A number below a limit, which is more than zero.
+    pub const fn below(&mut self, limit: u64) -> u64 {
+        self.number() % limit
+    }
+
     /// Whether something happens that happens so many times in a thousand.
     pub const fn chance(&mut self, per_mille: u64) -> bool {
         self.number() % 1000 < per_mille
