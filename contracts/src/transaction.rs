@@ -3,6 +3,8 @@
 //! Layout and signing bytes: `docs/formats.md`. The stage is in the type: a [`Transaction`] is a claim, a
 //! [`CheckedTransaction`] is well formed, bounded and signed; whether its key may do what it asks is judged at execution.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
@@ -156,9 +158,13 @@ impl Claim {
     }
 }
 
-/// A transaction that is well formed, of this alliance, bounded and rightly signed.
+/// A transaction that is well formed, of this alliance, bounded and rightly signed. Clones share it: mempool, proposal and
+/// block hold the same one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CheckedTransaction {
+pub struct CheckedTransaction(Arc<Checked>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Checked {
     transaction: Transaction,
     bytes: Vec<u8>,
     id: Hash,
@@ -179,18 +185,37 @@ impl CheckedTransaction {
     /// # Errors
     /// The index of the first invalid transaction, and what is wrong with it. Signatures come after all else.
     pub fn check_all(all_bytes: Vec<Vec<u8>>, chain_id: &ChainId) -> Result<Vec<Self>, (usize, InvalidTransaction)> {
-        let checked = all_bytes
-            .into_iter()
-            .enumerate()
-            .map(|(i, bytes)| Self::check_unsigned(bytes, chain_id).map_err(|e| (i, e)))
-            .collect::<Result<Vec<_>, _>>()?;
-        let claims: Vec<(Claim, Signed)> = checked.iter().enumerate().flat_map(|(i, c)| c.claims(i)).collect();
+        Self::check_new(all_bytes, chain_id, &|_| None)
+    }
+
+    /// The same, where some of them may have been checked before for this alliance: `known` gives those, by id. An id is the
+    /// hash of all of a transaction's bytes, so nothing of them is looked at again.
+    ///
+    /// # Errors
+    /// As [`Self::check_all`].
+    pub fn check_new(
+        all_bytes: Vec<Vec<u8>>,
+        chain_id: &ChainId,
+        known: &dyn Fn(&Hash) -> Option<Self>,
+    ) -> Result<Vec<Self>, (usize, InvalidTransaction)> {
+        let mut claims: Vec<(Claim, Signed)> = Vec::new();
+        let mut checked = Vec::with_capacity(all_bytes.len());
+        for (at, bytes) in all_bytes.into_iter().enumerate() {
+            let id = IDENTITY.hash(&[&bytes]);
+            if let Some(known) = known(&id) {
+                checked.push(known);
+                continue;
+            }
+            let one = Self::check_unsigned(bytes, id, chain_id).map_err(|e| (at, e))?;
+            claims.extend(one.claims(at));
+            checked.push(one);
+        }
         let signed: Vec<Signed> = claims.iter().map(|(_, signed)| *signed).collect();
         crypto::verify_batch(&signed).map_err(|(at, error)| claims[at].0.invalid(error))?;
         Ok(checked)
     }
 
-    fn check_unsigned(bytes: Vec<u8>, chain_id: &ChainId) -> Result<Self, InvalidTransaction> {
+    fn check_unsigned(bytes: Vec<u8>, id: Hash, chain_id: &ChainId) -> Result<Self, InvalidTransaction> {
         if bytes.len() > MAX_LEAF_BYTES {
             return Err(InvalidTransaction::Oversized { bytes: bytes.len() });
         }
@@ -210,41 +235,41 @@ impl CheckedTransaction {
         for (index, operation) in transaction.operations.iter().enumerate() {
             operation.check_stateless().map_err(|reason| InvalidTransaction::Operation { index, reason })?;
         }
-        let id = IDENTITY.hash(&[&bytes]);
-        Ok(Self { transaction, bytes, id })
+        Ok(Self(Arc::new(Checked { transaction, bytes, id })))
     }
 
     /// Every signature in it, the transaction's own first.
     fn claims(&self, transaction: usize) -> Vec<(Claim, Signed)> {
+        let Checked { transaction: said, bytes, .. } = &*self.0;
         let own = Signed {
-            key: self.transaction.public_key,
+            key: said.public_key,
             // What is signed is all of it but the signature, which comes last.
-            message: SIGNING.hash(&[&self.bytes[..self.bytes.len() - size_of::<Signature>()]]),
-            signature: self.transaction.signature,
+            message: SIGNING.hash(&[&bytes[..bytes.len() - size_of::<Signature>()]]),
+            signature: said.signature,
         };
         let authorization = |(index, operation): (usize, &Operation)| {
             let signed = operation.authorization.as_ref()?.signed(operation);
             Some((Claim { transaction, operation: Some(index) }, signed))
         };
-        let authorizations = self.transaction.operations.iter().enumerate().filter_map(authorization);
+        let authorizations = said.operations.iter().enumerate().filter_map(authorization);
         [(Claim { transaction, operation: None }, own)].into_iter().chain(authorizations).collect()
     }
 
     /// What it says.
     #[must_use]
-    pub const fn transaction(&self) -> &Transaction {
-        &self.transaction
+    pub fn transaction(&self) -> &Transaction {
+        &self.0.transaction
     }
 
     /// Its canonical bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.0.bytes
     }
 
     /// What it is known by: the hash of its bytes, signature included.
     #[must_use]
-    pub const fn id(&self) -> Hash {
-        self.id
+    pub fn id(&self) -> Hash {
+        self.0.id
     }
 }

@@ -12,6 +12,9 @@ use tally_node::config::Settings;
 use tally_node::node::Node;
 use tokio::signal::unix::{SignalKind, signal};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A merchant's node of a Tally alliance.
 #[derive(Debug, Parser)]
 #[command(name = "tallyd", version, about)]

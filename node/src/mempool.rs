@@ -143,6 +143,14 @@ impl Mempool {
         self.lock().places.contains_key(id)
     }
 
+    /// A transaction that waits.
+    #[must_use]
+    pub fn get(&self, id: &Hash) -> Option<CheckedTransaction> {
+        let pool = self.lock();
+        let Place { lane, arrival } = pool.places.get(id)?;
+        pool.lanes.get(lane)?.transactions.get(arrival).cloned()
+    }
+
     /// Transactions that wait.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -17,6 +17,9 @@ pub struct BlockContext<'a> {
     pub calendar: Calendar,
     /// Who may set the clock, if it is a simulated one.
     pub clock_keys: Option<&'a [PublicKey]>,
+    /// The local month and day, asked for with every operation.
+    month: Month,
+    day: Day,
     /// The operation being executed, by its position in the block; none during due work.
     pub(crate) operation: Option<u32>,
 }
@@ -29,18 +32,20 @@ impl<'a> BlockContext<'a> {
             Clock::Real => None,
             Clock::Simulated { keys } => Some(keys.as_slice()),
         };
-        Self { height, time_ms, chain_id, calendar: genesis.calendar(), clock_keys, operation: None }
+        let calendar = genesis.calendar();
+        let (month, day) = (calendar.month(time_ms), calendar.day(time_ms));
+        Self { height, time_ms, chain_id, calendar, clock_keys, month, day, operation: None }
     }
 
     /// The local month of the block: the settlement cycle, and the month of expiry.
     #[must_use]
-    pub fn month(&self) -> Month {
-        self.calendar.month(self.time_ms)
+    pub const fn month(&self) -> Month {
+        self.month
     }
 
     /// The local day of the block, by which daily limits go.
     #[must_use]
-    pub fn day(&self) -> Day {
-        self.calendar.day(self.time_ms)
+    pub const fn day(&self) -> Day {
+        self.day
     }
 }

@@ -1,7 +1,7 @@
 //! The rules on a transaction as a whole: its time, and its key.
 
 use super::BlockContext;
-use crate::genesis::{Clock, Genesis};
+use crate::genesis::{Clock, Genesis, MAX_TIME_MS};
 use crate::membership::KeyRecord;
 use crate::rejection::Rejection;
 use crate::state::{Cache, Overlay, Store};
@@ -75,7 +75,7 @@ pub fn check_advisory(
     // A block that sets the clock has the time that it sets.
     let time_ms = match transaction.operations.as_slice() {
         [operation] => match &operation.body {
-            Body::SetClock(set) if genesis.clock != Clock::Real => set.time_ms,
+            Body::SetClock(set) if genesis.clock != Clock::Real => set.time_ms.min(MAX_TIME_MS),
             _ => time_ms,
         },
         _ => time_ms,

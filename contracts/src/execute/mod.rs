@@ -173,7 +173,7 @@ impl Batch<'_> {
     }
 
     /// Whether the key may sign such an operation at all; then what the index of references says of it.
-    fn look_up(&self, overlay: &mut Overlay<'_>, operation: &Operation) -> Seen {
+    fn look_up(&self, overlay: &Overlay<'_>, operation: &Operation) -> Seen {
         match self.authority.require(operation) {
             Ok(()) => reference::look_up(overlay, self.merchant, operation),
             Err(rejection) => Seen::Refused(rejection),

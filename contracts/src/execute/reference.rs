@@ -44,7 +44,7 @@ pub(super) enum Seen {
 }
 
 /// Looks an operation up.
-pub(super) fn look_up(overlay: &mut Overlay<'_>, merchant: MerchantId, operation: &Operation) -> Seen {
+pub(super) fn look_up(overlay: &Overlay<'_>, merchant: MerchantId, operation: &Operation) -> Seen {
     if is_too_old(overlay, operation.reference) {
         return Seen::Refused(Rejection::ReferenceTooOld);
     }
@@ -52,7 +52,7 @@ pub(super) fn look_up(overlay: &mut Overlay<'_>, merchant: MerchantId, operation
     if is_real_clock && operation.reference.time_ms() > overlay.context.time_ms + MAX_AHEAD_MS {
         return Seen::Refused(Rejection::ReferenceAhead);
     }
-    match overlay.references.get(&index_key(merchant, operation.reference)) {
+    match overlay.references.peek(&index_key(merchant, operation.reference)) {
         None => Seen::Never,
         Some(known) if known.body_hash == operation.body_hash() => {
             Seen::Before { height: known.height, index: known.index }
@@ -61,7 +61,7 @@ pub(super) fn look_up(overlay: &mut Overlay<'_>, merchant: MerchantId, operation
     }
 }
 
-/// Keeps that an operation has its outcome at this place.
+/// Keeps that an operation, whose reference is new, has its outcome at this place.
 pub(super) fn remember(
     overlay: &mut Overlay<'_>,
     merchant: MerchantId,
@@ -69,7 +69,7 @@ pub(super) fn remember(
     standing: Standing,
 ) {
     let known = KnownReference { body_hash: operation.body_hash(), height: overlay.context.height, index, standing };
-    overlay.references.put(index_key(merchant, operation.reference), known);
+    overlay.references.insert(index_key(merchant, operation.reference), known);
 }
 
 /// What an operation of the last 90 days left for a later one to take up; none if the index does not know it.

@@ -21,7 +21,8 @@ pub struct Holdings<'a> {
     store: &'a dyn Store,
     height: Height,
     owners: LatestMovements,
-    added: Vec<(Owner, Movement)>,
+    /// Movements of this block in order, each with its owner's position.
+    added: Vec<(usize, Movement)>,
     /// For each movement added since the last `keep`, its owner's position, and what was the latest before it.
     undo: Vec<(usize, Option<usize>)>,
 }
@@ -58,11 +59,9 @@ impl<'a> Holdings<'a> {
     /// The owners that were met, as the block leaves them.
     #[must_use]
     pub fn into_latest(mut self) -> LatestMovements {
-        for (owner, movement) in self.added {
+        for (at, movement) in self.added {
             // A later movement of the same owner replaces it.
-            if let Some(latest) = self.owners.0.get_mut(&owner) {
-                *latest = Latest { committed: Some(movement), added: None };
-            }
+            self.owners.0[at] = Latest { committed: Some(movement), added: None };
         }
         self.owners
     }
@@ -88,13 +87,15 @@ impl<'a> Holdings<'a> {
         let index = u32::try_from(self.added.len()).expect("a block has far fewer than 2^32 movements");
         let added = self.owners.0[at].added.replace(self.added.len());
         self.undo.push((at, added));
-        self.added.push((owner, movement.chained(&previous, owner, self.height, index)));
+        self.added.push((at, movement.chained(&previous, owner, self.height, index)));
     }
 
     /// Movements of this block so far, in order.
-    #[must_use]
-    pub fn added(&self) -> &[(Owner, Movement)] {
-        &self.added
+    pub fn added(&self) -> impl ExactSizeIterator<Item = (&Owner, &Movement)> {
+        self.added.iter().map(|(at, movement)| {
+            let (owner, _) = self.owners.0.get_index(*at).expect("an owner that was met stays");
+            (owner, movement)
+        })
     }
 
     /// Accepts the movements since the last call.
@@ -112,7 +113,7 @@ impl<'a> Holdings<'a> {
 
     /// Appends this block's movements.
     pub fn write(&self, to: &mut Writes) {
-        for ((owner, movement), index) in self.added.iter().zip(0_u32..) {
+        for ((owner, movement), index) in self.added().zip(0_u32..) {
             to.put(|key| put_movement_key(key, owner, self.height, index), Some(movement));
         }
     }

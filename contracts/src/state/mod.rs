@@ -16,4 +16,4 @@ pub use overlay::{Cache, Overlay, tag};
 pub use read::{read, read_range};
 pub use store::{MemoryStore, Store};
 pub use table::{Change, Table};
-pub use write_set::{Row, WriteSet, Writes};
+pub use write_set::{Row, WriteSet, Writes, key_prefix};

@@ -17,8 +17,8 @@ pub struct Table<'a, K, V> {
     store: &'a dyn Store,
     tag: u8,
     rows: Rows<K, V>,
-    /// Positions of rows that were dirty at some time, each once.
-    touched: Vec<usize>,
+    /// Rows that were dirty at some time, each once: position in `rows`, and the record as of the parent.
+    touched: Vec<(usize, Option<V>)>,
     /// Position in `rows`, and what was there.
     undo: Vec<(usize, Row<V>)>,
 }
@@ -60,7 +60,7 @@ where
     /// The records that were met, as the block leaves them.
     #[must_use]
     pub fn into_rows(mut self) -> Rows<K, V> {
-        for at in self.touched {
+        for (at, _) in self.touched {
             self.rows[at].dirty = false;
             self.rows[at].touched = false;
         }
@@ -71,6 +71,14 @@ where
     pub fn get(&mut self, key: &K) -> Option<V> {
         let at = self.position(key);
         self.rows[at].value.clone()
+    }
+
+    /// The same, of a record that is hardly ever asked for twice: what the store has is not kept for later.
+    pub fn peek(&self, key: &K) -> Option<V> {
+        match self.rows.get(key) {
+            Some(row) => row.value.clone(),
+            None => self.committed(key),
+        }
     }
 
     /// The record under a key as of the parent, whatever this block has done to it.
@@ -147,14 +155,17 @@ where
 
     /// What the block changed: key, and the record before and after it.
     pub fn changes(&self) -> Vec<Change<K, V>> {
-        self.dirty()
-            .map(|(key, row)| Change { key: key.clone(), before: self.committed(key), after: row.value.clone() })
-            .collect()
+        let change = |(key, before, row): (&K, &Option<V>, &Row<V>)| Change {
+            key: key.clone(),
+            before: before.clone(),
+            after: row.value.clone(),
+        };
+        self.dirty().map(change).collect()
     }
 
     /// Appends what the block changed.
     pub fn write(&self, to: &mut Writes) {
-        for (key, row) in self.dirty() {
+        for (key, _, row) in self.dirty() {
             let put_key = |bytes: &mut Vec<u8>| {
                 bytes.push(self.tag);
                 key.put(bytes);
@@ -172,9 +183,12 @@ where
         self.rows.insert_full(key.clone(), Row::read(value)).0
     }
 
-    fn dirty(&self) -> impl Iterator<Item = (&K, &Row<V>)> {
-        let rows = self.touched.iter().filter_map(|at| self.rows.get_index(*at));
-        rows.filter(|(_, row)| row.dirty)
+    fn dirty(&self) -> impl Iterator<Item = (&K, &Option<V>, &Row<V>)> {
+        let rows = self.touched.iter().filter_map(|(at, before)| {
+            let (key, row) = self.rows.get_index(*at)?;
+            Some((key, before, row))
+        });
+        rows.filter(|(_, _, row)| row.dirty)
     }
 
     fn set(&mut self, key: K, value: Option<V>) {
@@ -185,7 +199,7 @@ where
     fn write_at(&mut self, at: usize, value: Option<V>) {
         let row = &mut self.rows[at];
         if !row.touched {
-            self.touched.push(at);
+            self.touched.push((at, row.value.clone()));
         }
         let before = std::mem::replace(row, Row { value, dirty: true, touched: true });
         self.undo.push((at, before));

@@ -5,6 +5,8 @@
 //! where the record was deleted; lengths little-endian. One buffer holds them all: a block writes tens of thousands of
 //! small records, and an allocation for each costs more than what is in it.
 
+use std::collections::BTreeMap;
+
 use wincode::SchemaWrite;
 use wincode::config::DefaultConfig;
 
@@ -57,18 +59,13 @@ impl WriteSet {
     /// When a key appears twice: two tables share a tag, which is a bug.
     #[must_use]
     pub fn new(writes: &Writes) -> Self {
-        let mut order: Vec<(u128, u32)> =
-            writes.starts.iter().map(|start| (prefix(key_at(&writes.bytes, *start)), *start)).collect();
-        let rest = |start: u32| key_at(&writes.bytes, start);
-        order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| rest(a.1).cmp(rest(b.1))));
+        let order = sorted_starts(writes);
         let mut sorted =
             Self { bytes: Vec::with_capacity(writes.bytes.len()), starts: Vec::with_capacity(writes.starts.len()) };
-        for (_, start) in order {
+        for start in order {
             sorted.starts.push(position(sorted.bytes.len()));
             sorted.bytes.extend_from_slice(&writes.bytes[start as usize..row_end(&writes.bytes, start)]);
         }
-        let is_rising = sorted.iter().map(|(key, _)| key).is_sorted_by(|a, b| a < b);
-        assert!(is_rising, "each record is written once because each table has its tag");
         sorted
     }
 
@@ -179,11 +176,47 @@ fn row_end(bytes: &[u8], start: u32) -> usize {
 }
 
 /// The front of a key as a number that compares as its bytes do.
-fn prefix(key: &[u8]) -> u128 {
+#[must_use]
+#[inline]
+pub fn key_prefix(key: &[u8]) -> u128 {
     let mut front = [0; PREFIX];
     let length = key.len().min(PREFIX);
     front[..length].copy_from_slice(&key[..length]);
     u128::from_be_bytes(front)
+}
+
+/// The starts of rows by rising key. Rows of one table, which share the first byte, are sorted by the first bytes in which
+/// any two of them differ, and only rows that agree in those are compared as a whole.
+fn sorted_starts(writes: &Writes) -> Vec<u32> {
+    let key = |start: u32| key_at(&writes.bytes, start);
+    let mut tables: BTreeMap<Option<u8>, Vec<u32>> = BTreeMap::new();
+    for start in &writes.starts {
+        tables.entry(key(*start).first().copied()).or_default().push(*start);
+    }
+    let mut sorted = Vec::with_capacity(writes.starts.len());
+    for starts in tables.into_values() {
+        let first = key(starts[0]);
+        let shared = starts.iter().fold(first.len(), |shared, start| shared.min(common_bytes(first, key(*start))));
+        let mut rows: Vec<(u64, u32)> = starts.iter().map(|start| (front(&key(*start)[shared..]), *start)).collect();
+        let compare = |a: &(u64, u32), b: &(u64, u32)| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(key(b.1)));
+        rows.sort_unstable_by(compare);
+        let is_rising = rows.is_sorted_by(|a, b| compare(a, b).is_lt());
+        assert!(is_rising, "each record is written once because each table has its tag");
+        sorted.extend(rows.into_iter().map(|(_, start)| start));
+    }
+    sorted
+}
+
+fn common_bytes(a: &[u8], b: &[u8]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
+/// The front of bytes as a number that compares as they do.
+fn front(bytes: &[u8]) -> u64 {
+    match bytes.first_chunk() {
+        Some(front) => u64::from_be_bytes(*front),
+        None => bytes.iter().rev().fold(0, |rest, byte| (rest >> 8) | (u64::from(*byte) << 56)),
+    }
 }
 
 #[cfg(test)]

@@ -94,6 +94,9 @@ pub struct CheckedBlock {
     transactions: Vec<CheckedTransaction>,
 }
 
+/// Gives a transaction by its id, if it was checked before for this alliance.
+pub type Known<'a> = &'a dyn Fn(&Hash) -> Option<CheckedTransaction>;
+
 /// What execution remembers from one block to the next.
 #[derive(Default)]
 pub struct Warm {
@@ -201,9 +204,18 @@ impl Chain {
     /// The first [`InvalidBlock`]: size, encoding, header, certificate, transactions, and last the header's
     /// `transactions_root` and `time_ms`, which need the transactions.
     pub fn check(&self, head: &Head, bytes: &[u8]) -> Result<CheckedBlock, InvalidBlock> {
+        self.check_new(head, bytes, &|_| None)
+    }
+
+    /// The same, where some of the block's transactions may have been checked before for this alliance: `known` gives
+    /// those, by id.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn check_new(&self, head: &Head, bytes: &[u8], known: Known<'_>) -> Result<CheckedBlock, InvalidBlock> {
         let Block { header, last_commit, transactions } = decode(bytes)?;
         self.check_header(head, &header, last_commit.as_ref())?;
-        let transactions = self.check_parts(&header, last_commit.as_ref(), transactions)?;
+        let transactions = self.check_parts(&header, last_commit.as_ref(), transactions, known)?;
         self.check_time(head, &header, &transactions)?;
         Ok(CheckedBlock { id: header.id(), header, transactions })
     }
@@ -215,7 +227,7 @@ impl Chain {
     /// An [`InvalidBlock`], which need not be the one that [`Self::check`] meets first.
     pub fn check_alone(&self, bytes: &[u8]) -> Result<SoundBlock, InvalidBlock> {
         let Block { header, last_commit, transactions } = decode(bytes)?;
-        let transactions = self.check_parts(&header, last_commit.as_ref(), transactions)?;
+        let transactions = self.check_parts(&header, last_commit.as_ref(), transactions, &|_| None)?;
         Ok(SoundBlock { header, last_commit, transactions })
     }
 
@@ -274,12 +286,13 @@ impl Chain {
         header: &Header,
         last_commit: Option<&CommitCertificate>,
         transactions: Vec<Vec<u8>>,
+        known: Known<'_>,
     ) -> Result<Vec<CheckedTransaction>, InvalidBlock> {
         if let Some(certificate) = last_commit {
             let parent = Height(header.height.0.saturating_sub(1));
             certificate.verify(&self.chain_id, self.validators(parent), parent, &header.parent_hash)?;
         }
-        let transactions = CheckedTransaction::check_all(transactions, &self.chain_id)
+        let transactions = CheckedTransaction::check_new(transactions, &self.chain_id, known)
             .map_err(|(index, error)| InvalidBlock::Transaction { index, error })?;
         let root = transactions_root(transactions.iter().map(CheckedTransaction::id));
         field("transactions_root", &header.transactions_root, &root)?;

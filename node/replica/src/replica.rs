@@ -16,7 +16,7 @@ use tally_contracts::state::{Store, WriteSet};
 use tally_contracts::types::Height;
 use tally_ledger::block::{Block, BlockId};
 use tally_ledger::certificate::CommitCertificate;
-use tally_ledger::chain::{Chain, CheckedBlock, ExecutedBlock, Head, InvalidBlock, Warm};
+use tally_ledger::chain::{Chain, CheckedBlock, ExecutedBlock, Head, InvalidBlock, Known, Warm};
 use tokio::sync::{broadcast, watch};
 
 use crate::storage::StorageError;
@@ -90,13 +90,13 @@ pub struct Replica {
 
 /// A block that passed its check, with the bytes that did.
 struct Remembered {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     block: CheckedBlock,
 }
 
 impl Default for FlushOptions {
     fn default() -> Self {
-        Self { blocks: 256, bytes: 32 << 20 }
+        Self { blocks: 256, bytes: 64 << 20 }
     }
 }
 
@@ -145,6 +145,7 @@ impl Replica {
         if replay_from.is_none() {
             // From now on the directory says whose it is.
             replica.flush_held(decisions.first().map(Decision::first))?;
+            replica.state.finish_flush()?;
         }
         replica.replay(decisions)?;
         replica.height.send_replace(replica.head().height);
@@ -176,34 +177,52 @@ impl Replica {
     /// [`StorageError::Encoding`] or [`StorageError::Invalid`] where it is no successor of the head, a fault when the disk
     /// fails.
     pub fn store_block(&self, bytes: &Bytes) -> Result<BlockId, StorageError> {
-        let header = Block::decode(bytes)?.header;
-        let id = header.id();
-        if header.height <= self.state.read(|view| view.head.height) {
-            return Ok(id);
-        }
+        let block = match self.remembered(&self.head(), bytes) {
+            Some(block) => block,
+            None => {
+                let header = Block::decode(bytes)?.header;
+                if header.height <= self.head().height {
+                    return Ok(header.id());
+                }
+                self.check(bytes)?
+            }
+        };
         // By its check, the bytes are what the id says: no other bytes can take their place under it.
-        let block = self.check(bytes)?;
-        self.log.store(block.id(), header.height, bytes)?;
-        Ok(id)
+        self.log.store(block.id(), block.header().height, bytes)?;
+        Ok(block.id())
     }
 
     /// Judges a block that is to follow the head. What passed is remembered until the next commit.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn check(&self, bytes: &[u8]) -> Result<CheckedBlock, InvalidBlock> {
+    pub fn check(&self, bytes: &Bytes) -> Result<CheckedBlock, InvalidBlock> {
+        self.check_new(bytes, &|_| None)
+    }
+
+    /// The same, where some of the block's transactions may have been checked before for this alliance: `known` gives
+    /// those, by id.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn check_new(&self, bytes: &Bytes, known: Known<'_>) -> Result<CheckedBlock, InvalidBlock> {
         let head = self.head();
-        let is_same = |known: &&Remembered| known.bytes == bytes && known.block.header().parent_hash == head.block_id;
-        if let Some(known) = self.checked().iter().find(is_same) {
-            return Ok(known.block.clone());
+        if let Some(block) = self.remembered(&head, bytes) {
+            return Ok(block);
         }
-        let block = self.chain.check(&head, bytes)?;
+        let block = self.chain.check_new(&head, bytes, known)?;
         let mut checked = self.checked();
         if checked.len() == MAX_CHECKED {
             checked.pop_front();
         }
-        checked.push_back(Remembered { bytes: bytes.to_vec(), block: block.clone() });
+        checked.push_back(Remembered { bytes: bytes.clone(), block: block.clone() });
         Ok(block)
+    }
+
+    /// A successor of the head with these bytes that passed its check.
+    fn remembered(&self, head: &Head, bytes: &Bytes) -> Option<CheckedBlock> {
+        let is_same = |known: &&Remembered| known.bytes == *bytes && known.block.header().parent_hash == head.block_id;
+        self.checked().iter().find(is_same).map(|known| known.block.clone())
     }
 
     /// A block by id, undecided or decided.
@@ -225,8 +244,8 @@ impl Replica {
     ///
     /// # Errors
     /// [`StorageError::UnknownBlock`], [`StorageError::NotNext`] or [`StorageError::Certificate`] where nothing happened;
-    /// [`StorageError::AlreadyCommitted`] where the height is no recent one; else a fault. After a fault of the flush the
-    /// block is committed and published all the same.
+    /// [`StorageError::AlreadyCommitted`] where the height is no recent one; else a fault. State is flushed beside the blocks:
+    /// a fault of that comes back with a later block, which is committed and published all the same.
     ///
     /// # Panics
     /// When the contracts break conservation.
@@ -249,6 +268,7 @@ impl Replica {
         // Nobody may listen.
         let _ = self.published.send(committed.clone());
         self.height.send_replace(height);
+        self.state.check_flush()?;
         if self.is_flush_due() {
             self.flush_held(None)?;
         }
@@ -293,7 +313,10 @@ impl Replica {
     /// A fault of the disk.
     pub fn flush(&self) -> Result<(), StorageError> {
         let _writing = self.writing.lock().expect("a replica that failed to commit stays stopped");
-        if self.state.waiting().blocks == 0 { Ok(()) } else { self.flush_held(None) }
+        if self.state.waiting().blocks > 0 {
+            self.flush_held(None)?;
+        }
+        self.state.finish_flush()
     }
 
     fn replay(&self, decisions: Vec<Decision>) -> Result<(), StorageError> {
@@ -365,7 +388,7 @@ impl Replica {
         self.recent(height).ok_or(StorageError::AlreadyCommitted(height))
     }
 
-    /// Flushes; the caller holds `writing`. `replay_from` is given where the log runs ahead of the state.
+    /// Starts a flush; the caller holds `writing`. `replay_from` is given where the log runs ahead of the state.
     fn flush_held(&self, replay_from: Option<Position>) -> Result<(), StorageError> {
         let (height, time_ms) = self.state.read(|view| (view.head.height, view.head.time_ms));
         let waiting = self.state.waiting();
@@ -373,8 +396,8 @@ impl Replica {
             Some(position) => position,
             None => self.log.replay_from()?,
         };
-        self.state.flush(replay_from, self.chain.genesis().calendar().day(time_ms))?;
-        tracing::debug!(%height, blocks = waiting.blocks, bytes = waiting.bytes, "flushed state");
+        self.state.start_flush(replay_from, self.chain.genesis().calendar().day(time_ms))?;
+        tracing::debug!(%height, blocks = waiting.blocks, bytes = waiting.bytes, "flushing state");
         Ok(())
     }
 

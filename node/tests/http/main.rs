@@ -60,6 +60,7 @@ fn a_client_walks_through_the_interface() {
     the_chain_can_be_read(&node, &issued);
     operations_and_day_totals_are_listed(&node, &key.to_string());
     a_bulk_is_answered_line_by_line(&node, &member);
+    a_list_comes_in_pages_that_end_within_a_transaction(&node, &member);
     signed_elsewhere_it_is_taken_too(&node);
     bad_requests_are_named(&node, &member);
     the_rest_is_there(&node);
@@ -219,6 +220,35 @@ fn a_bulk_is_answered_line_by_line(node: &Node, member: &str) {
     assert_eq!(node.send("POST", "/v1/operations/bulk?mode=some", &headers, b"{}").expect(400)["status"], 400);
 }
 
+fn a_list_comes_in_pages_that_end_within_a_transaction(node: &Node, member: &str) {
+    // One transaction, whose operations are of two stores by turns.
+    let line = |number: u32| {
+        let lines = json!([{ "category": 1, "amount_fen": "100" }]);
+        let body = json!({ "issue": { "class": 1, "member": member, "lines": lines } });
+        let till = json!({ "store_id": 70 + number % 2, "till_id": 1 });
+        format!("{}\n", json!({ "reference": reference().to_string(), "till": till, "body": body }))
+    };
+    let body: String = (0..5).map(line).collect();
+    let headers = [("Prefer", "wait=30")];
+    let answer = node.send("POST", "/v1/operations/bulk?mode=atomic", &headers, body.as_bytes());
+    assert!(lines_of(&answer).iter().all(|line| line["status"] == "final"), "{}", answer.text());
+    for (filter, at_least) in [("", 5), ("&store_id=70", 3), ("&store_id=71", 2), ("&kind=issue&store_id=70", 3)] {
+        let all = node.get(&format!("/v1/operations?merchant=1{filter}&limit=100")).expect(200);
+        let all = all["items"].as_array().expect("a list").clone();
+        assert!(all.len() >= at_least, "{filter}: {all:?}");
+        for limit in [1, 2, 3] {
+            let (mut items, mut cursor) = (Vec::new(), String::new());
+            loop {
+                let page = node.get(&format!("/v1/operations?merchant=1{filter}&limit={limit}{cursor}")).expect(200);
+                items.extend(page["items"].as_array().expect("a list").clone());
+                let Some(next) = page["next_cursor"].as_str() else { break };
+                cursor = format!("&cursor={next}");
+            }
+            assert_eq!(items, all, "{filter}, {limit} a page");
+        }
+    }
+}
+
 fn a_line_that_cannot_be_taken_is_refused_alone(node: &Node, issue: &impl Fn(&str, u32) -> Value) {
     let (good, ahead) = (reference().to_string(), "7fffffff-ffff-7000-8000-000000000001");
     let (unnamed, odd) = (reference().to_string(), reference().to_string());
@@ -343,7 +373,7 @@ fn the_rest_is_there(node: &Node) {
     assert_eq!(status["due"], false);
     assert_eq!(node.get("/v1/genesis").expect(200)["name"], "one");
     let class = node.get("/v1/classes/1").expect(200);
-    assert_eq!((&class["name"], &class["totals"]["issued"]), (&json!("Alpha points"), &json!("130")));
+    assert_eq!((&class["name"], &class["totals"]["issued"]), (&json!("Alpha points"), &json!("135")));
     assert_eq!(node.get("/v1/classes").expect(200)["items"].as_array().map(Vec::len), Some(2));
     let rates = node.get("/v1/rates?from_class=1").expect(200);
     let rate = &rates["pairs"][0];

@@ -58,6 +58,24 @@ fn faults_in_order() {
 }
 
 #[test]
+fn what_was_checked_before_is_taken_as_it_is_and_nothing_else() {
+    let (world, good) = transaction();
+    let chain_id = world.genesis.chain_id();
+    let bytes = encoding::encode(&good);
+    let before = CheckedTransaction::check(bytes.clone(), &chain_id).expect("it is valid");
+    let known = |id: &Hash| (*id == before.id()).then(|| before.clone());
+    let mut forged = good;
+    forged.valid_until_ms += 1;
+    let forged = encoding::encode(&forged);
+
+    let again = CheckedTransaction::check_new(vec![bytes.clone()], &chain_id, &known).expect("it is valid still");
+    assert!(std::ptr::eq(again[0].transaction(), before.transaction()), "shared, not decoded anew");
+    let (at, fault) =
+        CheckedTransaction::check_new(vec![bytes, forged], &chain_id, &known).expect_err("the second is forged");
+    assert_eq!((at, fault.name()), (1, "wrong_signature"));
+}
+
+#[test]
 fn every_truncation_is_refused() {
     let (world, good) = transaction();
     let bytes = encoding::encode(&good);

@@ -1,8 +1,8 @@
 //! The query index: what a block adds so that questions need not walk the chain.
 //!
 //! Derived from blocks and receipts alone and never hashed: any node may drop it and build it again. It is written with
-//! every operation, so rows are few and small: one a transaction for its receipts, one an operation for its merchant's
-//! list, one an obligation; day totals are summed in memory first and written once a block.
+//! every operation, so rows are few: two a transaction, for its receipts and for its merchant's list, one an obligation; day
+//! totals are summed in memory first and written once a block.
 //!
 //! # Format
 //! Tag bytes from [`FIRST_TAG`] on, which no contract table has. Integers of keys are big-endian, `!x` is the complement;
@@ -12,7 +12,7 @@
 //! |---|---|---|
 //! | C0 | height u64, !first operation u32 | [`TransactionRow`] |
 //! | C1 | transaction id 32 | [`Place`] of its first operation |
-//! | C2 | merchant u16, store 5, height u64, operation u32 | [`OperationRow`] |
+//! | C2 | merchant u16, store 5, height u64, first operation u32 | [`ListedOperation`]s of the transaction at that store |
 //! | C3 | merchant u16, store 5, day u32, kind u8, class 5 | [`DayTotal`] |
 //! | C4 | cycle u16, debtor u16, creditor u16, height u64, operation u32 | [`ObligationRow`] |
 //! | C5 | height u64 | block time in ms u64 |
@@ -20,7 +20,7 @@
 //! | C7 | height u64 | due records of a block that has any |
 //!
 //! "store 5" and "class 5" are a byte 0 and four zero bytes for none, else a byte 1 and the number. "operation" is the
-//! position in the block over all its transactions. A transaction whose key or time was refused is listed by its id alone:
+//! position in the block over all its transactions, "first operation" that of a transaction's first. A transaction whose key or time was refused is listed by its id alone:
 //! nothing shows that it is the merchant's.
 
 mod write;
@@ -75,9 +75,11 @@ pub struct TransactionRow {
     pub receipts: Vec<Receipt>,
 }
 
-/// What a list of operations says at once.
+/// An operation in its merchant's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
-pub struct OperationRow {
+pub struct ListedOperation {
+    /// Its position in its transaction.
+    pub within: u16,
     /// Number of the kind, by [`Body::number`].
     pub kind: u8,
 }
@@ -176,24 +178,25 @@ fn unkept_key(merchant: MerchantId, reference: Reference) -> Vec<u8> {
     row_key(UNKEPT, &[&merchant.0.to_be_bytes(), &reference.0.to_be_bytes()])
 }
 
-/// The key of an operation in its merchant's list.
+/// The key of a transaction's operations at one store in their merchant's list; `first` is where the transaction's first
+/// operation stands.
 #[must_use]
-pub fn operation_key(merchant: MerchantId, store_id: Option<StoreId>, place: Place) -> Vec<u8> {
+pub fn operations_key(merchant: MerchantId, store_id: Option<StoreId>, first: Place) -> Vec<u8> {
     let mut key = row_key(OPERATIONS, &[&merchant.0.to_be_bytes()]);
     put_option(&mut key, store_id.map(|s| s.0));
-    key.extend_from_slice(&place.height.0.to_be_bytes());
-    key.extend_from_slice(&place.index.to_be_bytes());
+    key.extend_from_slice(&first.height.0.to_be_bytes());
+    key.extend_from_slice(&first.index.to_be_bytes());
     key
 }
 
-/// What [`operation_key`] was made of, of a key that may come from a cursor.
+/// What [`operations_key`] was made of, of a key that may come from a cursor.
 #[must_use]
-pub fn parse_operation_key(key: &[u8]) -> Option<(MerchantId, Option<StoreId>, Place)> {
+pub fn parse_operations_key(key: &[u8]) -> Option<(MerchantId, Option<StoreId>, Place)> {
     let mut rest = key.strip_prefix(&[OPERATIONS])?;
     let merchant = MerchantId(u16::from_be_bytes(take(&mut rest)?));
     let store_id = take_option(&mut rest)?.map(StoreId);
-    let place = take_place(&mut rest)?;
-    rest.is_empty().then_some((merchant, store_id, place))
+    let first = take_place(&mut rest)?;
+    rest.is_empty().then_some((merchant, store_id, first))
 }
 
 fn take_place(rest: &mut &[u8]) -> Option<Place> {

@@ -12,15 +12,15 @@ use tally_contracts::types::{
 };
 use utoipa::ToSchema;
 
-use super::index::{self, DayKey, DayTotal, KindName, OperationRow, Place, TransactionRow, kind_name};
+use super::index::{self, DayKey, DayTotal, KindName, ListedOperation, Place, TransactionRow, kind_name};
 use super::merchants::require_participant;
 use super::page::{Cursor, List, Page, PageRequest, Scope};
 use super::{QueryError, Snapshot};
 
-/// Rows that one page looks at, at most: a filter that few rows pass yields a short page and a cursor.
+/// Rows, or operations in them, that one page looks at, at most: a filter that few pass yields a short page and a cursor.
 const MAX_ROWS: usize = 10_000;
-/// Rows read at once.
-const ROWS_PER_SCAN: usize = 256;
+/// Rows read at once; one of a list may hold a whole transaction's operations.
+const ROWS_PER_SCAN: usize = 64;
 
 /// An operation with its final receipt.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -156,44 +156,56 @@ pub fn list(snapshot: &Snapshot<'_>, query: &OperationsQuery, page: &PageRequest
     let (height, position) = page.start(snapshot, scope)?;
     let from = snapshot.first_height_from(query.from_ms);
     let end = snapshot.first_height_from(query.to_ms).min(height.next());
-    let key = |store_id, height| index::operation_key(query.merchant, store_id, Place { height, index: 0 });
-    let start = match &position {
-        None => key(query.store_id, from),
-        Some(key) => match index::parse_operation_key(key) {
-            Some((merchant, ..)) if merchant == query.merchant => key.clone(),
-            _ => return Err(QueryError::Cursor),
-        },
+    let key = |store_id, height| index::operations_key(query.merchant, store_id, Place { height, index: 0 });
+    let (start, mut skip) = match &position {
+        None => (key(query.store_id, from), 0),
+        Some(position) => parse_position(position, query.merchant).ok_or(QueryError::Cursor)?,
     };
-    let last = index::operation_key(
+    let last = index::operations_key(
         query.merchant,
         Some(StoreId(u32::MAX)),
         Place { height: Height(u64::MAX), index: u32::MAX },
     );
     let mut rows = Rows::new(snapshot);
-    let mut items = Vec::new();
+    let (mut items, mut looked_at, mut next_within) = (Vec::new(), 0, 0);
     let next = walk(snapshot.store, start, &last, |found, value| {
-        let (_, store_id, place) = index::parse_operation_key(found).expect("a row of the list has the list's key");
+        let (_, store_id, first) = index::parse_operations_key(found).expect("a row of the list has the list's key");
         if query.store_id.is_some() && store_id != query.store_id {
             return Step::Stop;
         }
-        if place.height < from {
+        if first.height < from {
             return Step::Jump(key(store_id, from));
         }
-        if place.height >= end {
+        if first.height >= end {
             // On to the next store.
             return Step::Jump(key(store_id, Height(u64::MAX)));
         }
-        let row: OperationRow = encoding::decode_own(value);
-        if query.kind.is_none_or(|kind| kind == row.kind) {
-            if items.len() == page.limit {
+        let listed: Vec<ListedOperation> = encoding::decode_own(value);
+        let skipped = std::mem::take(&mut skip);
+        for ListedOperation { within, kind } in listed.into_iter().filter(|listed| listed.within >= skipped) {
+            let is_asked_for = query.kind.is_none_or(|wanted| wanted == kind);
+            if looked_at == MAX_ROWS || (is_asked_for && items.len() == page.limit) {
+                next_within = within;
                 return Step::Full;
             }
-            items.push(Listed { kind: kind_name(row.kind), store_id, operation: rows.at(place) });
+            looked_at += 1;
+            if is_asked_for {
+                let place = Place { height: first.height, index: first.index + u32::from(within) };
+                items.push(Listed { kind: kind_name(kind), store_id, operation: rows.at(place) });
+            }
         }
         Step::Next
     });
-    let next_cursor = next.map(|position| Cursor { height, position }.encode(scope));
+    let position = next.map(|key| [&key[..], &next_within.to_be_bytes()].concat());
+    let next_cursor = position.map(|position| Cursor { height, position }.encode(scope));
     Ok(Page { items, next_cursor, height })
+}
+
+/// Where a page of a merchant's list begins, of a cursor's position: the key of a row, and how far into its transaction.
+fn parse_position(position: &[u8], merchant: MerchantId) -> Option<(Vec<u8>, u16)> {
+    let (key, within) = position.split_last_chunk::<2>()?;
+    let (of_merchant, ..) = index::parse_operations_key(key)?;
+    (of_merchant == merchant).then(|| (key.to_vec(), u16::from_be_bytes(*within)))
 }
 
 /// What to do after a row.
@@ -352,7 +364,7 @@ pub(super) fn require_store(
     merchant: MerchantId,
     store_id: StoreId,
 ) -> Result<(), QueryError> {
-    let key = |height, index| index::operation_key(merchant, Some(store_id), Place { height, index });
+    let key = |height, index| index::operations_key(merchant, Some(store_id), Place { height, index });
     let rows = snapshot.store.scan(&key(Height(0), 0), &key(Height(u64::MAX), u32::MAX), 1);
     let limits: Option<StoreLimits> = read(snapshot.store, tag::store_limits, &(merchant, store_id));
     let is_known = !rows.is_empty() || limits.is_some();

@@ -395,11 +395,8 @@ fn a_flush_that_fails_is_a_fault_and_loses_nothing() {
     // Where the flush would write its file, there is a directory.
     let obstacle = dir.path().join("state/next.sst");
     fs::create_dir(&obstacle).expect("it can be made");
-    let bytes = alliance.propose(1, 1);
-    let certificate = alliance.certify(&bytes, 0);
-    replica.store_block(&bytes).expect("the disk works");
-    assert!(replica.commit(certificate.clone()).expect_err("it cannot flush").is_fault());
-    alliance.advance(&bytes, &certificate);
+    alliance.step(&replica, 1, 1).expect("the block log works, and state is flushed beside it");
+    assert!(replica.flush().expect_err("it cannot flush").is_fault());
     alliance.assert_same(&replica);
     drop(replica);
     fs::remove_dir(&obstacle).expect("it is there");

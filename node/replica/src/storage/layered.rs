@@ -1,11 +1,12 @@
-//! Records as of one block's end: what is not flushed, over what is kept of the database, over the database.
+//! Records as of one block's end: what is not flushed, over what is being flushed, over what is kept of the database, over the
+//! database.
 
 use rocksdb::{DB, Direction, IteratorMode, ReadOptions};
-use tally_contracts::state::{Store, tag};
+use tally_contracts::state::{Row, Store, tag};
 use tally_contracts::types::Height;
 
-use super::memtable::Memtable;
-use super::row_cache::{RowCache, is_cached};
+use super::memtable::{Memtable, range_of};
+use super::row_cache::{RowCache, is_kept_by_key};
 
 /// `tag ‖ address ‖ class`: the movements of one holding lie side by side.
 pub const HOLDING_BYTES: usize = 1 + 20 + 4;
@@ -18,6 +19,8 @@ pub struct Layered<'a> {
     pub cache: &'a RowCache,
     /// What was not flushed.
     pub rows: &'a Memtable,
+    /// What is being flushed.
+    pub flushing: Option<&'a Memtable>,
     /// The last block whose rows are in.
     pub head: Height,
 }
@@ -27,13 +30,19 @@ impl Layered<'_> {
     /// there is none.
     fn latest_of(&self, holding: &[u8], start: &[u8]) -> Option<Option<(Vec<u8>, Vec<u8>)>> {
         // An earlier one is asked for where the latest lies before `start`: that is for a scan to find.
-        if let Some((key, value)) = self.rows.latest_of(holding) {
+        if let Some((key, value)) = self.latest_in_memory(holding) {
             return (key >= start).then(|| Some((key.to_vec(), value.unwrap_or_default().to_vec())));
         }
-        match self.cache.latest_of(holding)? {
-            Some(kept) => (*kept.key >= *start).then(|| Some((kept.key.to_vec(), kept.value.to_vec()))),
-            None => Some(None),
+        let kept = self.cache.latest_of(holding)?;
+        match kept.row() {
+            (key, Some(value)) => (key >= start).then(|| Some((key.to_vec(), value.to_vec()))),
+            (_, None) => Some(None),
         }
+    }
+
+    /// The row of the latest movement of a holding, if any is not flushed yet.
+    fn latest_in_memory(&self, holding: &[u8]) -> Option<Row<'_>> {
+        self.rows.latest_of(holding).or_else(|| self.flushing?.latest_of(holding))
     }
 
     /// The last key in the database that starts with a prefix.
@@ -54,10 +63,10 @@ impl Layered<'_> {
 
 impl Store for Layered<'_> {
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        match self.rows.get(key) {
+        match self.rows.get(key).or_else(|| self.flushing?.get(key)) {
             Some(value) => value.map(<[u8]>::to_vec),
-            None if is_cached(key) => self.cache.get(key, || self.load(key)),
-            None if key[0] == tag::references && self.cache.is_past_all(key, |prefix| self.last_with(prefix)) => None,
+            None if is_kept_by_key(key) => self.cache.get(key, || self.load(key)),
+            None if key[0] == tag::references && self.cache.is_new(key, |prefix| self.last_with(prefix)) => None,
             None => self.load(key),
         }
     }
@@ -73,8 +82,9 @@ impl Store for Layered<'_> {
             return latest.into_iter().collect();
         }
         // To look into each run for a holding that none has would cost more than the database.
-        let is_waiting = holding.is_none_or(|holding| self.rows.latest_of(holding).is_some());
-        let mut upper = is_waiting.then(|| self.rows.range(start, Some(end))).into_iter().flatten();
+        let is_waiting = holding.is_none_or(|holding| self.latest_in_memory(holding).is_some());
+        let tables = is_waiting.then(|| self.flushing.into_iter().chain([self.rows])).into_iter().flatten();
+        let mut upper = range_of(tables, start, Some(end));
         let mode = IteratorMode::From(start, Direction::Forward);
         let lower = self.db.iterator_opt(mode, read_options(start, end));
         let mut lower = lower.map(|row| row.unwrap_or_else(|error| halt(&error)));

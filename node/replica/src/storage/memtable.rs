@@ -1,9 +1,9 @@
-//! What blocks wrote since the last flush: sorted runs of rows, and hash tables that tell where the newest version of a row
-//! is, and the latest movement of a holding.
+//! What blocks wrote since the last flush: sorted runs of rows, and hash tables that tell where the newest version of a
+//! record is, and the latest movement of a holding.
 //!
-//! A block hands over its rows sorted, and they are kept as they come: a point read is one probe, a scan and a flush merge
-//! the runs. For scans, runs of small blocks are merged as they arrive, so that an idle alliance has few of them; those of big
-//! blocks are not, for a flush comes soon.
+//! A block hands over its rows sorted, and they are kept as they come: a record that contracts ask for is one probe away, a
+//! scan and a flush merge the runs, and so does a query for a row of its index. For scans, runs of small blocks are merged as
+//! they arrive, so that an idle alliance has few of them; those of big blocks are not, for a flush comes soon.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -14,12 +14,13 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
-use tally_contracts::state::{Row, WriteSet};
+use tally_contracts::state::{Row, WriteSet, key_prefix};
 
 use super::layered::holding_of;
+use super::state_db::INDEX_TAGS;
 
-/// Neighbouring runs of fewer rows than this together are scanned as one.
-const SMALL_RUN_ROWS: usize = 1_024;
+/// Neighbouring runs of about one size are merged while they have fewer rows than this together.
+const SMALL_RUN_ROWS: usize = 16_384;
 
 /// See the module.
 #[derive(Default)]
@@ -28,7 +29,7 @@ pub struct Memtable {
     written: Vec<Arc<WriteSet>>,
     /// The same rows in fewer runs, the oldest first.
     scanned: Vec<Arc<WriteSet>>,
-    /// By key, its newest version.
+    /// By key, the newest version of a contracts' record, but for movements.
     newest: HashTable<At>,
     /// By holding, its latest movement, which of all its rows has the smallest key.
     latest: HashTable<At>,
@@ -44,6 +45,14 @@ struct At {
 }
 
 impl Memtable {
+    /// An empty one, with room for as many rows.
+    #[must_use]
+    pub fn sized_like(other: &Self) -> Self {
+        let (newest, latest) =
+            (HashTable::with_capacity(other.newest.len()), HashTable::with_capacity(other.latest.len()));
+        Self { newest, latest, ..Self::default() }
+    }
+
     /// Adds rows; they stand before older ones of the same key.
     pub fn push(&mut self, rows: Arc<WriteSet>) {
         self.bytes += rows.bytes();
@@ -52,7 +61,9 @@ impl Memtable {
         self.written.push(rows.clone());
         (0..count).for_each(|row| self.note(At { run, row }));
         let mut merged = rows;
-        while let Some(last) = self.scanned.pop_if(|last| last.len() + merged.len() < SMALL_RUN_ROWS) {
+        // Only runs of about one size, so that a row is merged but a few times.
+        let is_alike = |last: &Arc<WriteSet>, rows: usize| last.len() < 2 * rows && last.len() + rows < SMALL_RUN_ROWS;
+        while let Some(last) = self.scanned.pop_if(|last| is_alike(last, merged.len())) {
             merged = Arc::new(WriteSet::from_sorted(merge([&*last, &*merged].map(|run| (run, 0..run.len())))));
         }
         self.scanned.push(merged);
@@ -63,25 +74,30 @@ impl Memtable {
         let Self { written, newest, latest, hasher, .. } = self;
         let key_of = |at: &At| key_at(written, at);
         let key = key_of(&at);
-        let same = |other: &At| key_of(other) == key;
-        match newest.entry(hasher.hash_one(key), same, |other| hasher.hash_one(key_of(other))) {
-            Entry::Occupied(mut older) => *older.get_mut() = at,
-            Entry::Vacant(new) => drop(new.insert(at)),
-        }
-        let Some(holding) = holding_of(key) else { return };
-        let same = |other: &At| holding_of(key_of(other)) == Some(holding);
-        match latest.entry(hasher.hash_one(holding), same, |other| {
-            hasher.hash_one(holding_of(key_of(other)).unwrap_or_default())
-        }) {
-            Entry::Occupied(earlier) if key_of(earlier.get()) < key => {}
-            Entry::Occupied(mut earlier) => *earlier.get_mut() = at,
-            Entry::Vacant(new) => drop(new.insert(at)),
+        if let Some(holding) = holding_of(key) {
+            let same = |other: &At| holding_of(key_of(other)) == Some(holding);
+            match latest.entry(hasher.hash_one(holding), same, |other| {
+                hasher.hash_one(holding_of(key_of(other)).unwrap_or_default())
+            }) {
+                Entry::Occupied(earlier) if key_of(earlier.get()) < key => {}
+                Entry::Occupied(mut earlier) => *earlier.get_mut() = at,
+                Entry::Vacant(new) => drop(new.insert(at)),
+            }
+        } else if is_record(key) {
+            let same = |other: &At| key_of(other) == key;
+            match newest.entry(hasher.hash_one(key), same, |other| hasher.hash_one(key_of(other))) {
+                Entry::Occupied(mut older) => *older.get_mut() = at,
+                Entry::Vacant(new) => drop(new.insert(at)),
+            }
         }
     }
 
     /// What was written under a key; `None` where nothing was, `Some(None)` where the record was deleted.
     #[must_use]
     pub fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
+        if !is_record(key) {
+            return self.scanned.iter().rev().find_map(|run| run.get(key));
+        }
         let at = self.newest.find(self.hasher.hash_one(key), |at| key_at(&self.written, at) == key)?;
         Some(row_at(&self.written, at).1)
     }
@@ -96,8 +112,7 @@ impl Memtable {
 
     /// The newest rows with `start <= key`, and `key < end` where there is an end, by rising key, deletions among them.
     pub fn range<'a>(&'a self, start: &[u8], end: Option<&[u8]>) -> impl Iterator<Item = Row<'a>> {
-        let from = |run: &WriteSet| run.lower_bound(start)..end.map_or(run.len(), |end| run.lower_bound(end));
-        merge(self.scanned.iter().map(|run| (run.as_ref(), from(run))))
+        range_of([self], start, end)
     }
 
     /// Bytes of keys and values that were written, each version counted.
@@ -105,15 +120,21 @@ impl Memtable {
     pub const fn bytes(&self) -> usize {
         self.bytes
     }
+}
 
-    /// Forgets all of it.
-    pub fn clear(&mut self) {
-        self.written.clear();
-        self.scanned.clear();
-        self.newest.clear();
-        self.latest.clear();
-        self.bytes = 0;
-    }
+/// The newest rows of several tables, the oldest first, as [`Memtable::range`].
+pub fn range_of<'a>(
+    tables: impl IntoIterator<Item = &'a Memtable>,
+    start: &[u8],
+    end: Option<&[u8]>,
+) -> impl Iterator<Item = Row<'a>> {
+    let within = |run: &WriteSet| run.lower_bound(start)..end.map_or(run.len(), |end| run.lower_bound(end));
+    merge(tables.into_iter().flat_map(|table| &table.scanned).map(|run| (run.as_ref(), within(run))))
+}
+
+/// Whether contracts ask for a row by its key: movements are found by their holding, index rows mostly by ranges.
+fn is_record(key: &[u8]) -> bool {
+    key.first().is_some_and(|tag| tag < INDEX_TAGS.start()) && holding_of(key).is_none()
 }
 
 fn row_at<'a>(written: &'a [Arc<WriteSet>], at: &At) -> Row<'a> {
@@ -127,12 +148,12 @@ fn key_at<'a>(written: &'a [Arc<WriteSet>], at: &At) -> &'a [u8] {
 /// The rows of runs, the oldest first, by rising key; of rows with one key the newest run's alone.
 fn merge<'a>(runs: impl IntoIterator<Item = (&'a WriteSet, Range<usize>)>) -> Merge<'a> {
     let mut merge = Merge { runs: runs.into_iter().collect(), heap: BinaryHeap::new() };
-    (0..merge.runs.len()).for_each(|run| merge.advance(run));
+    merge.heap = (0..merge.runs.len()).filter_map(|run| merge.next_of(run)).collect();
     merge
 }
 
-/// The next row of a run: its key, the run's position and its value.
-type Head<'a> = (&'a [u8], Reverse<usize>, Option<&'a [u8]>);
+/// The next row of a run: the front of its key and the key, the run's position and the row's value.
+type Head<'a> = (u128, &'a [u8], Reverse<usize>, Option<&'a [u8]>);
 
 /// See [`merge`].
 struct Merge<'a> {
@@ -142,13 +163,21 @@ struct Merge<'a> {
     heap: BinaryHeap<Reverse<Head<'a>>>,
 }
 
-impl Merge<'_> {
-    fn advance(&mut self, run: usize) {
+impl<'a> Merge<'a> {
+    fn next_of(&mut self, run: usize) -> Option<Reverse<Head<'a>>> {
         let (rows, left) = &mut self.runs[run];
-        if let Some(at) = left.next() {
-            let (key, value) = rows.row(at);
-            self.heap.push(Reverse((key, Reverse(run), value)));
+        let (key, value) = rows.row(left.next()?);
+        Some(Reverse((key_prefix(key), key, Reverse(run), value)))
+    }
+
+    /// Takes the first row of all, and puts the next one of its run in its place.
+    fn pop(&mut self) -> Option<Row<'a>> {
+        let &Reverse((_, key, Reverse(run), value)) = self.heap.peek()?;
+        match self.next_of(run) {
+            Some(next) => *self.heap.peek_mut()? = next,
+            None => drop(self.heap.pop()),
         }
+        Some((key, value))
     }
 }
 
@@ -156,14 +185,11 @@ impl<'a> Iterator for Merge<'a> {
     type Item = Row<'a>;
 
     fn next(&mut self) -> Option<Row<'a>> {
-        let Reverse((key, Reverse(run), value)) = self.heap.pop()?;
-        self.advance(run);
-        while let Some(Reverse((_, Reverse(older), _))) = self.heap.peek().filter(|next| next.0.0 == key) {
-            let older = *older;
-            self.heap.pop();
-            self.advance(older);
+        let row = self.pop()?;
+        while self.heap.peek().is_some_and(|next| next.0.1 == row.0) {
+            self.pop();
         }
-        Some((key, value))
+        Some(row)
     }
 }
 
@@ -176,20 +202,28 @@ mod tests {
 
     use super::*;
 
-    fn run(rows: &BTreeMap<u16, Option<u64>>) -> Arc<WriteSet> {
+    fn key_bytes(tag: u8, key: u16) -> [u8; 3] {
+        let [high, low] = key.to_be_bytes();
+        [tag, high, low]
+    }
+
+    fn run(tag: u8, rows: &BTreeMap<u16, Option<u64>>) -> Arc<WriteSet> {
         let mut writes = Writes::default();
-        rows.iter().for_each(|(key, value)| writes.put(|to| to.extend_from_slice(&key.to_be_bytes()), value.as_ref()));
+        rows.iter().for_each(|(key, value)| {
+            writes.put(|to| to.extend_from_slice(&key_bytes(tag, *key)), value.as_ref());
+        });
         Arc::new(WriteSet::new(&writes))
     }
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
-        /// Small runs and big ones, beside a map that simply takes the writes.
+        /// Small runs and big ones, of records and of index rows, beside a map that simply takes the writes.
         #[test]
         fn the_newest_version_is_read_found_and_scanned(
             blocks in prop::collection::vec((prop::collection::btree_map(0_u16..500, any::<Option<u64>>(), 0..40), any::<bool>()), 1..12),
             (start, end) in (0_u16..600, 0_u16..600),
+            tag in prop::sample::select(vec![3_u8, *INDEX_TAGS.start()]),
         ) {
             let mut table = Memtable::default();
             let mut model: BTreeMap<u16, Option<u64>> = BTreeMap::new();
@@ -198,22 +232,20 @@ mod tests {
                     rows.extend((1_000..6_000).map(|key| (key, Some(u64::from(key)))));
                 }
                 model.extend(rows.iter().map(|(key, value)| (*key, *value)));
-                table.push(run(&rows));
+                table.push(run(tag, &rows));
             }
             let decode = |value: Option<&[u8]>| value.map(|v| u64::from_le_bytes(v.try_into().expect("eight bytes")));
             for key in 0..700_u16 {
-                prop_assert_eq!(table.get(&key.to_be_bytes()).map(decode), model.get(&key).copied());
+                prop_assert_eq!(table.get(&key_bytes(tag, key)).map(decode), model.get(&key).copied());
             }
             let end = end.max(start);
             let found: Vec<_> = table
-                .range(&start.to_be_bytes(), Some(&end.to_be_bytes()))
-                .map(|(key, value)| (u16::from_be_bytes(key.try_into().expect("two bytes")), decode(value)))
+                .range(&key_bytes(tag, start), Some(&key_bytes(tag, end)))
+                .map(|(key, value)| (u16::from_be_bytes(key[1..].try_into().expect("two bytes")), decode(value)))
                 .collect();
             let expected: Vec<_> = model.range(start..end).map(|(key, value)| (*key, *value)).collect();
             prop_assert_eq!(found, expected);
             prop_assert_eq!(table.range(&[], None).count(), model.len());
-            table.clear();
-            prop_assert_eq!((table.range(&[], None).count(), table.bytes()), (0, 0));
         }
     }
 }

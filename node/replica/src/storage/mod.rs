@@ -19,6 +19,7 @@ pub mod journal;
 pub mod lossy;
 pub mod layered;
 pub mod memtable;
+mod recent_references;
 pub mod row_cache;
 pub mod state_db;
 

@@ -1,5 +1,5 @@
 //! What execution asks the database for again and again, kept in memory: rows by key, the latest movement of each holding, that
-//! there is none, and how far the references of a day go.
+//! there is none, and which references are new.
 //!
 //! A read of RocksDB costs some microseconds, also to find nothing; an operation costs one or two altogether. Memory is
 //! bounded: what was not read or written for long goes first.
@@ -7,52 +7,63 @@
 //! **Invariant**: of what is in memory but not flushed nothing is read here, and it is brought up to date
 //! ([`RowCache::update`]) before it is forgotten there. So whatever is read here is what the database has.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::hash::BuildHasher as _;
+use std::sync::{Arc, Mutex, MutexGuard};
 
+use foldhash::fast::RandomState;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use tally_contracts::state::tag;
+use tally_contracts::state::{Row, tag};
 
 use super::layered::holding_of;
-use super::memtable::Memtable;
+use super::recent_references::RecentReferences;
 use super::state_db::INDEX_TAGS;
 
 /// What an entry takes besides key and value, roughly, in bytes.
-const ENTRY_BYTES: u64 = 96;
-/// `tag ‖ day ‖ merchant`: the references of a merchant's day lie side by side, by rising time.
-const REFERENCE_PREFIX_BYTES: usize = 1 + 4 + 2;
+const ENTRY_BYTES: u64 = 64;
 
 type Bytes = Box<[u8]>;
 
 /// See the module.
 pub struct RowCache {
-    rows: Cache<Bytes, Option<Arc<KeptRow>>, Weight>,
-    /// The last reference of a merchant's day in the database; empty where there is none.
-    last_references: Mutex<BTreeMap<Bytes, Bytes>>,
+    /// By the hash of its name. Of two names with one hash the later is kept.
+    rows: Cache<u64, KeptRow, Weight>,
+    hasher: RandomState,
+    references: Mutex<RecentReferences>,
 }
 
-/// A row of the database.
+/// A row of the database, or that there is none: in one piece, for there are many and they are small.
+#[derive(Clone)]
 pub struct KeptRow {
-    /// Its key.
-    pub key: Bytes,
-    /// Its value.
-    pub value: Bytes,
+    /// Key, and value where there is one.
+    bytes: Arc<[u8]>,
+    key_bytes: u16,
+    is_there: bool,
 }
 
 impl KeptRow {
-    fn new(key: &[u8], value: &[u8]) -> Arc<Self> {
-        Arc::new(Self { key: key.into(), value: value.into() })
+    fn new(key: &[u8], value: Option<&[u8]>, scratch: &mut Vec<u8>) -> Self {
+        scratch.clear();
+        scratch.extend_from_slice(key);
+        scratch.extend_from_slice(value.unwrap_or_default());
+        let key_bytes = u16::try_from(key.len()).expect("keys are far shorter than 64 KiB");
+        Self { bytes: scratch.as_slice().into(), key_bytes, is_there: value.is_some() }
+    }
+
+    /// Key and value; without a value it is known that there is no such row.
+    #[must_use]
+    pub fn row(&self) -> Row<'_> {
+        let (key, value) = self.bytes.split_at(usize::from(self.key_bytes));
+        (key, self.is_there.then_some(value))
     }
 }
 
 #[derive(Clone)]
 struct Weight;
 
-impl Weighter<Bytes, Option<Arc<KeptRow>>> for Weight {
-    fn weight(&self, name: &Bytes, row: &Option<Arc<KeptRow>>) -> u64 {
-        let row_bytes = row.as_ref().map_or(0, |row| row.key.len() + row.value.len());
-        (name.len() + row_bytes) as u64 + ENTRY_BYTES
+impl Weighter<u64, KeptRow> for Weight {
+    fn weight(&self, _: &u64, row: &KeptRow) -> u64 {
+        row.bytes.len() as u64 + ENTRY_BYTES
     }
 }
 
@@ -60,70 +71,84 @@ impl RowCache {
     /// A cache that takes about so much memory, in bytes.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
-        Self { rows: Cache::with_weighter(bytes / 256, bytes as u64, Weight), last_references: Mutex::default() }
+        let rows = Cache::with_weighter(bytes / 256, bytes as u64, Weight);
+        Self { rows, hasher: RandomState::default(), references: Mutex::default() }
     }
 
     /// The value under a key that execution may read again, from the database by `load` where it is not known.
     pub fn get(&self, key: &[u8], load: impl FnOnce() -> Option<Vec<u8>>) -> Option<Vec<u8>> {
-        if let Some(known) = self.rows.get(key) {
-            return known.map(|row| row.value.to_vec());
+        if let Some(known) = self.find(key) {
+            return known.row().1.map(<[u8]>::to_vec);
         }
         let value = load();
-        self.rows.insert(key.into(), value.as_ref().map(|value| KeptRow::new(key, value)));
+        self.keep((key, value.as_deref()), &mut Vec::new());
         value
     }
 
-    /// The row of the latest movement of a holding, if that is known; `Some(None)` where it is known that there is none.
+    /// The row of the latest movement of a holding, if that is known; one without a value where it is known that there is none.
     #[must_use]
-    pub fn latest_of(&self, holding: &[u8]) -> Option<Option<Arc<KeptRow>>> {
-        self.rows.get(holding)
+    pub fn latest_of(&self, holding: &[u8]) -> Option<KeptRow> {
+        self.find(holding)
     }
 
     /// Keeps the row of the latest movement of a holding, or that there is none.
     pub fn keep_latest(&self, holding: &[u8], row: Option<(&[u8], &[u8])>) {
-        self.rows.insert(holding.into(), row.map(|(key, value)| KeptRow::new(key, value)));
+        self.keep(row.map_or((holding, None), |(key, value)| (key, Some(value))), &mut Vec::new());
     }
 
-    /// Whether a reference lies past all that the database has of its merchant and day, as nearly every new one does.
-    /// `load_last` gives the last key of the database with a prefix.
-    pub fn is_past_all(&self, reference: &[u8], load_last: impl FnOnce(&[u8]) -> Option<Bytes>) -> bool {
-        let prefix = &reference[..REFERENCE_PREFIX_BYTES];
+    fn find(&self, name: &[u8]) -> Option<KeptRow> {
+        let found = self.rows.get(&self.hasher.hash_one(name))?;
+        (name_of(found.row().0) == name).then_some(found)
+    }
+
+    fn keep(&self, (key, value): Row<'_>, scratch: &mut Vec<u8>) {
+        self.rows.insert(self.hasher.hash_one(name_of(key)), KeptRow::new(key, value, scratch));
+    }
+
+    /// Whether the database is known not to have a reference, as is the case for nearly every new one. `load_last` gives the
+    /// last key of the database with a prefix.
+    pub fn is_new(&self, reference: &[u8], load_last: impl FnOnce(&[u8]) -> Option<Bytes>) -> bool {
         // Loaded under the lock that `update` takes: a flush in between would be missed.
-        let mut known = self.last_references.lock().expect("no thread panics while it holds the last references");
-        if let Some(last) = known.get(prefix) {
-            return *reference > **last;
-        }
-        let last = load_last(prefix).unwrap_or_default();
-        let is_past = *reference > *last;
-        known.insert(prefix.into(), last);
-        is_past
+        self.references().is_new(reference, load_last)
     }
 
-    /// Takes over rows that were flushed.
-    pub fn update(&self, flushed: &Memtable) {
-        let mut last: &[u8] = &[];
-        for (key, value) in flushed.range(&[], Some(&[*INDEX_TAGS.start()])).filter(|(key, _)| is_cached(key)) {
-            let name = holding_of(key).unwrap_or(key);
+    /// Takes over rows that were flushed, which come by rising key.
+    pub fn update(&self, flushed: &[Row<'_>]) {
+        let (mut last, mut scratch): (&[u8], Vec<u8>) = (&[], Vec::new());
+        let records = flushed.iter().take_while(|(key, _)| key[0] < *INDEX_TAGS.start());
+        for row in records.filter(|(key, _)| is_kept(key)) {
+            let name = name_of(row.0);
             // Of a holding, its latest movement comes first.
             if name != last {
-                self.rows.insert(name.into(), value.map(|value| KeptRow::new(key, value)));
+                self.keep(*row, &mut scratch);
             }
             last = name;
         }
-        let mut known = self.last_references.lock().expect("no thread panics while it holds the last references");
-        for (key, _) in flushed.range(&[tag::references], Some(&[tag::references + 1])) {
-            if let Some(last) = known.get_mut(&key[..REFERENCE_PREFIX_BYTES]).filter(|last| ***last < *key) {
-                *last = key.into();
-            }
-        }
+        let references = flushed.partition_point(|(key, _)| key[0] < tag::references)
+            ..flushed.partition_point(|(key, _)| key[0] <= tag::references);
+        self.references().update(&flushed[references]);
     }
+
+    fn references(&self) -> MutexGuard<'_, RecentReferences> {
+        self.references.lock().expect("no thread panics while it holds the references")
+    }
+}
+
+/// What a row is asked for by: a movement by its holding, any other by its key.
+fn name_of(key: &[u8]) -> &[u8] {
+    holding_of(key).unwrap_or(key)
 }
 
 /// Whether execution may read a row again. A reference is mostly asked for once, to find that it is new; index rows are read
 /// by queries.
-#[must_use]
-pub fn is_cached(key: &[u8]) -> bool {
+fn is_kept(key: &[u8]) -> bool {
     key[0] < *INDEX_TAGS.start() && key[0] != tag::references
+}
+
+/// Whether a row that is asked for by its key is kept: of movements, the latest of a holding is.
+#[must_use]
+pub fn is_kept_by_key(key: &[u8]) -> bool {
+    is_kept(key) && holding_of(key).is_none()
 }
 
 #[cfg(test)]
@@ -132,10 +157,6 @@ mod tests {
 
     const UNTOUCHED: fn() -> Option<Vec<u8>> = || panic!("it is known");
 
-    fn reference(time: u8) -> Vec<u8> {
-        vec![tag::references, 0, 0, 0, 1, 0, 7, time]
-    }
-
     #[test]
     fn a_row_is_loaded_once_and_so_is_its_absence() {
         let cache = RowCache::new(1 << 20);
@@ -143,15 +164,5 @@ mod tests {
         assert_eq!(cache.get(b"a", UNTOUCHED), Some(vec![1]));
         assert_eq!(cache.get(b"b", || None), None);
         assert_eq!(cache.get(b"b", UNTOUCHED), None);
-    }
-
-    #[test]
-    fn a_reference_is_new_for_certain_only_past_the_last() {
-        let cache = RowCache::new(1 << 20);
-        let last = |_: &[u8]| Some(reference(5).into());
-        let known = |_: &[u8]| panic!("it is known");
-        assert!(cache.is_past_all(&reference(6), last));
-        assert!(!cache.is_past_all(&reference(5), known));
-        assert!(!cache.is_past_all(&reference(4), known));
     }
 }

@@ -1,8 +1,10 @@
 //! The state derived from the block log: contract records, query index rows and where decisions stand, in RocksDB.
 //!
-//! What blocks wrote gathers in memory ([`Memtable`]), and from time to time goes down as **one** sorted file that is ingested whole, with
-//! the head it belongs to inside: the database is always exactly the state after some block, and a write costs a sixth of
-//! a put (DESIGN 7). Rows that execution reads again and again stay in a cache of bounded size. What a crash takes from memory is executed again from the block log.
+//! What blocks wrote gathers in memory ([`Memtable`]), and from time to time goes down as **one** sorted file that is ingested
+//! whole, with the head it belongs to inside: the database is always exactly the state after some block, and a write costs a
+//! sixth of a put (DESIGN 7). A thread of its own does that while blocks go on; a second flush waits for the first, so memory
+//! is bounded. Rows that execution reads again and again stay in a cache of bounded size. What a crash takes from memory is
+//! executed again from the block log.
 //!
 //! # Format
 //! One column family. The first byte of a key says whose the record is:
@@ -20,14 +22,15 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread::JoinHandle;
 
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, DB, DBCompressionType, IngestExternalFileOptions, Options,
     SliceTransform, SstFileWriter, WaitForCompactOptions,
 };
 use tally_contracts::encoding;
-use tally_contracts::state::{Store, WriteSet, Writes, tag};
+use tally_contracts::state::{Row, Store, WriteSet, Writes, tag};
 use tally_contracts::types::{ChainId, Day, Height};
 use tally_ledger::block::BlockId;
 use tally_ledger::certificate::CommitCertificate;
@@ -41,7 +44,7 @@ use super::memtable::Memtable;
 use super::row_cache::RowCache;
 
 /// Version of the format.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// First bytes of query index keys.
 pub const INDEX_TAGS: std::ops::RangeInclusive<u8> = 0xc0..=0xef;
 
@@ -110,20 +113,39 @@ pub struct Applying {
 
 /// See the module.
 pub struct StateDb {
+    shared: Arc<Shared>,
+    /// The flush under way, or how it ended.
+    flushing: Mutex<Option<JoinHandle<Result<(), StorageError>>>>,
+}
+
+/// What a flush works with while blocks go on.
+struct Shared {
     db: DB,
     file_options: Options,
     dir: PathBuf,
     chain_id: ChainId,
-    unflushed: RwLock<Unflushed>,
+    memory: RwLock<Memory>,
     cache: RowCache,
 }
 
-struct Unflushed {
+/// State as far as it is in memory.
+struct Memory {
     head: Head,
     certificate: Option<CommitCertificate>,
+    /// What blocks wrote since the last flush began.
     rows: Memtable,
     blocks: u64,
+    /// What is being flushed.
+    flushing: Option<Arc<Memtable>>,
     kept_from: Day,
+}
+
+/// What goes down in one flush.
+struct Flush {
+    rows: Arc<Memtable>,
+    applied: Applied,
+    /// Whether rows of earlier days are dropped.
+    drops_days: bool,
 }
 
 /// How much waits in memory.
@@ -146,36 +168,38 @@ impl StateDb {
         chain_id: ChainId,
         start: impl FnOnce() -> Applying,
     ) -> Result<(Self, Option<Position>), StorageError> {
-        let file_options = options();
         let rows = dir.join("rows");
         make_dir(&rows)?;
-        let db = DB::open(&file_options, &rows)?;
+        let db = DB::open(&database_options(), &rows)?;
         let applied: Option<Applied> = db.get([APPLIED])?.map(|bytes| decode_applied(&bytes)).transpose()?;
-        let (unflushed, replay_from) = match applied {
+        let (memory, replay_from) = match applied {
             Some(applied) => {
                 if applied.chain_id != chain_id {
                     return Err(StorageError::OtherAlliance { found: applied.chain_id, expected: chain_id });
                 }
                 let Applied { head, certificate, replay_from, kept_from, .. } = applied;
-                (Unflushed::new(head, certificate, kept_from), Some(Position::from_u64(replay_from)))
+                (Memory::new(head, certificate, kept_from), Some(Position::from_u64(replay_from)))
             }
             None => {
                 let start = start();
-                let mut unflushed = Unflushed::new(start.head.clone(), None, Day(0));
-                unflushed.apply(start);
-                (unflushed, None)
+                let mut memory = Memory::new(start.head.clone(), None, Day(0));
+                memory.apply(start);
+                (memory, None)
             }
         };
-        let unflushed = RwLock::new(unflushed);
+        let memory = RwLock::new(memory);
         let cache = RowCache::new(CACHE_BYTES);
-        Ok((Self { db, file_options, dir: dir.to_owned(), chain_id, unflushed, cache }, replay_from))
+        let shared = Shared { db, file_options: file_options(), dir: dir.to_owned(), chain_id, memory, cache };
+        Ok((Self { shared: Arc::new(shared), flushing: Mutex::default() }, replay_from))
     }
 
     /// Runs `f` on state at the head, which stands still meanwhile.
     pub fn read<T>(&self, f: impl FnOnce(&View<'_>) -> T) -> T {
-        let unflushed = self.unflushed();
-        let store = Layered { db: &self.db, cache: &self.cache, rows: &unflushed.rows, head: unflushed.head.height };
-        f(&View { head: &unflushed.head, certificate: unflushed.certificate.as_ref(), store: &store })
+        let Shared { db, cache, .. } = &*self.shared;
+        let memory = self.shared.memory();
+        let flushing = memory.flushing.as_deref();
+        let store = Layered { db, cache, rows: &memory.rows, flushing, head: memory.head.height };
+        f(&View { head: &memory.head, certificate: memory.certificate.as_ref(), store: &store })
     }
 
     /// Adds a block's writes, visible at once and as one.
@@ -183,9 +207,9 @@ impl StateDb {
     /// # Panics
     /// When the block does not follow the head.
     pub fn apply(&self, applying: Applying) {
-        let mut unflushed = self.unflushed.write().expect("no thread panics while it applies writes");
-        assert_eq!(applying.head.height, unflushed.head.height.next(), "blocks are applied one after the other");
-        unflushed.apply(applying);
+        let mut memory = self.shared.memory_mut();
+        assert_eq!(applying.head.height, memory.head.height.next(), "blocks are applied one after the other");
+        memory.apply(applying);
     }
 
     /// Where the decision of a height stands in the block log.
@@ -202,82 +226,111 @@ impl StateDb {
         Some(Height(decode_u64(&row)))
     }
 
-    /// What a flush would write.
+    /// What a flush would write now.
     #[must_use]
     pub fn waiting(&self) -> Waiting {
-        let unflushed = self.unflushed();
-        Waiting { blocks: unflushed.blocks, bytes: unflushed.rows.bytes() }
+        let memory = self.shared.memory();
+        Waiting { blocks: memory.blocks, bytes: memory.rows.bytes() }
     }
 
-    /// Writes what waits as one file, with the head. `today` is the local day of the head. Only one thread may apply and
-    /// flush.
+    /// Starts to write what waits as one file, with the head; a flush that is still under way is waited for. `today` is the
+    /// local day of the head. Only one thread may apply and flush.
     ///
     /// # Errors
-    /// When the disk fails; nothing is lost, the database stays where it was.
-    pub fn flush(&self, replay_from: Position, today: Day) -> Result<(), StorageError> {
-        let kept_from = {
-            // Readers go on: the one writer is here.
-            let unflushed = self.unflushed();
-            let kept_from = Day(today.0.saturating_sub(KEPT_DAYS)).max(unflushed.kept_from);
-            let file = self.write_file(&unflushed, replay_from, kept_from)?;
-            let mut ingest = IngestExternalFileOptions::default();
-            ingest.set_move_files(true);
-            self.db.ingest_external_file_opts(&ingest, vec![file])?;
-            self.cache.update(&unflushed.rows);
-            kept_from
-        };
-        let mut unflushed = self.unflushed.write().expect("no thread panics while it applies writes");
-        unflushed.rows.clear();
-        unflushed.blocks = 0;
-        unflushed.kept_from = kept_from;
-        drop(unflushed);
+    /// When the disk failed during the flush before; nothing is lost, the database stays where it was.
+    pub fn start_flush(&self, replay_from: Position, today: Day) -> Result<(), StorageError> {
+        self.finish_flush()?;
+        let shared = Arc::clone(&self.shared);
+        let flush = shared.memory_mut().start_flush(shared.chain_id, replay_from, today);
+        let thread = std::thread::Builder::new().name("flush".to_owned());
+        let started = thread.spawn(move || shared.run(&flush));
+        let started = started.map_err(|source| StorageError::Disk { path: self.shared.dir.clone(), source })?;
+        *self.flushing() = Some(started);
+        Ok(())
+    }
+
+    /// Waits for the flush that is under way, if one is.
+    ///
+    /// # Errors
+    /// When the disk failed.
+    pub fn finish_flush(&self) -> Result<(), StorageError> {
+        let started = self.flushing().take();
+        started.map_or(Ok(()), |flush| flush.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    }
+
+    /// How the flush that was started last has ended, if it has.
+    ///
+    /// # Errors
+    /// When the disk failed.
+    pub fn check_flush(&self) -> Result<(), StorageError> {
+        let has_ended = self.flushing().as_ref().is_some_and(JoinHandle::is_finished);
+        if has_ended { self.finish_flush() } else { Ok(()) }
+    }
+
+    fn flushing(&self) -> MutexGuard<'_, Option<JoinHandle<Result<(), StorageError>>>> {
+        self.flushing.lock().expect("no thread panics while it looks for a flush")
+    }
+}
+
+/// The database stays locked for as long as a flush uses it.
+impl Drop for StateDb {
+    fn drop(&mut self) {
+        if let Err(error) = self.finish_flush() {
+            tracing::error!(%error, "the last flush of state failed");
+        }
+    }
+}
+
+impl Shared {
+    /// Writes a file, ingests it, and lets go of what is in it.
+    fn run(&self, flush: &Flush) -> Result<(), StorageError> {
+        let rows: Vec<Row<'_>> = flush.rows.range(&[], None).collect();
+        let file = self.write_file(flush, &rows)?;
+        let mut ingest = IngestExternalFileOptions::default();
+        ingest.set_move_files(true);
+        self.db.ingest_external_file_opts(&ingest, vec![file])?;
+        self.cache.update(&rows);
+        self.memory_mut().flushing = None;
         if self.db.property_int_value("rocksdb.num-files-at-level0")? > Some(MAX_LEVEL_0_FILES) {
             self.db.wait_for_compact(&WaitForCompactOptions::default())?;
         }
         Ok(())
     }
 
-    fn write_file(&self, from: &Unflushed, replay_from: Position, kept_from: Day) -> Result<PathBuf, StorageError> {
+    fn write_file(&self, flush: &Flush, rows: &[Row<'_>]) -> Result<PathBuf, StorageError> {
         let path = self.dir.join("next.sst");
         // Left by a crash or a full disk.
         match fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(StorageError::Disk { path, source }),
             _ => {}
         }
-        let applied = Applied {
-            format: FORMAT,
-            chain_id: self.chain_id,
-            head: from.head.clone(),
-            certificate: from.certificate.clone(),
-            replay_from: replay_from.to_u64(),
-            kept_from,
-        };
         let mut file = SstFileWriter::create(&self.file_options);
         file.open(&path)?;
-        for (key, value) in from.rows.range(&[], Some(&[APPLIED])) {
-            put(&mut file, key, value)?;
-        }
-        file.put([APPLIED], encoding::encode(&applied))?;
-        for (key, value) in from.rows.range(&[APPLIED], None) {
-            put(&mut file, key, value)?;
-        }
-        if kept_from > from.kept_from {
+        let (before, after) = rows.split_at(rows.partition_point(|(key, _)| key[0] < APPLIED));
+        before.iter().try_for_each(|(key, value)| put(&mut file, key, *value))?;
+        file.put([APPLIED], encoding::encode(&flush.applied))?;
+        after.iter().try_for_each(|(key, value)| put(&mut file, key, *value))?;
+        if flush.drops_days {
             for tag in DAILY_TAGS {
-                file.delete_range(day_key(tag, Day(0)), day_key(tag, kept_from))?;
+                file.delete_range(day_key(tag, Day(0)), day_key(tag, flush.applied.kept_from))?;
             }
         }
         file.finish()?;
         Ok(path)
     }
 
-    fn unflushed(&self) -> RwLockReadGuard<'_, Unflushed> {
-        self.unflushed.read().expect("no thread panics while it applies writes")
+    fn memory(&self) -> RwLockReadGuard<'_, Memory> {
+        self.memory.read().expect("no thread panics while it applies writes")
+    }
+
+    fn memory_mut(&self) -> RwLockWriteGuard<'_, Memory> {
+        self.memory.write().expect("no thread panics while it applies writes")
     }
 }
 
-impl Unflushed {
+impl Memory {
     fn new(head: Head, certificate: Option<CommitCertificate>, kept_from: Day) -> Self {
-        Self { head, certificate, rows: Memtable::default(), blocks: 0, kept_from }
+        Self { head, certificate, rows: Memtable::default(), blocks: 0, flushing: None, kept_from }
     }
 
     fn apply(&mut self, applying: Applying) {
@@ -288,6 +341,30 @@ impl Unflushed {
         self.head = head;
         self.certificate = certificate;
         self.blocks += 1;
+    }
+
+    /// Sets aside what waits.
+    ///
+    /// # Panics
+    /// When the flush before has failed, which has stopped the replica.
+    fn start_flush(&mut self, chain_id: ChainId, replay_from: Position, today: Day) -> Flush {
+        assert!(self.flushing.is_none(), "a replica that failed to flush stays stopped");
+        let kept_from = Day(today.0.saturating_sub(KEPT_DAYS)).max(self.kept_from);
+        let drops_days = kept_from > self.kept_from;
+        let applied = Applied {
+            format: FORMAT,
+            chain_id,
+            head: self.head.clone(),
+            certificate: self.certificate.clone(),
+            replay_from: replay_from.to_u64(),
+            kept_from,
+        };
+        let next = Memtable::sized_like(&self.rows);
+        let rows = Arc::new(std::mem::replace(&mut self.rows, next));
+        self.flushing = Some(Arc::clone(&rows));
+        self.blocks = 0;
+        self.kept_from = kept_from;
+        Flush { rows, applied, drops_days }
     }
 }
 
@@ -313,13 +390,29 @@ fn options() -> Options {
     let mut options = Options::default();
     options.create_if_missing(true);
     options.set_block_based_table_factory(&blocks);
-    options.set_compression_type(DBCompressionType::Lz4);
     let holding = |key: &[u8]| holding_of(key).is_some();
     options.set_prefix_extractor(SliceTransform::create("holding", |key| &key[..HOLDING_BYTES], Some(holding)));
     options.set_level_zero_file_num_compaction_trigger(4);
     options.set_max_background_jobs(2);
     options.set_max_open_files(512);
     options.set_keep_log_file_num(3);
+    options
+}
+
+/// Options of the database.
+fn database_options() -> Options {
+    let mut options = options();
+    // What was just flushed is soon compacted, and compressed then.
+    let mut levels = [DBCompressionType::Lz4; 7];
+    levels[0] = DBCompressionType::None;
+    options.set_compression_per_level(&levels);
+    options
+}
+
+/// Options of a file that is to be ingested.
+fn file_options() -> Options {
+    let mut options = options();
+    options.set_compression_type(DBCompressionType::None);
     options
 }
 

@@ -57,6 +57,7 @@ impl Driver {
                 return Ok(kept);
             }
             let bytes = proposer::build(&replica, &mempool, merchant);
+            replica.check_new(&bytes, &|id| mempool.get(id))?;
             replica.store_block(&bytes).map(|id| (id, bytes))
         })
         .await?;

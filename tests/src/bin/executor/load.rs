@@ -12,7 +12,9 @@ use tally_contracts::genesis::Genesis;
 use tally_contracts::membership::{Enrol, HolderKind, member_address};
 use tally_contracts::points::{Issue, IssueLine, Redeem, Transfer};
 use tally_contracts::transaction::{Body, Operation, Transaction};
-use tally_contracts::types::{Address, Category, ChainId, ClassId, Fen, HOUR_MS, Hash, MerchantId, Points, Reference};
+use tally_contracts::types::{
+    Address, Category, ChainId, ClassId, DAY_MS, Fen, HOUR_MS, Hash, MerchantId, Points, Reference,
+};
 use tally_tests::random::Random;
 
 /// 2026-01-05T00:00:00Z.
@@ -58,6 +60,8 @@ pub struct Load {
     enrolled: u64,
     /// Operations so far; also numbers the references.
     count: u64,
+    /// The time that it is at least, in ms since 1970.
+    time_ms: u64,
     random: Random,
 }
 
@@ -75,7 +79,18 @@ fn key(purpose: u8, merchant: u16) -> SigningKey {
 impl Load {
     pub fn new(accounts: u64, skew: Skew, seed: u64) -> Self {
         let genesis = genesis();
-        Self { chain_id: genesis.chain_id(), genesis, accounts, skew, enrolled: 0, count: 0, random: Random::new(seed) }
+        let (chain_id, random) = (genesis.chain_id(), Random::new(seed));
+        Self { chain_id, genesis, accounts, skew, enrolled: 0, count: 0, time_ms: GENESIS_MS, random }
+    }
+
+    /// The time that it is at least, in ms since 1970.
+    pub const fn time_ms(&self) -> u64 {
+        self.time_ms
+    }
+
+    /// Lets a month pass: what is earned from now on is a lot of its own.
+    pub const fn skip_month(&mut self) {
+        self.time_ms += 31 * DAY_MS;
     }
 
     /// The next enrolments; none once all are enrolled. Each of the new members has points at once.
@@ -151,14 +166,14 @@ impl Load {
     fn sign(&mut self, merchant: MerchantId, bodies: Vec<Body>) -> Vec<u8> {
         let operation = |body| {
             self.count += 1;
-            Operation::new(Reference::new(GENESIS_MS + self.count / 1_000, u128::from(self.count)), body)
+            Operation::new(Reference::new(self.time_ms + self.count / 1_000, u128::from(self.count)), body)
         };
         let operations = bodies.into_iter().map(operation).collect();
         let mut transaction = Transaction {
             chain_id: self.chain_id,
             merchant,
             public_key: PublicKey::default(),
-            valid_until_ms: GENESIS_MS + 12 * HOUR_MS,
+            valid_until_ms: self.time_ms + 12 * HOUR_MS,
             atomic: false,
             operations,
             signature: Signature::default(),

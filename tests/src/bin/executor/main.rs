@@ -1,6 +1,11 @@
 //! The executor alone: what one operation costs between the bytes of a decided block and a durable state, on one thread.
 //!
-//!     executor --accounts 10000 --operations 1000000 [--skew hot] [--json]
+//!     executor --accounts 10000 --operations 1000000 [--skew hot] [--months 3] [--marks 200000,1000000] [--json]
+//!
+//! With months, the operations are spread over so many, so that a holding has as many lots.
+//!
+//! A mark is a number of operations at which it tells what those since the mark before cost, and how much memory and disk there
+//! is then: what growth does.
 //!
 //! Blocks are made and signed outside the measured time. Measured is what every node does for a block after it is decided: contracts, log
 //! leaves, state hash, query index, state in memory, and flushes of it to the disk. Decoding and checking signatures is
@@ -26,6 +31,10 @@ use tally_replica::storage::state_db::{Applying, StateDb};
 
 use load::{Load, Skew};
 
+/// As in the node.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What the command line asks for.
 struct Arguments {
     accounts: u64,
@@ -33,9 +42,20 @@ struct Arguments {
     batch: u64,
     transactions: usize,
     skew: Skew,
+    months: u64,
     seed: u64,
     dir: Option<PathBuf>,
+    /// Rising.
+    marks: Vec<u64>,
     json: bool,
+}
+
+/// What operations cost since the mark before.
+struct Mark {
+    operations: u64,
+    us_per_op: f64,
+    rss_bytes: u64,
+    disk_bytes: u64,
 }
 
 /// Where the time went.
@@ -66,6 +86,8 @@ struct Bench {
     spent: Spent,
     applied: u64,
     rejected: u64,
+    /// Of the blocks, which a node has in its block log.
+    log_bytes: u64,
 }
 
 fn main() -> Result<()> {
@@ -76,22 +98,38 @@ fn main() -> Result<()> {
     let mut bench = Bench::open(&dir, &load)?;
     eprintln!("executor: seed {}, enrolling {} accounts", arguments.seed, arguments.accounts);
     while let Some(transactions) = load.enrolments(arguments.batch, arguments.transactions) {
-        bench.run(transactions)?;
+        bench.run(transactions, load.time_ms())?;
     }
     ensure!(bench.rejected == 0, "{} enrolments were rejected", bench.rejected);
     let before = disk_bytes(&dir)?;
-    (bench.spent, bench.applied) = (Spent::default(), 0);
+    (bench.spent, bench.applied, bench.log_bytes) = (Spent::default(), 0, 0);
     eprintln!("executor: {} operations", arguments.operations);
-    let mut sent = 0;
+    let (mut sent, mut marks, mut since) = (0, Vec::new(), (0, Duration::ZERO));
     while sent < arguments.operations {
+        let next_mark = arguments.marks.get(marks.len()).copied().unwrap_or(u64::MAX);
+        let month = |sent: u64| sent * arguments.months / arguments.operations;
+        let before = month(sent);
         sent += arguments.batch * arguments.transactions as u64;
         let transactions = load.operations(arguments.batch, arguments.transactions);
-        bench.run(transactions)?;
+        bench.run(transactions, load.time_ms())?;
+        if month(sent) > before {
+            load.skip_month();
+        }
+        if sent >= next_mark {
+            let (spent, operations) = (bench.spent.executor() - since.1, sent - since.0);
+            marks.push(Mark {
+                operations: sent,
+                us_per_op: spent.as_secs_f64() * 1e6 / operations as f64,
+                rss_bytes: rss_bytes()?,
+                disk_bytes: disk_bytes(&dir)?,
+            });
+            since = (sent, bench.spent.executor());
+        }
     }
     bench.flush()?;
     let disk = disk_bytes(&dir)?.saturating_sub(before);
     ensure!(bench.applied + bench.rejected == sent, "every operation has its receipt");
-    bench.report(&arguments, sent, disk);
+    bench.report(&arguments, sent, disk, &marks);
     Ok(())
 }
 
@@ -107,22 +145,32 @@ impl Bench {
             index: WriteSet::default(),
         };
         let (state, _) = StateDb::open(&dir.join("state"), *chain.chain_id(), start)?;
-        let flush = FlushOptions::default();
-        let (spent, applied, rejected) = (Spent::default(), 0, 0);
-        Ok(Self { chain, state, head, warm: Warm::default(), certificate: None, flush, spent, applied, rejected })
+        Ok(Self {
+            chain,
+            state,
+            head,
+            warm: Warm::default(),
+            certificate: None,
+            flush: FlushOptions::default(),
+            spent: Spent::default(),
+            applied: 0,
+            rejected: 0,
+            log_bytes: 0,
+        })
     }
 
-    /// Makes a block of transactions and runs it.
-    fn run(&mut self, transactions: Vec<Vec<u8>>) -> Result<()> {
+    /// Makes a block of transactions and runs it; it is `time_ms` at least.
+    fn run(&mut self, transactions: Vec<Vec<u8>>, time_ms: u64) -> Result<()> {
         let checked = CheckedTransaction::check_all(transactions, self.chain.chain_id())
             .map_err(|(at, fault)| anyhow::anyhow!("transaction {at}: {fault}"))?;
         let proposal = Proposal {
             proposer: MerchantId(1),
-            now_ms: self.head.time_ms + 100,
+            now_ms: time_ms.max(self.head.time_ms + 100),
             last_commit: self.certificate.clone(),
             transactions: checked,
         };
         let bytes = self.chain.propose(&self.head, proposal).encode();
+        self.log_bytes += bytes.len() as u64;
         let block = time(&mut self.spent.check, || self.chain.check(&self.head, &bytes))?;
         let head = &self.head;
         let executed = time(&mut self.spent.contracts, || {
@@ -153,7 +201,11 @@ impl Bench {
 
     fn flush(&mut self) -> Result<()> {
         let today = self.chain.genesis().calendar().day(self.head.time_ms);
-        Ok(time(&mut self.spent.flush, || self.state.flush(Position::from_u64(0), today))?)
+        // Waited for, though a node goes on meanwhile: what it costs is what is measured.
+        Ok(time(&mut self.spent.flush, || {
+            self.state.start_flush(Position::from_u64(0), today)?;
+            self.state.finish_flush()
+        })?)
     }
 
     fn certify(&self, block: &CheckedBlock) -> CommitCertificate {
@@ -166,20 +218,23 @@ impl Bench {
         CommitCertificate { height, round: 0, block_id, signatures }
     }
 
-    fn report(&self, arguments: &Arguments, operations: u64, disk_bytes: u64) {
+    fn report(&self, arguments: &Arguments, operations: u64, disk_bytes: u64, marks: &[Mark]) {
         let each = |duration: Duration| duration.as_secs_f64() * 1e6 / operations as f64;
         let rate = operations as f64 / self.spent.executor().as_secs_f64();
         let Spent { check, contracts, index, apply, flush } = self.spent;
         let report = json!({
             "accounts": arguments.accounts, "operations": operations, "batch": arguments.batch,
-            "transactions_per_block": arguments.transactions, "skew": arguments.skew.name(), "seed": arguments.seed,
+            "transactions_per_block": arguments.transactions, "skew": arguments.skew.name(), "months": arguments.months,
+            "seed": arguments.seed,
             "height": self.head.height, "applied": self.applied, "rejected": self.rejected,
             "ops_per_s": rate.round(),
             "us_per_op": {
                 "check": each(check), "contracts": each(contracts), "index": each(index), "apply": each(apply),
                 "flush": each(flush), "executor": each(self.spent.executor()),
             },
-            "disk_bytes_per_op": disk_bytes as f64 / operations as f64,
+            "state_bytes_per_op": disk_bytes as f64 / operations as f64,
+            "log_bytes_per_op": self.log_bytes as f64 / operations as f64,
+            "marks": marks.iter().map(Mark::json).collect::<Vec<_>>(),
         });
         if arguments.json {
             println!("{report}");
@@ -192,7 +247,21 @@ impl Bench {
         {
             println!("{name:<10} {:>10.3} us/op", each(duration));
         }
-        println!("disk       {:>10.0} bytes/op", disk_bytes as f64 / operations as f64);
+        println!("state      {:>10.0} bytes/op on the disk", disk_bytes as f64 / operations as f64);
+        println!("block log  {:>10.0} bytes/op", self.log_bytes as f64 / operations as f64);
+        for Mark { operations, us_per_op, rss_bytes, disk_bytes } in marks {
+            let (rss_mib, disk_mib) = (rss_bytes >> 20, disk_bytes >> 20);
+            println!(
+                "after {operations:>10}: {us_per_op:.3} us/op, {rss_mib} MiB of memory, {disk_mib} MiB on the disk"
+            );
+        }
+    }
+}
+
+impl Mark {
+    fn json(&self) -> serde_json::Value {
+        let Self { operations, us_per_op, rss_bytes, disk_bytes } = self;
+        json!({ "operations": operations, "us_per_op": us_per_op, "rss_bytes": rss_bytes, "disk_bytes": disk_bytes })
     }
 }
 
@@ -201,6 +270,14 @@ fn time<T>(sum: &mut Duration, work: impl FnOnce() -> T) -> T {
     let result = work();
     *sum += started.elapsed();
     result
+}
+
+/// Memory of this process, the load generator's included.
+fn rss_bytes() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").context("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in /proc/self/status")?;
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse().context("VmRSS is no number of kB")?;
+    Ok(kib << 10)
 }
 
 /// Bytes of all files below a directory.
@@ -220,8 +297,10 @@ fn arguments() -> Result<Arguments> {
         batch: 500,
         transactions: 20,
         skew: Skew::Uniform,
+        months: 1,
         seed: 1,
         dir: None,
+        marks: Vec::new(),
         json: false,
     };
     let mut words = std::env::args().skip(1);
@@ -233,8 +312,10 @@ fn arguments() -> Result<Arguments> {
             "--batch" => arguments.batch = value()?.parse()?,
             "--transactions" => arguments.transactions = value()?.parse()?,
             "--skew" => arguments.skew = value()?.parse()?,
+            "--months" => arguments.months = value()?.parse()?,
             "--seed" => arguments.seed = value()?.parse()?,
             "--dir" => arguments.dir = Some(value()?.into()),
+            "--marks" => arguments.marks = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?,
             "--json" => arguments.json = true,
             _ => bail!("unknown argument {word}: see the head of tests/src/bin/executor/main.rs"),
         }

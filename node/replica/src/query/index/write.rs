@@ -8,12 +8,14 @@ use tally_contracts::receipt::{Applied, Outcome, Receipt};
 use tally_contracts::rejection::Rejection;
 use tally_contracts::state::{self, Key as _, Store, WriteSet, Writes, tag};
 use tally_contracts::transaction::{Body, CheckedTransaction, Operation};
-use tally_contracts::types::{ClassId, Day, Fen, Hash, Height, MerchantId, Month, Obligation, Points, Reference};
+use tally_contracts::types::{
+    ClassId, Day, Fen, Hash, Height, MerchantId, Month, Obligation, Points, Reference, StoreId,
+};
 use tally_ledger::chain::{Chain, CheckedBlock, ExecutedBlock};
 use wincode::SchemaWrite;
 use wincode::config::DefaultConfig;
 
-use super::{DayKey, DayTotal, ObligationRow, OperationRow, PairKey, Place, TransactionRow};
+use super::{DayKey, DayTotal, ListedOperation, ObligationRow, PairKey, Place, TransactionRow};
 
 /// The rows that an executed block adds to the index, sorted by key, each key once; they are to be stored together with
 /// the block's writes. Day totals add up on what `store` holds, which must be the state of the parent.
@@ -120,6 +122,7 @@ impl BlockIndex<'_> {
         if self.ids.insert(transaction.id()) && self.store.get(&id_key).is_none() {
             self.put(id_key, &place);
         }
+        self.add_to_list(transaction, receipts, place);
         // Of a failed atomic transaction nothing is kept, its cause included.
         let is_atomic = transaction.transaction().atomic;
         for ((operation, receipt), index) in transaction.transaction().operations.iter().zip(receipts).zip(first..) {
@@ -133,7 +136,6 @@ impl BlockIndex<'_> {
         if !is_listed(outcome) {
             return;
         }
-        self.add_to_list(entry);
         match outcome {
             Outcome::Duplicate { .. } => {}
             Outcome::Applied(applied) => self.add_applied(entry, applied),
@@ -146,9 +148,17 @@ impl BlockIndex<'_> {
         }
     }
 
-    fn add_to_list(&mut self, entry: &Entry<'_>) {
-        let store_id = entry.operation.till.map(|t| t.store_id);
-        self.put(super::operation_key(entry.merchant, store_id, entry.place), &OperationRow { kind: entry.kind });
+    /// Lists a transaction's operations, by store.
+    fn add_to_list(&mut self, transaction: &CheckedTransaction, receipts: &[Receipt], first: Place) {
+        let mut stores: BTreeMap<Option<StoreId>, Vec<ListedOperation>> = BTreeMap::new();
+        let operations = transaction.transaction().operations.iter().zip(receipts).zip(0_u16..);
+        for ((operation, _), within) in operations.filter(|((_, receipt), _)| is_listed(&receipt.outcome)) {
+            let listed = ListedOperation { within, kind: operation.body.number() };
+            stores.entry(operation.till.map(|till| till.store_id)).or_default().push(listed);
+        }
+        for (store_id, listed) in stores {
+            self.put(super::operations_key(transaction.transaction().merchant, store_id, first), &listed);
+        }
     }
 
     /// Sums of a day saturate, far beyond all money there is.
