@@ -1,7 +1,7 @@
 //! Health: whether the process lives, whether it keeps up with the alliance, and numbers for monitoring.
 
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::Json;
@@ -72,6 +72,7 @@ fn count(committed: &Committed) {
     metrics::counter!("tally_blocks_total").increment(1);
     let transactions = committed.block.transactions();
     metrics::counter!("tally_transactions_total").increment(transactions.len() as u64);
+    let mut counts: BTreeMap<(u8, &str), (&'static str, u64)> = BTreeMap::new();
     for (transaction, receipts) in transactions.iter().zip(&committed.executed.receipts) {
         for (operation, receipt) in transaction.transaction().operations.iter().zip(receipts) {
             let outcome = match receipt.outcome {
@@ -79,9 +80,12 @@ fn count(committed: &Committed) {
                 Outcome::Duplicate { .. } => "duplicate",
                 Outcome::Rejected(_) => "rejected",
             };
-            let kind = operation.body.kind();
-            metrics::counter!("tally_operations_total", "kind" => kind, "outcome" => outcome).increment(1);
+            let body = &operation.body;
+            counts.entry((body.number(), outcome)).or_insert((body.kind(), 0)).1 += 1;
         }
+    }
+    for ((_, outcome), (kind, count)) in counts {
+        metrics::counter!("tally_operations_total", "kind" => kind, "outcome" => outcome).increment(count);
     }
 }
 

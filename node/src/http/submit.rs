@@ -164,12 +164,13 @@ pub async fn operation(
     submitter.check(&operation).map_err(submit_problem)?;
     let (merchant, reference) = (*merchant, operation.reference);
     let wait = api.wait_time(&headers)?;
-    let known = {
+    // Looked up here and now: of a new reference memory knows that it is new, and most are.
+    if api.replica.read(|view| known_reference(view.store, merchant, reference)).is_some() {
         let operation = operation.clone();
-        api.query(move |snapshot| Ok(known_answer(snapshot, merchant, &operation))).await?
-    };
-    if let Some(answer) = known {
-        return answer.and_then(respond_final);
+        let known = api.query(move |snapshot| Ok(known_answer(snapshot, merchant, &operation))).await?;
+        if let Some(answer) = known {
+            return answer.and_then(respond_final);
+        }
     }
     let found = wait.map(|time| (time, submitter.wait(merchant, reference)));
     submitter.submit(vec![operation], Mode::Each).await.map_err(submit_problem)?;
@@ -218,7 +219,7 @@ pub async fn transaction(
         return api.dry_run_transaction(checked).await;
     }
     let id = checked.id();
-    let transaction = checked.transaction().clone();
+    let transaction = checked.clone();
     // Sent again, perhaps after its time: what became of it is on record, and no block takes it twice.
     if let Some(answer) = api.executed_transaction(id).await? {
         return Ok(Json(SignedAnswer::Final(answer)).into_response());
@@ -239,7 +240,9 @@ pub async fn transaction(
         Some(TransactionEnd::Known) => {
             let answer = match api.executed_transaction(id).await? {
                 Some(answer) => answer,
-                None => api.query(move |snapshot| Ok(known_transaction(snapshot, id, &transaction))).await?,
+                None => {
+                    api.query(move |snapshot| Ok(known_transaction(snapshot, id, transaction.transaction()))).await?
+                }
             };
             Ok(Json(SignedAnswer::Final(answer)).into_response())
         }

@@ -9,13 +9,13 @@
 
 mod outcome;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque, hash_map};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tally_contracts::crypto::PublicKey;
 use tally_contracts::encoding;
-use tally_contracts::transaction::{CheckedTransaction, Operation};
+use tally_contracts::transaction::{CheckedTransaction, Operation, Transaction};
 use tally_contracts::types::{Hash, Height, MerchantId, Reference};
 
 use super::batch::{Room, leaf_bytes};
@@ -31,6 +31,8 @@ const MIN_RESEND: Duration = Duration::from_secs(1);
 const MAX_RESEND: Duration = Duration::from_secs(30);
 /// Blocks that pass a transaction by before it is sent again.
 const RESEND_BLOCKS: u64 = 3;
+/// Operations that fill a transaction, or nearly so.
+const FULL_BATCH: usize = 256;
 /// Transactions sent again at a time.
 const MAX_RESENDS: usize = 64;
 /// When to try again after [`SubmitError::Busy`], in ms: about two blocks.
@@ -66,7 +68,7 @@ pub(super) enum Launch {
     /// Operations for one transaction of this merchant.
     Own { entries: Vec<EntryId>, operations: Vec<Operation>, atomic: bool },
     /// A transaction signed elsewhere.
-    Signed { entry: EntryId, bytes: Vec<u8> },
+    Signed { entry: EntryId, transaction: CheckedTransaction },
 }
 
 /// A transaction that waits for a block.
@@ -96,17 +98,9 @@ struct Slot {
     bytes: usize,
     /// What its operations take up in a log entry.
     leaf_bytes: usize,
-    /// What a transaction signed elsewhere says of itself.
-    signed: Option<Signed>,
+    /// The transaction signed elsewhere that the entry is.
+    signed: Option<CheckedTransaction>,
     stage: Stage,
-}
-
-#[derive(Clone, Debug)]
-struct Signed {
-    id: Hash,
-    merchant: MerchantId,
-    references: Vec<Reference>,
-    valid_until_ms: u64,
 }
 
 /// See the module.
@@ -259,6 +253,17 @@ impl Book {
         }
     }
 
+    /// Whether something is ready that need not wait for company.
+    pub fn has_full_batch(&self) -> bool {
+        let goes_alone = |id: &EntryId| !matches!(self.slots[id].entry, Entry::Operation(_));
+        self.ready.len() >= FULL_BATCH || self.ready.iter().any(goes_alone)
+    }
+
+    /// Whether own transactions wait for a block.
+    pub fn is_flying(&self) -> bool {
+        !self.flights.is_empty()
+    }
+
     /// What is to be signed or sent next: as many operations as fit into a transaction, in the order of acceptance.
     pub fn next_launch(&mut self) -> Option<Launch> {
         let mut room = Room::new();
@@ -280,10 +285,10 @@ impl Book {
                     self.set_stage(id, Stage::Launching);
                     return Some(Launch::Own { entries: vec![id], operations, atomic: true });
                 }
-                Entry::Signed(bytes) => {
-                    let bytes = bytes.clone();
+                Entry::Signed(_) => {
+                    let transaction = slot.signed.clone().expect("an entry of a signed transaction has it checked");
                     self.set_stage(id, Stage::Launching);
-                    return Some(Launch::Signed { entry: id, bytes });
+                    return Some(Launch::Signed { entry: id, transaction });
                 }
             }
         }
@@ -413,11 +418,10 @@ impl Book {
             self.own.insert(operation.reference, id);
         }
         if let Some(signed) = &slot.signed {
-            self.signed.insert(signed.id, id);
-            self.signed_by_expiry.insert((signed.valid_until_ms, id));
-            for reference in &signed.references {
-                self.elsewhere.insert((signed.merchant, *reference), id);
-            }
+            let Transaction { merchant, valid_until_ms, operations, .. } = signed.transaction();
+            self.signed.insert(signed.id(), id);
+            self.signed_by_expiry.insert((*valid_until_ms, id));
+            self.elsewhere.extend(operations.iter().map(|operation| ((*merchant, operation.reference), id)));
         }
         self.slots.insert(id, slot);
     }
@@ -432,11 +436,14 @@ impl Book {
             self.own.remove(&operation.reference);
         }
         if let Some(signed) = &slot.signed {
-            self.signed.remove(&signed.id);
-            self.signed_by_expiry.remove(&(signed.valid_until_ms, id));
-            for reference in &signed.references {
-                if self.elsewhere.get(&(signed.merchant, *reference)) == Some(&id) {
-                    self.elsewhere.remove(&(signed.merchant, *reference));
+            let Transaction { merchant, valid_until_ms, operations, .. } = signed.transaction();
+            self.signed.remove(&signed.id());
+            self.signed_by_expiry.remove(&(*valid_until_ms, id));
+            for operation in operations {
+                if let hash_map::Entry::Occupied(named) = self.elsewhere.entry((*merchant, operation.reference))
+                    && *named.get() == id
+                {
+                    named.remove();
                 }
             }
         }
@@ -445,11 +452,8 @@ impl Book {
 
     /// Ends a transaction signed elsewhere whose time is over.
     fn expire_signed(&mut self, id: EntryId) {
-        let Some(Signed { id: transaction_id, valid_until_ms, .. }) =
-            self.slots.get(&id).and_then(|slot| slot.signed.clone())
-        else {
-            return;
-        };
+        let Some(signed) = self.slots.get(&id).and_then(|slot| slot.signed.as_ref()) else { return };
+        let (transaction_id, valid_until_ms) = (signed.id(), signed.transaction().valid_until_ms);
         let expired = Expired { transaction_id, valid_until_ms };
         self.expired.push_back(expired);
         if self.expired.len() > MAX_EXPIRED {
@@ -478,15 +482,8 @@ impl Book {
 
 impl Slot {
     fn signed(transaction: &CheckedTransaction) -> Self {
-        let t = transaction.transaction();
-        let signed = Signed {
-            id: transaction.id(),
-            merchant: t.merchant,
-            references: t.operations.iter().map(|o| o.reference).collect(),
-            valid_until_ms: t.valid_until_ms,
-        };
         let entry = Entry::Signed(transaction.bytes().to_vec());
-        Self { entry, bytes: 0, leaf_bytes: 0, signed: Some(signed), stage: Stage::Syncing }
+        Self { entry, bytes: 0, leaf_bytes: 0, signed: Some(transaction.clone()), stage: Stage::Syncing }
     }
 
     /// This merchant's operations in it; none in a transaction signed elsewhere.
@@ -499,7 +496,7 @@ impl Slot {
     }
 
     fn operation_count(&self) -> usize {
-        self.signed.as_ref().map_or(self.operations().len(), |signed| signed.references.len())
+        self.signed.as_ref().map_or(self.operations().len(), |signed| signed.transaction().operations.len())
     }
 }
 

@@ -7,7 +7,7 @@
 use tally_contracts::execute::KnownReference;
 use tally_contracts::receipt::{Outcome, Receipt};
 use tally_contracts::rejection::Rejection;
-use tally_contracts::transaction::{Operation, Transaction};
+use tally_contracts::transaction::{CheckedTransaction, Operation, Transaction};
 use tally_contracts::types::{HOUR_MS, Hash, Height, MerchantId, Reference};
 
 use super::{Book, Stage};
@@ -82,14 +82,9 @@ impl Book {
 
     /// The references of every pending entry, to be looked up in state.
     pub fn lookups(&self) -> Vec<(EntryId, MerchantId, Vec<Operation>)> {
-        let of_slot = |(id, slot): (&EntryId, &super::Slot)| match &slot.entry {
-            Entry::Operation(operation) => (*id, self.merchant, vec![operation.clone()]),
-            Entry::Group(operations) => (*id, self.merchant, operations.clone()),
-            Entry::Signed(bytes) => {
-                let transaction: Option<Transaction> = tally_contracts::encoding::decode(bytes).ok();
-                let merchant = transaction.as_ref().map_or(MerchantId::POOL, |t| t.merchant);
-                (*id, merchant, transaction.map(|t| t.operations).unwrap_or_default())
-            }
+        let of_slot = |(id, slot): (&EntryId, &super::Slot)| match &slot.signed {
+            Some(signed) => (*id, signed.transaction().merchant, signed.transaction().operations.clone()),
+            None => (*id, self.merchant, slot.operations().to_vec()),
         };
         self.slots.iter().map(of_slot).collect()
     }
@@ -97,7 +92,7 @@ impl Book {
     /// State knows all operations of an entry, with the same bodies, at these places.
     pub fn on_known(&mut self, id: EntryId, merchant: MerchantId, known: &[(Reference, KnownReference)]) {
         let Some(slot) = self.slots.get(&id) else { return };
-        let signed = slot.signed.as_ref().map(|s| s.id);
+        let signed = slot.signed.as_ref().map(CheckedTransaction::id);
         self.finish(id);
         for (reference, KnownReference { height, index, .. }) in known {
             let outcome = Outcome::Duplicate { height: *height, index: *index };

@@ -53,9 +53,7 @@ impl Bench {
                     let valid_until_ms = GENESIS_MS + 1_000 * (1 + self.height.0);
                     (self.signer.sign(Content { operations, atomic, valid_until_ms }), entries)
                 }
-                Launch::Signed { entry, bytes } => {
-                    (CheckedTransaction::check(bytes, &chain_id()).unwrap(), vec![entry])
-                }
+                Launch::Signed { entry, transaction } => (transaction, vec![entry]),
             };
             self.book.fly(&transaction, entries, self.height, Instant::now());
             sent.push(transaction);
@@ -104,6 +102,21 @@ fn an_operation_is_pending_from_acceptance_to_its_receipt() {
     assert!(!bench.book.is_pending(MERCHANT, reference(1)));
     assert_eq!(bench.sync(), (0, 3));
     assert_eq!((bench.book.operations(), bench.book.bytes()), (0, 0));
+}
+
+#[test]
+fn operations_wait_for_company_and_what_is_signed_does_not() {
+    let mut bench = Bench::new(BOUNDS);
+    bench.each(operations(0..3)).unwrap();
+    bench.sync();
+    assert!(!bench.book.has_full_batch() && !bench.book.is_flying());
+    let sent = bench.launch();
+    assert!(bench.book.is_flying(), "until a block has it");
+    bench.executed(&sent[0], applied());
+    assert!(!bench.book.is_flying());
+    bench.book.accept(Submission::Signed(signed(unsigned(operations(3..4)), 9))).unwrap();
+    bench.sync();
+    assert!(bench.book.has_full_batch());
 }
 
 #[test]

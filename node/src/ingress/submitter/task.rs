@@ -25,6 +25,10 @@ use crate::replica::{Committed, Replica};
 /// How often what was passed by is sent again, and a full mempool is tried again.
 const TICK: Duration = Duration::from_millis(100);
 
+/// While own transactions wait for a block, operations gather for so long, or until the block comes: they could hardly be
+/// in an earlier one, and every transaction costs every node the same again.
+const BUSY_LINGER: Duration = Duration::from_millis(20);
+
 /// Callers that have gone are forgotten every so many ticks.
 const TICKS_A_PRUNE: u32 = 10;
 /// Entries looked up while state stands still.
@@ -39,6 +43,8 @@ struct Task {
     stalled: Option<CheckedTransaction>,
     /// Peers that have returned and are to be sent everything.
     returned: Vec<PeerId>,
+    /// When what is ready is signed and sent.
+    launch_at: Option<Instant>,
     ticks: u32,
 }
 
@@ -50,7 +56,14 @@ pub(super) async fn run(shared: Arc<Shared>) {
     let mut blocks = replica.subscribe();
     let head = replica.head();
     let mut joined = shared.node.network.as_ref().map(crate::network::NetworkHandle::joined);
-    let mut task = Task { shared, head: (head.height, head.time_ms), stalled: None, returned: Vec::new(), ticks: 0 };
+    let mut task = Task {
+        shared,
+        head: (head.height, head.time_ms),
+        stalled: None,
+        returned: Vec::new(),
+        launch_at: None,
+        ticks: 0,
+    };
     task.look_up().await;
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -66,17 +79,29 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 Err(RecvError::Closed) => return,
             },
             peer = next_joined(&mut joined) => task.returned.push(peer),
-            () = task.shared.ready.notified() => tokio::time::sleep(task.shared.linger).await,
+            () = task.shared.ready.notified() => task.on_ready(),
+            () = reached(task.launch_at) => {}
             _ = tick.tick() => task.on_tick(),
         }
         task.greet_returned();
-        task.launch_ready().await;
+        if task.launch_at.is_none_or(|at| at <= Instant::now()) {
+            task.launch_at = None;
+            task.launch_ready().await;
+        }
     }
 }
 
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     // Fails only where the sender is gone, and with it everything.
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Returns when it is that time; never where there is none.
+async fn reached(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The next peer that connects; never where there is no network.
@@ -93,7 +118,21 @@ async fn next_joined(joined: &mut Option<Receiver<PeerId>>) -> PeerId {
 }
 
 impl Task {
+    /// Entries became ready: a full batch goes at once, others wait a moment for company.
+    fn on_ready(&mut self) {
+        let book = self.shared.book();
+        let linger = match () {
+            () if book.has_full_batch() => Duration::ZERO,
+            () if book.is_flying() => BUSY_LINGER,
+            () => self.shared.linger,
+        };
+        let until = Instant::now() + linger;
+        self.launch_at = Some(self.launch_at.map_or(until, |at| at.min(until)));
+    }
+
     fn on_block(&mut self, committed: &Committed) {
+        // What flew has landed, or the next block is to take it.
+        self.launch_at = None;
         let header = committed.block.header();
         let mut book = self.shared.book();
         let mut first_index = 0;
@@ -161,7 +200,7 @@ impl Task {
         }
         loop {
             let launch = self.shared.book().next_launch();
-            let Some((transaction, entries)) = launch.and_then(|launch| self.sign(launch)) else { return };
+            let Some((transaction, entries)) = launch.map(|launch| self.sign(launch)) else { return };
             self.shared.book().fly(&transaction, entries, self.head.0, Instant::now());
             if !self.send(transaction) {
                 return;
@@ -171,16 +210,13 @@ impl Task {
         }
     }
 
-    fn sign(&self, launch: Launch) -> Option<(CheckedTransaction, Vec<EntryId>)> {
+    fn sign(&self, launch: Launch) -> (CheckedTransaction, Vec<EntryId>) {
         match launch {
             Launch::Own { entries, operations, atomic } => {
                 let valid_until_ms = self.shared.valid_until_ms(self.head.1);
-                Some((self.shared.signer.sign(Content { operations, atomic, valid_until_ms }), entries))
+                (self.shared.signer.sign(Content { operations, atomic, valid_until_ms }), entries)
             }
-            Launch::Signed { entry, bytes } => {
-                let transaction = CheckedTransaction::check(bytes, &self.shared.signer.chain_id);
-                Some((transaction.expect("the transaction was checked before it was accepted"), vec![entry]))
-            }
+            Launch::Signed { entry, transaction } => (transaction, vec![entry]),
         }
     }
 
