@@ -20,6 +20,9 @@ use crate::client::Client;
 /// How long a process may be without arguments after it was started.
 const STARTING: Duration = Duration::from_secs(1);
 
+/// How long a killed process may take to let go of its memory and files.
+const ENDING: Duration = Duration::from_secs(30);
+
 /// Which node program to run.
 #[derive(Clone, Debug, Args)]
 pub struct Tallyd {
@@ -88,7 +91,7 @@ pub async fn kill(alliance: &Alliance, merchant: MerchantId) -> anyhow::Result<u
     alliance.node(merchant)?;
     let Some(pid) = running(alliance, merchant) else { bail!("the node of merchant {merchant} does not run") };
     signal(pid, "KILL")?;
-    ensure!(gone(alliance, &[merchant], Duration::from_secs(10)).await, "process {pid} does not end");
+    ensure!(gone(alliance, &[merchant], ENDING).await, "process {pid} does not end");
     Ok(pid)
 }
 
@@ -105,7 +108,7 @@ pub async fn stop(alliance: &Alliance) -> anyhow::Result<Vec<MerchantId>> {
             // It may have ended in between.
             let _ = signal(*pid, "KILL");
         }
-        ensure!(gone(alliance, &stopped, Duration::from_secs(10)).await, "a node does not end");
+        ensure!(gone(alliance, &stopped, ENDING).await, "a node does not end");
     }
     for merchant in &stopped {
         let _ = fs::remove_file(alliance.run_file(*merchant, "pid"));
@@ -163,31 +166,66 @@ async fn gone(alliance: &Alliance, merchants: &[MerchantId], limit: Duration) ->
     true
 }
 
-/// Whether a process runs that was started with this configuration; one that ended and was not waited for does not.
+/// Whether a process runs that was started with this configuration; one that ended and was not waited for does not. One that
+/// is ending does: it has no arguments any more, but its files and locks still.
 fn is_running(pid: u32, config: &Path) -> bool {
-    let proc = PathBuf::from(format!("/proc/{pid}"));
     if Path::new("/proc/self").exists() {
         let config = config.as_os_str().as_encoded_bytes();
-        let arguments = arguments(&proc);
-        return arguments.split(|byte| *byte == 0).any(|argument| argument == config);
+        return match state_of(pid) {
+            State::Runs { arguments } => arguments.split(|byte| *byte == 0).any(|argument| argument == config),
+            State::Ending => true,
+            State::Ended => false,
+        };
     }
     let ps = Command::new("ps").args(["-o", "args=", "-p", &pid.to_string()]).output();
     ps.is_ok_and(|ps| String::from_utf8_lossy(&ps.stdout).contains(&*config.to_string_lossy()))
 }
 
-/// The arguments of a process; none of one that ended. For a moment one that has just been started has none either.
-fn arguments(proc: &Path) -> Vec<u8> {
+/// What /proc says of a process.
+enum State {
+    Runs { arguments: Vec<u8> },
+    Ending,
+    Ended,
+}
+
+/// The state of a process. For a moment one that has just been started has no arguments yet.
+fn state_of(pid: u32) -> State {
+    let proc = PathBuf::from(format!("/proc/{pid}"));
     let start = Instant::now();
     loop {
         let arguments = fs::read(proc.join("cmdline")).unwrap_or_default();
         let stat = fs::read_to_string(proc.join("stat")).unwrap_or_default();
-        // The state stands after the name, which is in parentheses and may hold anything.
-        let state = stat.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next());
-        let is_starting = arguments.is_empty() && !matches!(state, None | Some('Z' | 'X'));
-        if !is_starting || start.elapsed() > STARTING {
-            return arguments;
+        match exit_of(&stat) {
+            // The first thread may be done before others, which hold files and locks still.
+            Exit::Over if fs::read_dir(proc.join("task")).is_ok_and(|threads| threads.count() > 1) => {
+                return State::Ending;
+            }
+            Exit::Over => return State::Ended,
+            Exit::UnderWay => return State::Ending,
+            Exit::None if !arguments.is_empty() || start.elapsed() > STARTING => return State::Runs { arguments },
+            Exit::None => std::thread::sleep(Duration::from_millis(1)),
         }
-        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// How far a process is with its end.
+#[derive(Debug, PartialEq, Eq)]
+enum Exit {
+    None,
+    UnderWay,
+    Over,
+}
+
+/// What a process's /proc/<pid>/stat (proc_pid_stat(5)) says of its end; nothing is said of one that is gone.
+fn exit_of(stat: &str) -> Exit {
+    /// PF_EXITING of include/linux/sched.h.
+    const EXITING: u64 = 0x4;
+    // The name stands in parentheses and may hold anything; after it come state, ppid, pgrp, session, tty_nr, tpgid, flags.
+    let mut fields = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace();
+    match (fields.next(), fields.nth(5).and_then(|flags| flags.parse::<u64>().ok())) {
+        (None | Some("Z" | "X"), _) => Exit::Over,
+        (_, Some(flags)) if flags & EXITING != 0 => Exit::UnderWay,
+        _ => Exit::None,
     }
 }
 
@@ -213,5 +251,14 @@ mod tests {
             while is_running(child.id(), Path::new("60")) {}
             child.wait().unwrap();
         }
+    }
+
+    #[test]
+    fn a_process_that_is_ending_still_holds_what_it_had() {
+        let stat = |state: &str, flags: u64| format!("7 (a) node) {state} 1 7 7 0 -1 {flags} 0 0");
+        assert_eq!(exit_of(&stat("S", 0x40_0000)), Exit::None);
+        assert_eq!(exit_of(&stat("D", 0x40_0004)), Exit::UnderWay);
+        assert_eq!(exit_of(&stat("Z", 0x40_0004)), Exit::Over);
+        assert_eq!(exit_of(""), Exit::Over);
     }
 }
