@@ -25,7 +25,7 @@ model: setup ## The rules executed twice, by the contracts and by a model of its
 	cargo build --release --workspace --locked
 	@scripts/model.sh
 
-bench: setup ## Rates, latency and cost beside PostgreSQL's, on a machine that does nothing else (BENCH_ARGS=--quick: three minutes)
+bench: setup ## Rates, latency and cost beside PostgreSQL's, on a machine that does nothing else (BENCH_ARGS=--quick: five minutes)
 	cargo build --release --workspace --locked
 	@scripts/bench/bench.py $(BENCH_ARGS)
 

@@ -45,8 +45,7 @@ pub async fn run(
     jobs: mpsc::Receiver<Job>,
     done: ProgressBar,
 ) -> anyhow::Result<Driven> {
-    let histogram = Histogram::new_with_bounds(1, MAX_LATENCY_US, LATENCY_DIGITS).context("a histogram")?;
-    let drive = Arc::new(Drive { courier, done, results: Mutex::new((Counts::default(), histogram)) });
+    let drive = Arc::new(Drive { courier, done, results: Mutex::new((Counts::default(), new_histogram()?)) });
     let began = Instant::now();
     let end = settings.seconds.map(|seconds| began + Duration::from_secs(seconds));
     match settings.rate {
@@ -58,6 +57,11 @@ pub async fn run(
     let drive = Arc::into_inner(drive).context("a request outlived the run")?;
     let (counts, latency_us) = drive.results.into_inner().expect("no holder of the lock panics");
     Ok(Driven { counts, latency_us, seconds })
+}
+
+/// An empty histogram of latencies in microseconds.
+pub fn new_histogram() -> anyhow::Result<Histogram<u64>> {
+    Histogram::new_with_bounds(1, MAX_LATENCY_US, LATENCY_DIGITS).context("a histogram")
 }
 
 async fn closed(drive: &Arc<Drive>, jobs: mpsc::Receiver<Job>, lanes: u32, end: Option<Instant>) -> anyhow::Result<()> {

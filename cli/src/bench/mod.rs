@@ -2,7 +2,8 @@
 //!
 //! The load generator of `make bench`, a process of its own. [`settings`] says what is asked for, [`market`] and [`accounts`]
 //! who takes part, [`prepare`] puts them on the ledger; [`workload`] draws operations, [`supply`] makes requests of them
-//! ahead of the clock, [`drive`] sends them, [`deliver`] checks each receipt; [`usage`] asks the operating system, [`report`]
+//! ahead of the clock, [`drive`] sends them, [`deliver`] checks each receipt, [`readers`]
+//! ask beside it; [`usage`] asks the operating system, [`report`]
 //! tells. Data flows in that order only.
 //!
 //! **Invariant:** nothing is left out of a figure: every operation that was sent counts as final or as lost, and latency ends
@@ -16,6 +17,7 @@ mod prepare;
 mod workload;
 mod supply;
 mod drive;
+mod readers;
 mod deliver;
 mod usage;
 mod report;
@@ -34,6 +36,7 @@ use crate::output::{Output, Verdict};
 use accounts::Accounts;
 use deliver::Courier;
 use market::Market;
+use readers::Readers;
 use report::Report;
 use supply::Supply;
 use usage::{Probe, own_cpu_us, per};
@@ -56,7 +59,7 @@ impl Bench {
 
         let made =
             output.progress(self.limit().unwrap_or(0), "made ahead [{bar:32}] {pos}/{len} operations  {per_sec}");
-        let mut supply = Supply::start(self, Arc::clone(&market), accounts, made.clone());
+        let mut supply = Supply::start(self, Arc::clone(&market), Arc::clone(&accounts), made.clone());
         supply.ready().await;
         let late = supply.late();
         made.finish_and_clear();
@@ -67,7 +70,9 @@ impl Bench {
         let before: Vec<_> = probes.iter().map(Probe::read).collect();
         let own_before = own_cpu_us();
         let done = output.progress(self.limit().unwrap_or(0), &self.template());
+        let readers = Readers::start(self, &courier, &market, &accounts);
         let driven = drive::run(self, courier.clone(), supply.jobs, done).await?;
+        let read = readers.finish().await?;
         let own = own_cpu_us().zip(own_before).map(|(now, before)| (now - before) as f64);
         let operations = driven.counts.operations();
         let nodes = probes.iter().zip(before).map(|(probe, before)| probe.since(before, operations)).collect();
@@ -76,6 +81,7 @@ impl Bench {
         let report = Report {
             settings: Self { operations: self.limit(), ..self.clone() },
             driven,
+            read: (self.readers > 0).then_some(read),
             nodes,
             client_cpu_us_per_op: per(own, operations),
             node_versions,

@@ -7,6 +7,7 @@ use tally_contracts::rejection::Rejection;
 
 use super::deliver::Counts;
 use super::drive::Driven;
+use super::readers::Read;
 use super::settings::Settings;
 use super::usage::{Machine, NodeUsage};
 use crate::output::{Table, Verdict};
@@ -17,6 +18,8 @@ pub struct Report {
     pub settings: Settings,
     /// What came of it.
     pub driven: Driven,
+    /// What readers were told beside it, if there were any.
+    pub read: Option<Read>,
     /// What it cost each node.
     pub nodes: Vec<NodeUsage>,
     /// What it cost here.
@@ -54,11 +57,36 @@ impl Latency {
     }
 }
 
+impl Read {
+    fn per_s(&self) -> f64 {
+        self.latency_us.len() as f64 / self.seconds
+    }
+
+    fn value(&self) -> Value {
+        json!({
+            "answers": self.latency_us.len() - self.failed,
+            "failed": self.failed,
+            "per_s": self.per_s(),
+            "latency_ms": Latency::of(&self.latency_us),
+        })
+    }
+
+    fn text(&self) -> String {
+        let Latency { p50, p95, p99, max } = Latency::of(&self.latency_us);
+        format!(
+            "reads beside it: {:.0}/s, {} without an answer; p50 {p50:.1} ms, p95 {p95:.1} ms, p99 {p99:.1} ms, max {max:.1} ms\n",
+            self.per_s(),
+            self.failed,
+        )
+    }
+}
+
 impl Report {
     /// Whether the run went as a load should go.
     pub fn verdict(&self) -> Verdict {
         let Counts { lost, refused, .. } = &self.driven.counts;
-        Verdict::of(*lost == 0 && refused.is_empty() && self.unexpected() == 0)
+        let are_reads_answered = self.read.as_ref().is_none_or(|read| read.failed == 0);
+        Verdict::of(*lost == 0 && refused.is_empty() && self.unexpected() == 0 && are_reads_answered)
     }
 
     fn unexpected(&self) -> u64 {
@@ -101,6 +129,7 @@ impl Report {
             "seconds": self.driven.seconds,
             "ops_per_s": self.ops_per_s(),
             "latency_ms": Latency::of(&self.driven.latency_us),
+            "reads": self.read.as_ref().map(Read::value),
             "nodes": self.nodes,
             "client_cpu_us_per_op": self.client_cpu_us_per_op,
             "trouble": counts.trouble,
@@ -124,6 +153,9 @@ impl Report {
             latency.p99,
             latency.max,
         );
+        if let Some(read) = &self.read {
+            text += &read.text();
+        }
         if !self.is_made_ahead {
             text += "not all was signed ahead: the client's signing is part of the load\n";
         }

@@ -26,6 +26,9 @@ pub struct Settings {
     /// Closed loop: requests under way at once, over all nodes; each answer makes room for the next.
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub connections: u32,
+    /// Readers beside the load: each asks for balances and statements of members, one question after the other.
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub readers: u32,
     /// Open loop: so many operations a second, whatever the answers; latency counts from when each was due.
     #[arg(long, value_name = "OPS_PER_S", value_parser = clap::value_parser!(u64).range(1..))]
     pub rate: Option<u64>,
