@@ -163,6 +163,9 @@ impl Claim {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckedTransaction(Arc<Checked>);
 
+/// Gives a transaction by its id, if it was checked before for this alliance.
+pub type Known<'a> = &'a dyn Fn(&Hash) -> Option<CheckedTransaction>;
+
 #[derive(Debug, PartialEq, Eq)]
 struct Checked {
     transaction: Transaction,
@@ -196,7 +199,7 @@ impl CheckedTransaction {
     pub fn check_new(
         all_bytes: Vec<Vec<u8>>,
         chain_id: &ChainId,
-        known: &dyn Fn(&Hash) -> Option<Self>,
+        known: Known<'_>,
     ) -> Result<Vec<Self>, (usize, InvalidTransaction)> {
         let mut claims: Vec<(Claim, Signed)> = Vec::new();
         let mut checked = Vec::with_capacity(all_bytes.len());

@@ -83,8 +83,6 @@ def growth(binaries):
 def instructions(binaries):
     """Instructions that execution takes an operation: the same on a noisy machine. Without the processor's own SHA-256, which
     callgrind does not know, hashes take more of them than they would."""
-    if not shutil.which("valgrind"):
-        sys.exit("bench: valgrind is not installed: apt-get install -y valgrind (or --quick, which does without it)")
     operations = 20_000
     with tempfile.TemporaryDirectory(prefix="tally-bench.") as work:
         command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={work}/out", "--collect-atstart=no"]
@@ -142,6 +140,9 @@ def kind(flags):
 
 def measure(arguments, binaries, measured):
     """Adds each measurement to what was measured."""
+    is_whole = not arguments.only and not arguments.quick
+    if is_whole and not shutil.which("valgrind"):
+        sys.exit("bench: valgrind is not installed: apt-get install -y valgrind (or --quick, which does without it)")
     few = 6 if arguments.quick else 1
     measured["postgres"] = postgres(arguments.quick)
     measured["executor"] = {}
@@ -156,7 +157,7 @@ def measure(arguments, binaries, measured):
             measured["network"][case[0]] = network(binaries, case, operations)
     if not arguments.only:
         measured["restart"] = restart(binaries, RESTART[arguments.quick])
-    if not arguments.only and not arguments.quick:
+    if is_whole:
         measured["growth"] = growth(binaries)
         measured["instructions"] = instructions(binaries)
 

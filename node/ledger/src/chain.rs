@@ -13,7 +13,7 @@ use tally_contracts::genesis::{Clock, Genesis, MAX_TIME_MS};
 use tally_contracts::governance::genesis_writes;
 use tally_contracts::receipt::Receipt;
 use tally_contracts::state::{Cache, Store, WriteSet};
-use tally_contracts::transaction::{Body, CheckedTransaction, InvalidTransaction};
+use tally_contracts::transaction::{Body, CheckedTransaction, InvalidTransaction, Known};
 use tally_contracts::types::{ChainId, Hash, Height, MerchantId};
 use wincode::{SchemaRead, SchemaWrite};
 
@@ -93,9 +93,6 @@ pub struct CheckedBlock {
     id: BlockId,
     transactions: Vec<CheckedTransaction>,
 }
-
-/// Gives a transaction by its id, if it was checked before for this alliance.
-pub type Known<'a> = &'a dyn Fn(&Hash) -> Option<CheckedTransaction>;
 
 /// What execution remembers from one block to the next.
 #[derive(Default)]

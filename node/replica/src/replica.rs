@@ -13,10 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use tally_contracts::state::{Store, WriteSet};
+use tally_contracts::transaction::Known;
 use tally_contracts::types::Height;
 use tally_ledger::block::{Block, BlockId};
 use tally_ledger::certificate::CommitCertificate;
-use tally_ledger::chain::{Chain, CheckedBlock, ExecutedBlock, Head, InvalidBlock, Known, Warm};
+use tally_ledger::chain::{Chain, CheckedBlock, ExecutedBlock, Head, InvalidBlock, Warm};
 use tokio::sync::{broadcast, watch};
 
 use crate::storage::StorageError;

@@ -31,7 +31,7 @@ const MIN_RESEND: Duration = Duration::from_secs(1);
 const MAX_RESEND: Duration = Duration::from_secs(30);
 /// Blocks that pass a transaction by before it is sent again.
 const RESEND_BLOCKS: u64 = 3;
-/// Operations that fill a transaction, or nearly so.
+/// So many operations go at once: about half of what a transaction holds.
 const FULL_BATCH: usize = 256;
 /// Transactions sent again at a time.
 const MAX_RESENDS: usize = 64;

@@ -89,7 +89,7 @@ mod tests {
         [&[3, 0, 0, 0, 1, 0, merchant][..], &reference.to_be_bytes()].concat()
     }
 
-    /// A database of references, which counts how often it was asked.
+    /// A database of references.
     #[derive(Default)]
     struct Database(BTreeSet<Vec<u8>>);
 
