@@ -188,9 +188,10 @@ enum State {
     Ended,
 }
 
-/// The state of a process. For a moment one that has just been started has no arguments yet.
+/// The state of a process. For a moment one that has just been started has the arguments of whoever started it, then none.
 fn state_of(pid: u32) -> State {
     let proc = PathBuf::from(format!("/proc/{pid}"));
+    let own = fs::read("/proc/self/cmdline").unwrap_or_default();
     let start = Instant::now();
     loop {
         let arguments = fs::read(proc.join("cmdline")).unwrap_or_default();
@@ -202,8 +203,10 @@ fn state_of(pid: u32) -> State {
             }
             Exit::Over => return State::Ended,
             Exit::UnderWay => return State::Ending,
-            Exit::None if !arguments.is_empty() || start.elapsed() > STARTING => return State::Runs { arguments },
-            Exit::None => std::thread::sleep(Duration::from_millis(1)),
+            Exit::None if (arguments.is_empty() || arguments == own) && start.elapsed() < STARTING => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Exit::None => return State::Runs { arguments },
         }
     }
 }
