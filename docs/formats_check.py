@@ -28,6 +28,10 @@ def seq(items):
     return le(len(items), 8) + b"".join(items)
 
 
+def text(words):
+    return le(len(words.encode()), 8) + words.encode()
+
+
 def number(data):
     return int.from_bytes(data, "little")
 
@@ -123,7 +127,9 @@ def contracts(golden, page):
     anchor, original, signature = le(15000, 8), reference(now, 1), b"\x66" * 64
     lots = seq([expires + le(3, 8)])
     permissions = seq([le(2, 4) + seq([le(1, 4), le(3, 4)])])
-    terms = le(2, 1) + anchor + le(1500000, 8) + le(12, 2) + seq([le(1, 2), le(2, 2)]) + permissions + le(1, 8) + le(2, 8)
+    places = seq([le(1, 2), le(2, 2)]) + seq([le(5211, 2)]) + some(le(6, 4), le(900000, 8))
+    terms = le(2, 1) + anchor + le(1500000, 8) + le(12, 2) + places + permissions + le(1, 8) + le(2, 8)
+    march, disputed = month(2017, 3), le(2, 2) + original
     bodies = {
         "set_clock": le(1, 4) + le(now, 8),
         "create_class": le(2, 4) + le(7, 4) + terms,
@@ -131,6 +137,9 @@ def contracts(golden, page):
         "revoke_key": le(4, 4) + key,
         "rotate_key": le(5, 4) + key + other_key,
         "set_store_limits": le(6, 4) + le(12, 4) + le(100, 8) + le(200, 8),
+        "announce_anchor": le(7, 4) + le(7, 4) + le(12000, 8) + le(now + hour, 8),
+        "set_business_days": le(8, 4) + seq([le(17193, 4) + b"\0"]),
+        "set_collateral": le(9, 4) + le(2, 2) + le(300, 8),
         "enrol": le(10, 4) + le(1, 4) + b"\xcc" * 32,
         "enrol_wallet": le(11, 4) + le(3, 4) + key,
         "register_wallet": le(12, 4) + a + key,
@@ -146,8 +155,15 @@ def contracts(golden, page):
         "void": le(25, 4) + original,
         "reverse_redeem": le(26, 4) + original + le(3, 8),
         "reverse_issue": le(27, 4) + original + le(625, 8),
-        "exchange": le(30, 4) + a + le(7, 4) + le(8, 4) + le(9, 8) + le(10, 8),
-        "confirm_leg": le(40, 4) + month(2017, 3) + le(2, 2) + le(11, 8),
+        "exchange": le(30, 4) + a + le(7, 4) + le(8, 4) + le(9, 8) + le(10, 8) + some(le(3, 4), le(now + hour, 8)),
+        "split": le(31, 4) + a + le(7, 4) + le(8, 4) + le(9, 8) + le(10, 8),
+        "import": le(32, 4) + text("CA-1") + le(7, 4) + a + le(100, 8),
+        "confirm_leg": le(40, 4) + march + le(2, 2) + le(11, 8),
+        "report_payment": le(41, 4) + march + le(2, 2) + text("B-1"),
+        "draw_collateral": le(42, 4) + march + le(2, 2),
+        "open_dispute": le(43, 4) + disputed + le(12, 16) + text("twice"),
+        "answer_dispute": le(44, 4) + disputed + b"\1",
+        "decide_dispute": le(45, 4) + disputed + b"\0",
     }
     applied = {
         "clock_set": le(1, 4),
@@ -156,6 +172,9 @@ def contracts(golden, page):
         "key_revoked": le(4, 4),
         "key_rotated": le(5, 4),
         "store_limits_set": le(6, 4),
+        "anchor_announced": le(7, 4) + le(3, 4),
+        "business_days_set": le(8, 4),
+        "collateral_set": le(9, 4),
         "enrolled": le(10, 4) + a,
         "enrolled_wallet": le(10, 4) + b,
         "wallet_registered": le(12, 4),
@@ -172,7 +191,16 @@ def contracts(golden, page):
         "redemption_reversed": le(26, 4) + a + le(7, 4) + le(3, 8) + le(-4, 16) + le(2, 8),
         "issue_reversed": le(27, 4) + a + le(7, 4) + le(1, 8) + le(5, 8) + le(2, 8),
         "exchanged": le(30, 4) + le(1, 8) + le(2, 8) + le(3, 8) + le(5, 16) + le(6, 16),
+        "split": le(31, 4) + le(1, 8) + le(2, 8) + le(3, 8) + le(6, 16),
+        "imported": le(32, 4) + le(1, 8) + expires + le(2, 8) + le(5, 16),
         "leg_confirmed": le(40, 4),
+        "payment_reported": le(41, 4),
+        "collateral_drawn": le(42, 4),
+        "dispute_opened": le(43, 4) + le(7, 8),
+        "dispute_contested": le(44, 4) + le(8, 8),
+        "dispute_adjusted": le(45, 4) + le(1, 2) + le(2, 2) + le(12, 16),
+        "dispute_dismissed": le(46, 4),
+        "voiced": le(47, 4) + le(2, 2) + le(3, 2),
     }
     till = some(le(12, 4), le(1, 4))
     references = {name: reference(now, n) for n, name in enumerate(bodies, 1)}
@@ -205,22 +233,25 @@ def contracts(golden, page):
         "movement": movement + domain_hash("movement", b"\x44" * 32, line),
         "standing.nothing": le(0, 4),
         "standing.purchase": le(1, 4) + le(7, 4) + a + le(1349, 8) + anchor + expires,
-        "standing.redemption": le(2, 4) + le(7, 4) + a + lots + anchor,
+        "standing.redemption": le(2, 4) + le(7, 4) + a + lots + anchor + march,
+        "standing.debt": le(4, 4) + le(1, 2) + le(2, 2) + le(5, 16) + march,
         "standing.hold": le(3, 4) + le(2, 4),
         "hold": le(7, 4) + a + lots + anchor + le(now + hour, 8) + le(17166, 4)
         + le(2, 4) + le(now + hour, 8) + b"\x55" * 32 + some(le(12, 4)),
-        "settlement.gross": le(1, 16) + le(-2, 16),
+        "settlement.gross": le(1, 16) + le(-2, 16) + le(3, 16) + le(4, 16),
         "settlement.position": le(1, 16) + le(2, 16) + le(4, 16) + le(3, 8),
         "settlement.pair_net": le(1, 16) + le(2, 16) + le(-3, 8) + le(4, 16),
         "settlement.statement": le(1, 8) + le(2, 8) + seq([le(1, 2) + le(-3, 8)]) + le(4, 2),
-        "settlement.leg": le(1, 2) + le(2, 2) + le(3, 8) + le(2, 4) + le(5, 8),
+        "settlement.leg": le(1, 2) + le(2, 2) + le(3, 8) + le(7, 8) + le(8, 8) + some(text("B-1")) + b"\1"
+        + le(2, 4) + le(5, 8),
+        "settlement.dispute": le(1, 2) + le(2, 2) + le(12, 16) + text("twice") + le(2, 4) + le(9, 8),
     }
     expected.update({"body." + name: body for name, body in bodies.items()})
     expected.update({"applied." + name: fields for name, fields in applied.items()})
     expected.update(rejections(page))
     lines = golden.splitlines()
-    for text in lines:
-        name, _, digits = (part.strip() for part in text.partition("="))
+    for line in lines:
+        name, _, digits = (part.strip() for part in line.partition("="))
         wanted = expected.pop(name, None)
         assert wanted is not None, f"{name}: this script does not know it"
         assert digits == wanted.hex(), f"{name}: {digits}, by the page {wanted.hex()}"
@@ -271,7 +302,9 @@ class Reader:
 
 
 def read_terms(r):
-    r.take(1 + 8 + 8 + 2), r.items(2)
+    r.take(1 + 8 + 8 + 2), r.items(2), r.items(2)
+    if r.option():
+        r.take(4 + 8)
     for _ in range(r.int(8)):
         r.take(4), r.items(4)
     r.take(8 + 8)
@@ -288,7 +321,7 @@ def validators(genesis):
     r.bytes(), r.take(12)
     if r.int(4) == 2:
         r.items(32)
-    r.take(42)
+    r.take(8 + 8 + 8 + 2 + 8 + 2 + 32), r.items(9), r.take(16)
     found = {}
     for _ in range(r.int(8)):
         merchant = r.int(2)
@@ -296,17 +329,29 @@ def validators(genesis):
         found[merchant] = r.take(32)
         for _ in range(r.int(8)):
             read_operator_key(r)
-        r.take(8)
+        r.take(8 + 8 + 2)
+    for _ in range(r.int(8)):
+        r.take(2), r.bytes()
+        for _ in range(r.int(8)):
+            read_operator_key(r)
+        r.take(8), r.items(4 + 4 + 4)
     for _ in range(r.int(8)):
         r.take(4), r.bytes(), r.take(2), read_terms(r)
+    for _ in range(r.int(8)):
+        r.take(4 + 4)
+        for _ in range(3):
+            if r.option():
+                r.take(8)
+    r.items(4), r.items(4)
     r.ends()
     return found
 
 
 # Bytes of the bodies of section 6 that have one length.
 BODIES = {
-    1: 8, 4: 32, 5: 64, 6: 20, 10: 36, 11: 36, 12: 52, 13: 52, 14: 52, 15: 20, 16: 20,
-    21: 52, 22: 32, 23: 40, 24: 24, 25: 16, 26: 24, 27: 24, 30: 44, 40: 12,
+    1: 8, 4: 32, 5: 64, 6: 20, 7: 20, 9: 10, 10: 36, 11: 36, 12: 52, 13: 52, 14: 52, 15: 20, 16: 20,
+    21: 52, 22: 32, 23: 40, 24: 24, 25: 16, 26: 24, 27: 24, 31: 44, 40: 12, 42: 4, 44: 19,
+    45: 19,
 }
 
 
@@ -316,8 +361,20 @@ def read_body(r):
         r.take(4), read_terms(r)
     elif kind == 3:
         read_operator_key(r)
+    elif kind == 8:
+        r.items(4 + 1)
     elif kind == 20:
         r.take(24), r.items(12)
+    elif kind == 30:
+        r.take(44)
+        if r.option():
+            r.take(4 + 8)
+    elif kind == 32:
+        r.bytes(), r.take(4 + 20 + 8)
+    elif kind == 41:
+        r.take(2 + 2), r.bytes()
+    elif kind == 43:
+        r.take(2 + 16 + 16), r.bytes()
     else:
         assert kind in BODIES, f"a body of kind {kind}"
         r.take(BODIES[kind])
@@ -376,7 +433,7 @@ def check_certificate(r, chain_id, keys, height, block_id):
 def check_block(data, chain_id, keys, height, parent):
     r = Reader(data)
     header = r.take(252)
-    assert number(header[:2]) == 3, f"version {number(header[:2])} of the block, not 3"
+    assert number(header[:2]) == 4, f"version {number(header[:2])} of the block, not 4"
     assert header[2:34] == chain_id and number(header[34:42]) == height, "chain, height"
     assert header[50:82] == parent, "parent_hash"
     assert header[116:148] == domain_hash("validators", seq([le(m, 2) + key for m, key in sorted(keys.items())]))

@@ -1,8 +1,9 @@
 //! Due work: what happens because block time has passed, not because anyone asked.
 //!
-//! It runs at the start of the first block past its time: first a bounded number of holds that time out, then the close of
-//! each ended cycle with the lapse of its month's points, oldest first, then a bounded part of the lapse sweep. What it did
-//! stands in the transparency log. A close never waits: whether a hold can be captured, and whether a lot counts, is judged
+//! It runs at the start of the first block past its time: first a bounded number of holds that time out, then the ended
+//! months, oldest first, each with the close of the cycle that ends with it and the lapse of its points, then anchors that
+//! take effect, legs that go to the governors and disputes whose clock ran out, then a bounded part of the lapse sweep.
+//! What it did stands in the transparency log. A close never waits: whether a hold can be captured, and whether a lot counts, is judged
 //! by time alone.
 
 use serde::{Deserialize, Serialize};
@@ -10,11 +11,12 @@ use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use crate::encoding;
-use crate::governance::Schedule;
+use crate::exchange::{AnchorChanged, change_anchors};
+use crate::governance::{self, Schedule};
 use crate::points::{Lapsed, TimedOut, lapse, release};
-use crate::settlement::{CycleClosed, close_cycle};
-use crate::state::{Overlay, Store, read_range, tag};
-use crate::types::{Calendar, MerchantId, Reference};
+use crate::settlement::{CycleClosed, DisputeTimedOut, LegEscalated, close_cycle, escalate_legs, time_out_disputes};
+use crate::state::{Overlay, Store, tag};
+use crate::types::Calendar;
 
 /// One piece of due work done.
 #[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
@@ -35,6 +37,15 @@ pub enum DueRecord {
     /// A hold was released by time.
     #[wincode(tag = 4)]
     TimedOut(TimedOut),
+    /// An announced anchor took effect.
+    #[wincode(tag = 5)]
+    AnchorChanged(AnchorChanged),
+    /// A leg was unconfirmed for too long.
+    #[wincode(tag = 6)]
+    LegEscalated(LegEscalated),
+    /// A dispute's clock ran out.
+    #[wincode(tag = 7)]
+    DisputeTimedOut(DisputeTimedOut),
 }
 
 /// Runs what is due at the block's time.
@@ -42,13 +53,20 @@ pub(crate) fn run(overlay: &mut Overlay<'_>) -> Vec<DueRecord> {
     let mut done: Vec<DueRecord> = release::time_out(overlay).into_iter().map(DueRecord::TimedOut).collect();
     let month = overlay.context.month();
     let mut schedule = overlay.schedule.get(&()).expect("genesis wrote the schedule");
-    while schedule.open_cycle < month {
-        let cycle = schedule.open_cycle;
-        done.push(DueRecord::Closed(close_cycle(overlay, cycle)));
-        done.extend(lapse::lapse_month(overlay, cycle).into_iter().map(DueRecord::Lapsed));
-        schedule.open_cycle = cycle.plus(1);
+    while schedule.open_month < month {
+        let ended = schedule.open_month;
+        schedule.open_month = ended.plus(1);
+        let cycle = governance::parameters(overlay).settlement.cycle_of(schedule.open_month);
+        if cycle != schedule.open_cycle {
+            done.push(DueRecord::Closed(close_cycle(overlay, schedule.open_cycle)));
+            schedule.open_cycle = cycle;
+        }
+        done.extend(lapse::lapse_month(overlay, ended).into_iter().map(DueRecord::Lapsed));
         overlay.schedule.put((), schedule.clone());
     }
+    done.extend(change_anchors(overlay).into_iter().map(DueRecord::AnchorChanged));
+    done.extend(escalate_legs(overlay).into_iter().map(DueRecord::LegEscalated));
+    done.extend(time_out_disputes(overlay).into_iter().map(DueRecord::DisputeTimedOut));
     let holdings = lapse::sweep(overlay);
     if holdings > 0 {
         done.push(DueRecord::Swept { holdings });
@@ -57,17 +75,23 @@ pub(crate) fn run(overlay: &mut Overlay<'_>) -> Vec<DueRecord> {
     done
 }
 
-/// The block time from which on a block has due work: that of the open cycle's end or of the next hold's time-out, or 0
+/// The block time from which on a block has due work: the end of the open month or the first entry of a work list, or 0
 /// while a sweep is under way.
 #[must_use]
 pub fn due_at_ms(store: &dyn Store, calendar: Calendar) -> u64 {
     let bytes = store.get(&[tag::schedule]).expect("genesis wrote the schedule");
     let schedule: Schedule = encoding::decode_own(&bytes);
-    if schedule.swept_before < schedule.open_cycle {
+    if schedule.swept_before < schedule.open_month {
         return 0;
     }
-    let first = (0, MerchantId::POOL, Reference(0));
-    let timeouts: Vec<((u64, MerchantId, Reference), ())> = read_range(store, tag::hold_timeouts, &first, None, 1);
-    let close_ms = calendar.start_ms(schedule.open_cycle.plus(1));
-    timeouts.first().map_or(close_ms, |((release_ms, _, _), ())| close_ms.min(*release_ms))
+    let work_lists = [tag::hold_timeouts, tag::anchor_changes, tag::leg_deadlines, tag::dispute_deadlines];
+    let firsts = work_lists.into_iter().filter_map(|tag| first_ms(store, tag));
+    firsts.fold(calendar.start_ms(schedule.open_month.plus(1)), u64::min)
+}
+
+/// The time of the first entry of a work list, whose keys start with it.
+fn first_ms(store: &dyn Store, tag: u8) -> Option<u64> {
+    let (key, _) = store.scan(&[tag], &[tag + 1], 1).pop()?;
+    let time_ms = key[1..].first_chunk().expect("a work list's keys start with a time");
+    Some(u64::from_be_bytes(*time_ms))
 }

@@ -36,6 +36,12 @@ where
     wincode::serialize_into(to, value).expect("a record encodes because its sequences are bounded");
 }
 
+/// Whether a text is of 1 to `max` printable ASCII characters: a name that every bank and every old system can carry.
+#[must_use]
+pub fn is_printable(text: &str, max: usize) -> bool {
+    (1..=max).contains(&text.len()) && text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
+}
+
 /// Reads a value that takes up all of `bytes`.
 ///
 /// # Errors

@@ -202,6 +202,9 @@ kinds! {
     4 RevokeKey "revoke_key" Some(Role::Governor) => membership::RevokeKey, "Revokes an operator key.";
     5 RotateKey "rotate_key" Some(Role::Governor) => membership::RotateKey, "Replaces an operator key.";
     6 SetStoreLimits "set_store_limits" Some(Role::Governor) => points::SetStoreLimits, "Bounds what a store does in a day.";
+    7 AnnounceAnchor "announce_anchor" Some(Role::Governor) => exchange::AnnounceAnchor, "Announces what a point will be worth.";
+    8 SetBusinessDays "set_business_days" Some(Role::Governor) => governance::SetBusinessDays, "Puts days into the calendar, jointly.";
+    9 SetCollateral "set_collateral" Some(Role::Governor) => settlement::SetCollateral, "Puts posted collateral on record, jointly.";
     10 Enrol "enrol" Some(Role::Acceptor) => membership::Enrol, "Enrols a member into the merchant's custody.";
     11 EnrolWallet "enrol_wallet" Some(Role::Acceptor) => membership::EnrolWallet, "Enrols a member by its own key.";
     12 RegisterWallet "register_wallet" Some(Role::Acceptor) => membership::RegisterWallet, "Puts a member's first wallet key on record.";
@@ -218,7 +221,14 @@ kinds! {
     26 ReverseRedeem "reverse_redeem" Some(Role::Acceptor) => points::ReverseRedeem, "Gives spent points back.";
     27 ReverseIssue "reverse_issue" Some(Role::Issuer) => points::ReverseIssue, "Claws points of a refunded purchase back.";
     30 Exchange "exchange" Some(Role::Acceptor) => exchange::Exchange, "Turns points of one class into points of another.";
+    31 Split "split" Some(Role::Acceptor) => exchange::Split, "Turns main points into sub points.";
+    32 Import "import" Some(Role::Issuer) => exchange::ImportPoints, "Turns a partner's points into points of a class.";
     40 ConfirmLeg "confirm_leg" Some(Role::Treasurer) => settlement::ConfirmLeg, "Confirms that a settlement leg was paid.";
+    41 ReportPayment "report_payment" Some(Role::Treasurer) => settlement::ReportPayment, "Leaves the evidence that a leg was paid.";
+    42 DrawCollateral "draw_collateral" Some(Role::Governor) => settlement::DrawCollateral, "Pays an overdue leg from collateral, jointly.";
+    43 OpenDispute "open_dispute" Some(Role::Treasurer) => settlement::OpenDispute, "Disputes what an operation made the merchant owe.";
+    44 AnswerDispute "answer_dispute" Some(Role::Treasurer) => settlement::AnswerDispute, "Accepts or contests a dispute.";
+    45 DecideDispute "decide_dispute" Some(Role::Governor) => settlement::DecideDispute, "Decides a contested dispute, jointly.";
 }
 
 impl Operation {

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use crate::rejection::Rejection;
-use crate::types::{Address, ClassId, Fen, Height, Month, Obligation, Points, Reference};
+use crate::types::{Address, ClassId, Fen, Height, MerchantId, Month, Obligation, Points, Reference};
 
 /// Most bytes of a receipt whose `Applied` has at most so many fields' bytes: the reference and the outcome's tag, then
 /// `Applied` with its tag, or a duplicate's height and index, whichever is longer.
@@ -66,6 +66,18 @@ pub enum Applied {
     /// The store's limits hold from now on.
     #[wincode(tag = 6)]
     StoreLimitsSet,
+    /// The anchor takes effect by itself.
+    #[wincode(tag = 7)]
+    AnchorAnnounced {
+        /// The version of the rate table that the announcement made.
+        version: u32,
+    },
+    /// The calendar holds from now on.
+    #[wincode(tag = 8)]
+    BusinessDaysSet,
+    /// The collateral is on record.
+    #[wincode(tag = 9)]
+    CollateralSet,
     /// The member is known by this address from now on.
     #[wincode(tag = 10)]
     Enrolled {
@@ -202,9 +214,72 @@ pub enum Applied {
         /// What the source's issuer owes the alliance pool, exact.
         pool_obligation: Obligation,
     },
+    /// Points became points of a sub class.
+    #[wincode(tag = 31)]
+    Split {
+        /// Points received.
+        points_out: Points,
+        /// Live points of the main class after it.
+        from_balance: Points,
+        /// Live points of the sub class after it.
+        to_balance: Points,
+        /// What the issuer owes the alliance pool, exact.
+        pool_obligation: Obligation,
+    },
+    /// A partner's points became points of a class.
+    #[wincode(tag = 32)]
+    Imported {
+        /// Points received.
+        points: Points,
+        /// The last month in which they can be spent.
+        expires: Month,
+        /// Live points of the class after it.
+        balance: Points,
+        /// What the partner owes the class's issuer, exact.
+        obligation: Obligation,
+    },
     /// The leg counts as paid.
     #[wincode(tag = 40)]
     LegConfirmed,
+    /// The evidence of the payment is on record.
+    #[wincode(tag = 41)]
+    PaymentReported,
+    /// The leg was paid from the payer's collateral.
+    #[wincode(tag = 42)]
+    CollateralDrawn,
+    /// The creditor is asked to answer.
+    #[wincode(tag = 43)]
+    DisputeOpened {
+        /// Without an answer before this block time the dispute is accepted, in ms since 1970.
+        answer_due_ms: u64,
+    },
+    /// The creditor contests it: the governors are asked.
+    #[wincode(tag = 44)]
+    DisputeContested {
+        /// Without a decision before this block time the dispute is dismissed, in ms since 1970.
+        decision_due_ms: u64,
+    },
+    /// The dispute ended in favour of whoever opened it.
+    #[wincode(tag = 45)]
+    DisputeAdjusted {
+        /// Who owed for the operation.
+        debtor: MerchantId,
+        /// Who was owed for it, and owes the adjustment.
+        creditor: MerchantId,
+        /// What the creditor owes the debtor, exact.
+        adjustment: Obligation,
+    },
+    /// The dispute ended without an adjustment.
+    #[wincode(tag = 46)]
+    DisputeDismissed,
+    /// The merchant's voice is counted; the act waits for others.
+    #[wincode(tag = 47)]
+    Voiced {
+        /// Voices so far.
+        voices: u16,
+        /// How many carry it out.
+        needed: u16,
+    },
 }
 
 impl Applied {

@@ -93,6 +93,11 @@ rules! {
     310 WalletMissing "wallet_missing" "the member has no wallet key"
     311 KeyExists "key_exists" "the key is or was an operator key of the merchant already"
     312 UnknownOperatorKey "unknown_operator_key" "the merchant has no such operator key"
+    313 UnknownDispute "unknown_dispute" "there is no dispute of this operation"
+    314 UnknownRatio "unknown_ratio" "the partner's points are not imported into this class"
+    315 NoSuchSplit "no_such_split" "the class is no sub class of that main class"
+    316 OutsideIndustry "outside_industry" "points of this class are not spent in the merchant's industry"
+    317 NotExchangeable "not_exchangeable" "points of a sub class are not exchanged"
 
     // Amounts (400-499).
     400 AmountZero "amount_zero" "the amount is zero"
@@ -101,10 +106,16 @@ rules! {
     403 ClassOutOfBounds "class_out_of_bounds" "a parameter of the class lies outside the alliance's bounds"
     404 InsufficientPoints "insufficient_points" "the member does not hold enough live points"
     405 BelowOneFen "below_one_fen" "the points are worth less than one fen"
-    406 BelowMinOut "below_min_out" "the exchange yields less than the minimum asked for, or nothing"
+    406 BelowMinOut "below_min_out" "it yields less than the minimum asked for, or nothing"
     407 HoldPeriod "hold_period" "the hold's time-out does not lie within the next 7 days"
     408 AboveHold "above_hold" "the hold holds fewer points"
     409 AboveOriginal "above_original" "less is left of the original to be reversed"
+    410 BelowMinLot "below_min_lot" "the points are worth less than the least lot that is exchanged"
+    411 YieldsMore "yields_more" "the split would yield more value than goes in"
+    412 AnchorUnchanged "anchor_unchanged" "the anchor is the present one"
+    413 NoticeTooShort "notice_too_short" "the announcement does not come early enough before it takes effect"
+    414 StaleQuote "stale_quote" "the quote has ended, or the rates have changed since"
+    415 NoticeTooLong "notice_too_long" "the announcement lies too far ahead"
 
     // Limits (500-599).
     500 NoConsentLimit "no_consent_limit" "the member's daily limit for redemptions without the member's own consent is used up"
@@ -114,10 +125,19 @@ rules! {
     504 GrantExhausted "grant_exhausted" "fewer points are left of the spend grant"
     505 StoreRedeemLimit "store_redeem_limit" "the store's daily limit for redemptions is used up"
     506 StoreRefundLimit "store_refund_limit" "the store's daily limit for refunds is used up"
+    507 ExchangeMemberLimit "exchange_member_limit" "the member's daily limit for exchanges is used up"
+    508 ExchangePairLimit "exchange_pair_limit" "the daily limit for exchanges between these classes is used up"
+    509 NotPrefunded "not_prefunded" "the partner has not prefunded as much"
+    510 CollateralShort "collateral_short" "the payer's collateral does not cover the leg"
 
     // Settlement (600-699).
     600 LegConfirmed "leg_confirmed" "the leg is confirmed already"
     601 LegAmount "leg_amount" "the amount is not the leg's"
+    602 PaymentReported "payment_reported" "the payment of the leg was reported already"
+    603 LegNotEscalated "leg_not_escalated" "the leg is not overdue for so long that it is before the governors"
+    604 NotDisputable "not_disputable" "the operation was refused, or nobody owes another participant for it"
+    605 DisputeUnbalanced "dispute_unbalanced" "the operation made the debtor owe less than is disputed"
+    606 DisputeLate "dispute_late" "the time to dispute the operation has passed"
 
     // What happened before stands in the way (700-799).
     700 HoldCaptured "hold_captured" "the hold was captured already"
@@ -127,6 +147,13 @@ rules! {
     704 RefundTooLate "refund_too_late" "the refund window of the original has passed"
     705 KeyAlreadyRevoked "key_already_revoked" "the key was revoked already"
     706 LastGovernorKey "last_governor_key" "the key is the merchant's last governor key"
+    707 AnchorPending "anchor_pending" "another anchor is announced for the class and not in effect yet"
+    708 ImportReused "import_reused" "the external reference was imported before"
+    709 VoicedAlready "voiced_already" "the merchant's voice is counted already"
+    710 DisputeExists "dispute_exists" "the operation is or was disputed already"
+    711 DisputeClosed "dispute_closed" "the dispute was answered already, or has ended"
+    712 Disputed "disputed" "the sale is disputed, or was adjusted after a dispute"
+    713 DisputeNotContested "dispute_not_contested" "the dispute is not before the governors"
 }
 
 impl Rejection {

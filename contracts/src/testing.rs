@@ -6,7 +6,10 @@ use crate::authorization::{Authorization, SpendGrant, WalletAuthorization};
 use crate::crypto::{Nonce, PublicKey, Signature};
 use crate::encoding;
 use crate::execute::{BlockContext, execute_block, execute_next};
-use crate::genesis::{Clock, Genesis, GenesisClass, GenesisMerchant, OperatorKey, Parameters, Role};
+use crate::genesis::{
+    BusinessCalendar, Clock, ExchangeParameters, Genesis, GenesisClass, GenesisMerchant, OperatorKey, Parameters, Role,
+    SettlementParameters,
+};
 use crate::governance::genesis_writes;
 use crate::membership::{Enrol, EnrolWallet, HolderKind, member_address};
 use crate::points::{ClassTerms, Issue, IssueLine};
@@ -51,6 +54,8 @@ pub fn terms(anchor: &str, life_months: u16) -> ClassTerms {
         earn_rate: Rate::from_millionths(Rate::ONE),
         life_months,
         accepted_by: Vec::new(),
+        industries: Vec::new(),
+        sub: None,
         permissions: Vec::new(),
         custodian_member_limit_fen: Fen(10_000),
         custodian_limit_fen: Fen(15_000),
@@ -73,6 +78,8 @@ pub fn genesis() -> Genesis {
                 })
                 .to_vec(),
             net_debit_cap_fen: Fen(1_000_000),
+            collateral_fen: Fen(0),
+            industry: 5_200 + id,
         })
         .collect();
     let class = |(id, anchor): (u32, &str)| GenesisClass {
@@ -90,12 +97,17 @@ pub fn genesis() -> Genesis {
             idle_block_ms: 1_000,
             min_anchor: "0.01".parse().expect("a rate"),
             max_anchor: "0.03".parse().expect("a rate"),
-            exchange_spread: "0.02".parse().expect("a rate"),
+            anchor_notice_business_days: 15,
             no_consent_limit_fen: Fen(20_000),
             refund_window_days: 30,
+            exchange: ExchangeParameters::default(),
+            settlement: SettlementParameters::default(),
         },
         merchants,
+        partners: Vec::new(),
         classes: (1..).zip(anchors).map(class).collect(),
+        pairs: Vec::new(),
+        calendar: BusinessCalendar::default(),
     }
 }
 
@@ -392,5 +404,6 @@ pub fn exchange(member: Address, (from, to): (u32, u32), points: u64, min_out: u
         to_class: ClassId(to),
         points: Points(points),
         min_out: Points(min_out),
+        quote: None,
     })
 }

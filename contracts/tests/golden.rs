@@ -9,20 +9,24 @@ use std::fmt::Write as _;
 use tally_contracts::authorization::{Authorization, SpendGrant, WalletAuthorization};
 use tally_contracts::crypto::{Nonce, PublicKey, Signature};
 use tally_contracts::encoding::encode;
-use tally_contracts::exchange::Exchange;
+use tally_contracts::exchange::{AnnounceAnchor, Exchange, ImportPoints, QuoteTerms, Split};
 use tally_contracts::genesis::Role;
-use tally_contracts::governance::SetClock;
+use tally_contracts::governance::{SetBusinessDays, SetClock, SetDay};
 use tally_contracts::membership::{
     AddKey, Enrol, EnrolWallet, Freeze, HolderKind, KeyRecord, Member, RecoverWallet, Recovery, RegisterWallet,
     RevokeKey, RotateKey, RotateWallet, Unfreeze, Wallet, member_address, wallet_address,
 };
 use tally_contracts::points::{
     Capture, Charged, ClassTerms, CreateClass, Hold, HoldState, Issue, IssueLine, Lot, Movement, Permission, PlaceHold,
-    Purchase, Reason, Redeem, Redemption, ReverseIssue, ReverseRedeem, SetStoreLimits, Standing, Transfer, Use, Void,
+    Purchase, Reason, Redeem, Redemption, ReverseIssue, ReverseRedeem, SetStoreLimits, Standing, StandingDebt,
+    SubTerms, Transfer, Use, Void,
 };
 use tally_contracts::receipt::{Applied, Outcome, Receipt};
 use tally_contracts::rejection::Rejection;
-use tally_contracts::settlement::{ConfirmLeg, Gross, Leg, LegState, NetPosition, PairNet, Position, Statement};
+use tally_contracts::settlement::{
+    AnswerDispute, ConfirmLeg, DecideDispute, Dispute, DisputeState, DrawCollateral, Gross, Leg, LegState, NetPosition,
+    OpenDispute, PairNet, Position, ReportPayment, SetCollateral, Statement,
+};
 use tally_contracts::transaction::{Body, Operation, Till, Transaction};
 use tally_contracts::types::{
     Address, Category, ClassId, Day, Fen, Hash, Height, MerchantId, Month, Obligation, Points, Rate, Reference,
@@ -46,6 +50,8 @@ fn terms() -> ClassTerms {
         earn_rate: Rate::from_millionths(1_500_000),
         life_months: 12,
         accepted_by: vec![MerchantId(1), MerchantId(2)],
+        industries: vec![5211],
+        sub: Some(SubTerms { main: ClassId(6), split_rate: Rate::from_millionths(900_000) }),
         permissions: vec![Permission { holder: HolderKind::Employee, uses: vec![Use::Earn, Use::Redeem] }],
         custodian_member_limit_fen: Fen(1),
         custodian_limit_fen: Fen(2),
@@ -67,6 +73,13 @@ fn bodies() -> Vec<Body> {
             redeem_limit_fen: Fen(100),
             refund_limit_fen: Fen(200),
         }),
+        Body::AnnounceAnchor(AnnounceAnchor {
+            class,
+            anchor: "0.012".parse().expect("a rate"),
+            effective_ms: 1_483_250_400_000,
+        }),
+        Body::SetBusinessDays(SetBusinessDays { days: vec![SetDay { day: Day(17_193), is_business: false }] }),
+        Body::SetCollateral(SetCollateral { merchant: MerchantId(2), collateral_fen: Fen(300) }),
         Body::Enrol(Enrol { holder: HolderKind::Member, commitment: Hash([0xcc; 32]) }),
         Body::EnrolWallet(EnrolWallet { holder: HolderKind::Supplier, wallet_key: KEY }),
         Body::RegisterWallet(RegisterWallet { member, wallet_key: KEY }),
@@ -88,20 +101,36 @@ fn bodies() -> Vec<Body> {
             to_class: ClassId(8),
             points: Points(9),
             min_out: Points(10),
+            quote: Some(QuoteTerms { version: 3, valid_until_ms: 1_483_250_400_000 }),
         }),
+        Body::Split(Split { member, from_class: class, to_class: ClassId(8), points: Points(9), min_out: Points(10) }),
+        Body::Import(ImportPoints { external_reference: "CA-1".into(), class, member, units: 100 }),
         Body::ConfirmLeg(ConfirmLeg { cycle: month("2017-03"), leg: 2, amount_fen: Fen(11) }),
+        Body::ReportPayment(ReportPayment { cycle: month("2017-03"), leg: 2, bank_reference: "B-1".into() }),
+        Body::DrawCollateral(DrawCollateral { cycle: month("2017-03"), leg: 2 }),
+        Body::OpenDispute(OpenDispute {
+            merchant: MerchantId(2),
+            original,
+            amount: Obligation(12),
+            reason: "twice".into(),
+        }),
+        Body::AnswerDispute(AnswerDispute { merchant: MerchantId(2), original, accept: true }),
+        Body::DecideDispute(DecideDispute { merchant: MerchantId(2), original, upheld: false }),
     ]
 }
 
 fn applied() -> Vec<(&'static str, Applied)> {
     let (points, balance) = (Points(1), Points(2));
-    vec![
+    let mut all = vec![
         ("clock_set", Applied::ClockSet),
         ("class_created", Applied::ClassCreated),
         ("key_added", Applied::KeyAdded),
         ("key_revoked", Applied::KeyRevoked),
         ("key_rotated", Applied::KeyRotated),
         ("store_limits_set", Applied::StoreLimitsSet),
+        ("anchor_announced", Applied::AnchorAnnounced { version: 3 }),
+        ("business_days_set", Applied::BusinessDaysSet),
+        ("collateral_set", Applied::CollateralSet),
         ("enrolled", Applied::Enrolled { member: MEMBER }),
         ("enrolled_wallet", Applied::Enrolled { member: OTHER }),
         ("wallet_registered", Applied::WalletRegistered),
@@ -143,6 +172,15 @@ fn applied() -> Vec<(&'static str, Applied)> {
             "issue_reversed",
             Applied::IssueReversed { member: MEMBER, class: ClassId(7), points, owed: Points(5), balance },
         ),
+    ];
+    all.extend(applied_between_issuers());
+    all
+}
+
+/// What exchange and settlement answer, in the order of the kinds; last what a kind answers besides.
+fn applied_between_issuers() -> Vec<(&'static str, Applied)> {
+    let (points, balance) = (Points(1), Points(2));
+    vec![
         (
             "exchanged",
             Applied::Exchanged {
@@ -153,7 +191,27 @@ fn applied() -> Vec<(&'static str, Applied)> {
                 pool_obligation: Obligation(6),
             },
         ),
+        (
+            "split",
+            Applied::Split {
+                points_out: points,
+                from_balance: balance,
+                to_balance: Points(3),
+                pool_obligation: Obligation(6),
+            },
+        ),
+        ("imported", Applied::Imported { points, expires: month("2018-01"), balance, obligation: Obligation(5) }),
         ("leg_confirmed", Applied::LegConfirmed),
+        ("payment_reported", Applied::PaymentReported),
+        ("collateral_drawn", Applied::CollateralDrawn),
+        ("dispute_opened", Applied::DisputeOpened { answer_due_ms: 7 }),
+        (
+            "dispute_adjusted",
+            Applied::DisputeAdjusted { debtor: MerchantId(1), creditor: MerchantId(2), adjustment: Obligation(12) },
+        ),
+        ("dispute_dismissed", Applied::DisputeDismissed),
+        ("dispute_contested", Applied::DisputeContested { decision_due_ms: 8 }),
+        ("voiced", Applied::Voiced { voices: 2, needed: 3 }),
     ]
 }
 
@@ -187,6 +245,8 @@ fn standings() -> Vec<(&'static str, Vec<u8>)> {
     let anchor: Rate = "0.015".parse().expect("a rate");
     let (class, member) = (ClassId(7), MEMBER);
     let purchase = Purchase { class, member, kept_fen: Fen(1_349), earn_rate: anchor, expires: month("2018-01") };
+    let debt =
+        StandingDebt { debtor: MerchantId(1), creditor: MerchantId(2), amount: Obligation(5), month: month("2017-03") };
     let hold = Hold {
         class,
         member,
@@ -200,7 +260,11 @@ fn standings() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("standing.nothing", encode(&Standing::Nothing)),
         ("standing.purchase", encode(&Standing::Purchase(purchase))),
-        ("standing.redemption", encode(&Standing::Redemption(Redemption { class, member, lots, anchor }))),
+        (
+            "standing.redemption",
+            encode(&Standing::Redemption(Redemption { class, member, lots, anchor, month: month("2017-03") })),
+        ),
+        ("standing.debt", encode(&Standing::Debt(debt))),
         ("standing.hold", encode(&Standing::Hold(HoldState::Captured))),
         ("hold", encode(&hold)),
     ]
@@ -217,6 +281,47 @@ fn membership() -> Vec<(&'static str, Vec<u8>)> {
     };
     let key = KeyRecord { roles: vec![Role::Issuer, Role::Acceptor], store_id: None, revoked: Some(Height(5)) };
     vec![("membership.member", encode(&member)), ("membership.key", encode(&key))]
+}
+
+/// Records of settlement.
+fn settlement() -> Vec<(&'static str, Vec<u8>)> {
+    let (one, two) = (MerchantId(1), MerchantId(2));
+    let gross =
+        Gross { redemption: Obligation(1), exchange: Obligation(-2), import: Obligation(3), adjustment: Obligation(4) };
+    let position = Position {
+        payable: Obligation(1),
+        receivable: Obligation(2),
+        reserved: Obligation(4),
+        unconfirmed_fen: Fen(3),
+    };
+    let pair = PairNet { opening: Obligation(1), net: Obligation(2), net_fen: -3, closing: Obligation(4) };
+    let positions = vec![NetPosition { merchant: one, net_fen: -3 }];
+    let leg = Leg {
+        payer: one,
+        payee: two,
+        amount_fen: Fen(3),
+        due_ms: 7,
+        deadline_ms: 8,
+        bank_reference: Some("B-1".into()),
+        is_escalated: true,
+        state: LegState::Confirmed { height: Height(5) },
+    };
+    let dispute = Dispute {
+        debtor: one,
+        creditor: two,
+        amount: Obligation(12),
+        reason: "twice".into(),
+        state: DisputeState::Contested,
+        due_ms: 9,
+    };
+    vec![
+        ("settlement.gross", encode(&gross)),
+        ("settlement.position", encode(&position)),
+        ("settlement.pair_net", encode(&pair)),
+        ("settlement.statement", encode(&Statement { height: Height(1), time_ms: 2, positions, legs: 4 })),
+        ("settlement.leg", encode(&leg)),
+        ("settlement.dispute", encode(&dispute)),
+    ]
 }
 
 fn transaction() -> Transaction {
@@ -273,7 +378,7 @@ fn records() -> BTreeMap<String, Vec<u8>> {
     add("authorization.signing_hash", signed.0.to_vec());
     add("grant.id", grant().id().0.to_vec());
     add("member.wallet_address", wallet_address(&KEY).0.to_vec());
-    for (name, bytes) in standings().into_iter().chain(membership()) {
+    for (name, bytes) in standings().into_iter().chain(membership()).chain(settlement()) {
         add(name, bytes);
     }
     add("member.address", member_address(MerchantId(1), &Hash([0xcc; 32])).0.to_vec());
@@ -282,22 +387,6 @@ fn records() -> BTreeMap<String, Vec<u8>> {
         Movement { operation: Some(4), delta: -2, reason: Reason::Redeemed, lots, statement_hash: Hash::ZERO };
     let chained = movement.chained(&Hash([0x44; 32]), (MEMBER, ClassId(7)), Height(9), 1);
     add("movement", encode(&chained));
-    add("settlement.gross", encode(&Gross { redemption: Obligation(1), exchange: Obligation(-2) }));
-    add(
-        "settlement.position",
-        encode(&Position {
-            payable: Obligation(1),
-            receivable: Obligation(2),
-            reserved: Obligation(4),
-            unconfirmed_fen: Fen(3),
-        }),
-    );
-    let pair = PairNet { opening: Obligation(1), net: Obligation(2), net_fen: -3, closing: Obligation(4) };
-    add("settlement.pair_net", encode(&pair));
-    let positions = vec![NetPosition { merchant: MerchantId(1), net_fen: -3 }];
-    add("settlement.statement", encode(&Statement { height: Height(1), time_ms: 2, positions, legs: 4 }));
-    let state = LegState::Confirmed { height: Height(5) };
-    add("settlement.leg", encode(&Leg { payer: MerchantId(1), payee: MerchantId(2), amount_fen: Fen(3), state }));
     all
 }
 

@@ -2,8 +2,8 @@
 
 use tally_contracts::crypto::PublicKey;
 use tally_contracts::genesis::{
-    Clock, Genesis, GenesisClass, GenesisMerchant, MAX_ANCHOR, MAX_CAP_FEN, MAX_REFUND_WINDOW_DAYS, MAX_TIME_MS,
-    Parameters,
+    BusinessCalendar, Clock, ExchangeParameters, Genesis, GenesisClass, GenesisMerchant, MAX_ANCHOR, MAX_CAP_FEN,
+    MAX_REFUND_WINDOW_DAYS, MAX_TIME_MS, Parameters,
 };
 use tally_contracts::membership::HolderKind;
 use tally_contracts::points::{ClassTerms, Permission, Use};
@@ -22,6 +22,8 @@ fn merchant(id: u16, net_debit_cap_fen: Fen) -> GenesisMerchant {
         validator_key: PublicKey::of(&validator_key(MerchantId(id))),
         operator_keys: operator_keys(id),
         net_debit_cap_fen,
+        collateral_fen: Fen(0),
+        industry: 0,
     }
 }
 
@@ -46,6 +48,8 @@ fn ordinary(clock: Clock) -> Genesis {
         earn_rate: Rate::from_millionths(Rate::ONE),
         life_months,
         accepted_by: Vec::new(),
+        industries: Vec::new(),
+        sub: None,
         permissions: Vec::new(),
         custodian_member_limit_fen: Fen(10_000),
         custodian_limit_fen: Fen(15_000),
@@ -71,11 +75,15 @@ fn ordinary(clock: Clock) -> Genesis {
             idle_block_ms: 1_000,
             min_anchor: Rate::from_millionths(10_000),
             max_anchor: Rate::from_millionths(30_000),
-            exchange_spread: Rate::from_millionths(20_000),
+            exchange: ExchangeParameters { spread: Rate::from_millionths(20_000), ..ExchangeParameters::default() },
             no_consent_limit_fen: Fen(20_000),
             refund_window_days: 30,
+            ..Parameters::default()
         },
         merchants: (1..).zip([1_000_000, 15_000, 30_000, 0]).map(|(id, cap)| merchant(id, Fen(cap))).collect(),
+        partners: Vec::new(),
+        pairs: Vec::new(),
+        calendar: BusinessCalendar::default(),
         classes,
     }
 }
@@ -87,6 +95,8 @@ fn extreme() -> Genesis {
         earn_rate: Rate::from_millionths(u64::MAX),
         life_months,
         accepted_by: Vec::new(),
+        industries: Vec::new(),
+        sub: None,
         permissions: Vec::new(),
         custodian_member_limit_fen: Fen(u64::MAX),
         custodian_limit_fen: Fen(u64::MAX),
@@ -101,11 +111,21 @@ fn extreme() -> Genesis {
             idle_block_ms: 10,
             min_anchor: least,
             max_anchor: MAX_ANCHOR,
-            exchange_spread: Rate::ZERO,
+            exchange: ExchangeParameters {
+                spread: Rate::ZERO,
+                min_lot_fen: Fen(0),
+                member_daily_limit_fen: Fen(u64::MAX),
+                pair_daily_limit_fen: Fen(u64::MAX),
+                days: Vec::new(),
+            },
             no_consent_limit_fen: Fen(u64::MAX),
             refund_window_days: MAX_REFUND_WINDOW_DAYS,
+            ..Parameters::default()
         },
         merchants: (1..=MERCHANTS).map(|id| merchant(id, MAX_CAP_FEN)).collect(),
+        partners: Vec::new(),
+        pairs: Vec::new(),
+        calendar: BusinessCalendar::default(),
         classes: vec![
             class(1, terms(least, 0, 24)),
             class(2, terms(MAX_ANCHOR, 0, 24)),

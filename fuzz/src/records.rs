@@ -6,12 +6,13 @@ use std::fmt::Debug;
 
 use tally_contracts::crypto::PublicKey;
 use tally_contracts::encoding;
+use tally_contracts::exchange::{ImportRatio, PairTerms, RateTable, RateVersion};
 use tally_contracts::execute::KnownReference;
 use tally_contracts::genesis::Parameters;
-use tally_contracts::governance::Schedule;
+use tally_contracts::governance::{Schedule, Voices};
 use tally_contracts::membership::{KeyRecord, Member, Merchant};
 use tally_contracts::points::{ClassTotals, Hold, Movement, PointClass, StoreLimits};
-use tally_contracts::settlement::{Gross, Leg, PairNet, Position, Statement};
+use tally_contracts::settlement::{Dispute, Gross, Leg, PairNet, Position, Statement};
 use tally_contracts::state::{Key, Row, WriteSet, Writes, tag};
 use tally_contracts::types::{
     Address, ClassId, Day, Fen, Hash, Height, MerchantId, Month, Obligation, Points, Reference, StoreId,
@@ -35,6 +36,8 @@ tables! {
     parameters: () => Parameters,
     schedule: () => Schedule,
     references: (Day, MerchantId, Reference) => KnownReference,
+    voices: Hash => Voices,
+    business_days: Day => bool,
     merchants: MerchantId => Merchant,
     operator_keys: (MerchantId, PublicKey) => KeyRecord,
     members: Address => Member,
@@ -47,12 +50,20 @@ tables! {
     hold_timeouts: (u64, MerchantId, Reference) => (),
     HOLDINGS: MovementKey => Movement,
     expiring: (Month, ClassId, Address) => (),
+    rates: () => RateTable,
+    rate_versions: u32 => RateVersion,
+    anchor_changes: (u64, ClassId) => (),
+    pairs: (ClassId, ClassId) => PairTerms,
+    import_ratios: (MerchantId, ClassId) => ImportRatio,
+    imports: (MerchantId, Hash) => (),
     no_consent_used: (Day, Address) => Fen,
     custodian_member_used: (Day, ClassId, Address) => Fen,
     custodian_used: (Day, ClassId, MerchantId) => Fen,
     store_redeemed: (Day, MerchantId, StoreId) => Fen,
     store_refunded: (Day, MerchantId, StoreId) => Fen,
     grants_used: (Day, Hash) => Points,
+    exchanged_by_member: (Day, Address) => Fen,
+    exchanged_by_pair: (Day, ClassId, ClassId) => Fen,
     gross: (Month, MerchantId, MerchantId) => Gross,
     positions: MerchantId => Position,
     pool_claims: MerchantId => Obligation,
@@ -60,6 +71,9 @@ tables! {
     statements: Month => Statement,
     pair_nets: (Month, MerchantId, MerchantId) => PairNet,
     legs: (Month, u16) => Leg,
+    leg_deadlines: (u64, Month, u16) => (),
+    disputes: (MerchantId, Reference) => Dispute,
+    dispute_deadlines: (u64, MerchantId, Reference) => (),
 }
 
 /// Holder, class, and the complements of height and index, which are as wide as a height and a class.

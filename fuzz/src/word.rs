@@ -31,6 +31,7 @@ fn speaker(body: &Body) -> Speaker {
         Body::RotateWallet(o) => Speaker::Always(o.member),
         Body::Transfer(o) => Speaker::Member(o.from),
         Body::Exchange(o) => Speaker::Member(o.member),
+        Body::Split(o) => Speaker::Member(o.member),
         Body::Redeem(o) => Speaker::Spender(o.member, o.class, o.points),
         Body::Hold(o) => Speaker::Spender(o.member, o.class, o.points),
         Body::SetClock(_)
@@ -48,6 +49,15 @@ fn speaker(body: &Body) -> Speaker {
         | Body::Void(_)
         | Body::ReverseRedeem(_)
         | Body::ReverseIssue(_)
+        | Body::AnnounceAnchor(_)
+        | Body::SetBusinessDays(_)
+        | Body::SetCollateral(_)
+        | Body::Import(_)
+        | Body::ReportPayment(_)
+        | Body::DrawCollateral(_)
+        | Body::OpenDispute(_)
+        | Body::AnswerDispute(_)
+        | Body::DecideDispute(_)
         | Body::ConfirmLeg(_) => Speaker::Nobody,
     }
 }

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
-use super::{convert, split_lots};
-use crate::membership::consent::{self, Consent};
-use crate::membership::require_member;
+use super::price::{Priced, price};
+use super::{Ask, Conversion, change_class, consent_to, terms};
+use crate::membership::consent::Consent;
 use crate::operation::{Caller, Done, Takes, Verb};
-use crate::points::{CustodianGain, PointClass, Reason, Use, charge_custodian, count, credit, debit, require_class};
+use crate::points::{CustodianGain, Reason, Standing, StandingDebt, charge_custodian, require_class};
 use crate::receipt::Applied;
 use crate::rejection::Rejection;
 use crate::settlement::{self, Debt};
@@ -29,6 +29,19 @@ pub struct Exchange {
     pub points: Points,
     /// Fewer than this are not accepted: the member's protection against a rate that moved.
     pub min_out: Points,
+    /// The quote that it goes by, if it goes by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<QuoteTerms>,
+}
+
+/// What of a quote the ledger holds an exchange to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QuoteTerms {
+    /// The version of the rate table.
+    pub version: u32,
+    /// The last block time at which it stands, in ms since 1970.
+    pub valid_until_ms: u64,
 }
 
 impl Verb for Exchange {
@@ -45,70 +58,38 @@ impl Verb for Exchange {
     }
 
     fn execute(&self, overlay: &mut Overlay<'_>, caller: &Caller<'_>) -> Result<Done, Rejection> {
-        let merchant = caller.merchant;
         let source = require_class(overlay, self.from_class)?;
         let target = require_class(overlay, self.to_class)?;
-        let consent = self.consent(overlay, caller, (&source, &target))?;
-        if self.points == Points(0) {
-            return Err(Rejection::AmountZero);
-        }
-        if self.from_class == self.to_class {
-            return Err(Rejection::SameParty);
-        }
-        let (given, from_balance) = debit(overlay, &(self.member, self.from_class), self.points, Reason::ExchangedOut)?;
-        let spread = overlay.parameters.get(&()).expect("genesis wrote the parameters").exchange_spread;
-        let conversion = convert(self.points, &source.terms, &target.terms, spread).ok_or(Rejection::Overflow)?;
-        let points_out = conversion.points_out;
-        if points_out == Points(0) || points_out < self.min_out {
+        let consent = consent_to(overlay, caller, self.member, (self.from_class, &source, &target))?;
+        let Self { member, from_class, to_class, points, .. } = *self;
+        let ask = Ask { member, from_class, to_class, points };
+        let priced = price(overlay, &ask, (&source, &target), self.quote)?;
+        let Priced { given, from_balance, charged: value, terms, conversion, .. } = priced;
+        if conversion.points_out < self.min_out {
             return Err(Rejection::BelowMinOut);
         }
+        terms::charge(overlay, (member, (from_class, to_class)), &terms, value)?;
+        let merchant = caller.merchant;
         // The custodian profits as issuer of the target class: points that it issued come home to it.
         if consent == Consent::Custodian && target.issuer == merchant && source.issuer != merchant {
-            let gain = CustodianGain {
-                class_id: self.from_class,
-                class: &source,
-                custodian: merchant,
-                member: self.member,
-                value: source.terms.value(self.points).ceil_fen().ok_or(Rejection::Overflow)?,
-            };
+            let (class_id, class) = (self.from_class, &*source);
+            let gain = CustodianGain { class_id, class, custodian: merchant, member: self.member, value };
             charge_custodian(overlay, &gain)?;
         }
-        count(overlay, self.from_class, |t| {
-            t.exchanged_out = t.exchanged_out.checked_add(self.points)?;
-            Some(())
-        })?;
-        count(overlay, self.to_class, |t| {
-            t.exchanged_in = t.exchanged_in.checked_add(points_out)?;
-            Some(())
-        })?;
-        let lots = split_lots(&given, points_out);
-        let to_balance = credit(overlay, &(self.member, self.to_class), &lots, Reason::ExchangedIn)?;
-        let pool_obligation = conversion.pool_obligation;
+        let Conversion { points_out, obligation, pool_obligation } = conversion;
+        let received = (self.to_class, points_out, Reason::ExchangedIn);
+        let to_balance = change_class(overlay, self.member, (self.from_class, &given), received)?;
         settlement::book_pool(overlay, source.issuer, pool_obligation);
-        let mut obligation = Obligation(0);
-        if source.issuer != target.issuer {
-            obligation = conversion.obligation;
-            settlement::book(overlay, &Debt::exchange(source.issuer, target.issuer, obligation))?;
+        if source.issuer == target.issuer {
+            let obligation = Obligation(0);
+            return Ok(Applied::Exchanged { points_out, from_balance, to_balance, obligation, pool_obligation }.into());
         }
-        Ok(Applied::Exchanged { points_out, from_balance, to_balance, obligation, pool_obligation }.into())
-    }
-}
-
-impl Exchange {
-    /// # Errors
-    /// `unknown_member`, `holder_not_permitted`, `member_frozen`, those of the consent.
-    fn consent(
-        &self,
-        overlay: &mut Overlay<'_>,
-        caller: &Caller<'_>,
-        (source, target): (&PointClass, &PointClass),
-    ) -> Result<Consent, Rejection> {
-        let member = require_member(overlay, &self.member)?;
-        source.terms.require_permission(member.holder, Use::Exchange)?;
-        target.terms.require_permission(member.holder, Use::Exchange)?;
-        if member.is_frozen {
-            return Err(Rejection::MemberFrozen);
-        }
-        consent::require(overlay, caller, (&self.member, &member), self.from_class)
+        settlement::book(overlay, &Debt::exchange(source.issuer, target.issuer, obligation))?;
+        let month = overlay.context.month();
+        let debt = StandingDebt { debtor: source.issuer, creditor: target.issuer, amount: obligation, month };
+        Ok(Done {
+            applied: Applied::Exchanged { points_out, from_balance, to_balance, obligation, pool_obligation },
+            standing: Standing::Debt(debt),
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! The arithmetic of an exchange. Rates come only from anchors and a spread >= 0 and every division floors, so no chain of
 //! exchanges returns more than went in (DESIGN 6).
 
-use crate::points::{ClassTerms, Lot};
+use crate::points::{Lot, PointClass};
 use crate::types::{Obligation, Points, Rate};
 
 /// What points of one class become in another, and who owes what for it.
@@ -9,28 +9,30 @@ use crate::types::{Obligation, Points, Rate};
 pub struct Conversion {
     /// Points received.
     pub points_out: Points,
-    /// What the source's issuer owes the target's: `out x anchor_B`, exact.
+    /// What the source's issuer owes the target's: `out x received_B`, exact.
     pub obligation: Obligation,
-    /// What the source's issuer owes the alliance pool: the rest of `in x anchor_A`, spread and floor together.
+    /// What the source's issuer owes the alliance pool: the rest of `in x anchor_A`, spread, floor and guard together.
     pub pool_obligation: Obligation,
 }
 
-/// `out = floor(in x anchor_A x (1 - spread) x 10^dB / (anchor_B x 10^dA))`, or `None` past what fits.
+/// `out = floor(in x given_A x (1 - spread) x 10^dB / (received_B x 10^dA))`, or `None` past what fits; given and received
+/// are the guarded anchors of [`PointClass`].
 ///
 /// `spread` lies in [0, 1); both anchors are greater than zero.
 #[must_use]
-pub fn convert(points_in: Points, source: &ClassTerms, target: &ClassTerms, spread: Rate) -> Option<Conversion> {
+pub fn convert(points_in: Points, source: &PointClass, target: &PointClass, spread: Rate) -> Option<Conversion> {
+    let received = target.received_anchor();
     let kept = u128::from(Rate::ONE.checked_sub(spread.millionths())?);
     let numerator = u128::from(points_in.0)
-        .checked_mul(u128::from(source.anchor.millionths()))?
+        .checked_mul(u128::from(source.given_anchor().millionths()))?
         .checked_mul(kept)?
-        .checked_mul(u128::from(target.scale()))?;
-    let denominator = u128::from(target.anchor.millionths())
-        .checked_mul(u128::from(source.scale()))?
+        .checked_mul(u128::from(target.terms.scale()))?;
+    let denominator = u128::from(received.millionths())
+        .checked_mul(u128::from(source.terms.scale()))?
         .checked_mul(u128::from(Rate::ONE))?;
     let points_out = Points(u64::try_from(numerator.checked_div(denominator)?).ok()?);
-    let obligation = target.value(points_out);
-    let pool_obligation = Obligation(source.value(points_in).0 - obligation.0);
+    let obligation = target.terms.value_at(points_out, received);
+    let pool_obligation = Obligation(source.terms.value(points_in).0 - obligation.0);
     Some(Conversion { points_out, obligation, pool_obligation })
 }
 

@@ -65,9 +65,9 @@ fn assert_held(overlay: &Overlay<'_>) {
 /// Points that a class has put into holdings over its history, less those it has taken out but by lapse.
 fn in_holdings(t: &ClassTotals) -> i128 {
     let wide = |points: Points| i128::from(points.0);
-    wide(t.issued) - wide(t.issues_reversed) - wide(t.redeemed) + wide(t.redemptions_reversed) + wide(t.exchanged_in)
-        - wide(t.exchanged_out)
-        - wide(t.held)
+    let came = wide(t.issued) + wide(t.imported) + wide(t.redemptions_reversed) + wide(t.exchanged_in);
+    let went = wide(t.issues_reversed) + wide(t.redeemed) + wide(t.exchanged_out);
+    came - went - wide(t.held)
 }
 
 /// Sums of a class's movements in a block.

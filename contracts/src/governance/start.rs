@@ -6,7 +6,7 @@ use crate::genesis::{Genesis, OperatorKey, Role};
 use crate::membership::{KeyRecord, Merchant};
 use crate::points::PointClass;
 use crate::state::{Cache, MemoryStore, Overlay, WriteSet};
-use crate::types::Height;
+use crate::types::{Fen, Height, MerchantId};
 
 /// The writes that make the state of height 0 out of nothing.
 ///
@@ -17,21 +17,63 @@ pub fn genesis_writes(genesis: &Genesis) -> WriteSet {
     let context = BlockContext::new(genesis, genesis.chain_id(), Height(0), genesis.time_ms);
     let mut overlay = Overlay::new(&empty, context, Cache::default());
     let month = genesis.calendar().month(genesis.time_ms);
-    overlay.parameters.put((), genesis.parameters.clone());
-    overlay.schedule.put((), Schedule { open_cycle: month, swept_before: month });
+    overlay.parameters.put((), genesis.parameters.clone().into());
+    let open_cycle = genesis.parameters.settlement.cycle_of(month);
+    overlay.schedule.put((), Schedule { open_month: month, open_cycle, swept_before: month });
     for merchant in &genesis.merchants {
-        let governors = merchant.operator_keys.iter().filter(|key| key.roles.contains(&Role::Governor)).count();
-        let governor_keys = u32::try_from(governors).expect("a genesis is far smaller");
-        let net_debit_cap_fen = merchant.net_debit_cap_fen;
-        overlay.merchants.put(merchant.id, Merchant { net_debit_cap_fen, governor_keys });
-        for OperatorKey { public_key, roles, store_id } in &merchant.operator_keys {
-            let record = KeyRecord { roles: roles.clone(), store_id: *store_id, revoked: None };
-            overlay.operator_keys.put((merchant.id, *public_key), record);
+        found(
+            &mut overlay,
+            merchant.id,
+            &merchant.operator_keys,
+            Merchant {
+                is_partner: false,
+                industry: merchant.industry,
+                net_debit_cap_fen: merchant.net_debit_cap_fen,
+                collateral_fen: merchant.collateral_fen,
+                governor_keys: 0,
+            },
+        );
+    }
+    for partner in &genesis.partners {
+        found(
+            &mut overlay,
+            partner.id,
+            &partner.operator_keys,
+            Merchant {
+                is_partner: true,
+                industry: 0,
+                net_debit_cap_fen: Fen(0),
+                collateral_fen: partner.collateral_fen,
+                governor_keys: 0,
+            },
+        );
+        for import in &partner.imports {
+            overlay.import_ratios.put((partner.id, import.class), import.ratio);
         }
     }
     for class in &genesis.classes {
-        overlay.classes.put(class.id, PointClass { issuer: class.issuer, terms: class.terms.clone() }.into());
+        overlay.classes.put(class.id, PointClass::new(class.issuer, class.terms.clone()).into());
+    }
+    for pair in &genesis.pairs {
+        overlay.pairs.put((pair.from_class, pair.to_class), pair.terms);
+    }
+    for day in &genesis.calendar.holidays {
+        overlay.business_days.put(*day, false);
+    }
+    for day in &genesis.calendar.workdays {
+        overlay.business_days.put(*day, true);
     }
     overlay.keep();
     overlay.finish().0
+}
+
+/// Puts a participant and its keys on record.
+fn found(overlay: &mut Overlay<'_>, id: MerchantId, keys: &[OperatorKey], participant: Merchant) {
+    let governors = keys.iter().filter(|key| key.roles.contains(&Role::Governor)).count();
+    let governor_keys = u32::try_from(governors).expect("a genesis is far smaller");
+    overlay.merchants.put(id, Merchant { governor_keys, ..participant });
+    for OperatorKey { public_key, roles, store_id } in keys {
+        let record = KeyRecord { roles: roles.clone(), store_id: *store_id, revoked: None };
+        overlay.operator_keys.put((id, *public_key), record);
+    }
 }

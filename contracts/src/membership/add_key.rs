@@ -38,12 +38,15 @@ impl Verb for AddKey {
     }
 
     fn execute(&self, overlay: &mut Overlay<'_>, caller: &Caller<'_>) -> Result<Done, Rejection> {
+        let mut merchant = own_record(overlay, caller.merchant);
+        if merchant.is_partner && self.roles.contains(&Role::Acceptor) {
+            return Err(Rejection::WrongParty);
+        }
         let key = (caller.merchant, self.public_key);
         if overlay.operator_keys.get(&key).is_some() {
             return Err(Rejection::KeyExists);
         }
         if self.roles.contains(&Role::Governor) {
-            let mut merchant = own_record(overlay, caller.merchant);
             merchant.governor_keys = merchant.governor_keys.checked_add(1).ok_or(Rejection::Overflow)?;
             overlay.merchants.put(caller.merchant, merchant);
         }

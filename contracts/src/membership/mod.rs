@@ -62,7 +62,7 @@ fn require_key(overlay: &mut Overlay<'_>, key: &(MerchantId, PublicKey)) -> Resu
 }
 
 /// The own record of the merchant that submits.
-fn own_record(overlay: &mut Overlay<'_>, merchant: MerchantId) -> Merchant {
+pub(crate) fn own_record(overlay: &mut Overlay<'_>, merchant: MerchantId) -> Merchant {
     overlay.merchants.get(&merchant).expect("its key is on record, so the merchant is")
 }
 

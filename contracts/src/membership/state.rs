@@ -6,15 +6,29 @@ use wincode::{SchemaRead, SchemaWrite};
 
 use crate::crypto::PublicKey;
 use crate::genesis::Role;
-use crate::types::{Fen, Height, MerchantId, StoreId};
+use crate::types::{Fen, Height, MerchantId, Obligation, StoreId};
 
-/// A merchant of the alliance.
+/// A merchant of the alliance, or a partner: whoever takes part in settlement.
 #[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
 pub struct Merchant {
-    /// The most it may owe before it is settled, in fen.
+    /// Whether it is a partner: it only imports points, on what it has prefunded.
+    pub is_partner: bool,
+    /// What it trades in: a code of GB/T 4754, 0 for none.
+    pub industry: u16,
+    /// The most it may owe before it is settled, beside its collateral, in fen.
     pub net_debit_cap_fen: Fen,
+    /// What it has posted with the alliance, in fen.
+    pub collateral_fen: Fen,
     /// Its governor keys that are not revoked.
     pub governor_keys: u32,
+}
+
+impl Merchant {
+    /// The most that its net debit may come to.
+    #[must_use]
+    pub const fn net_debit_limit(&self) -> Obligation {
+        Obligation(Obligation::from_fen(self.net_debit_cap_fen).0 + Obligation::from_fen(self.collateral_fen).0)
+    }
 }
 
 /// An operator key, kept also when it is revoked: no key comes back.

@@ -51,9 +51,10 @@ impl Verb for Capture {
         let is_own = class.issuer == caller.merchant;
         let obligation = if is_own { Obligation(0) } else { value };
         if !is_own {
-            settlement::book_reserved(overlay, &Debt::redemption(class.issuer, caller.merchant, obligation))?;
+            settlement::book_uncapped(overlay, &Debt::redemption(class.issuer, caller.merchant, obligation))?;
         }
-        let redemption = Redemption { class: hold.class, member: hold.member, lots, anchor: hold.anchor };
+        let month = overlay.context.month();
+        let redemption = Redemption { class: hold.class, member: hold.member, lots, anchor: hold.anchor, month };
         Ok(Done {
             applied: Applied::Captured {
                 member: hold.member,

@@ -5,6 +5,8 @@ use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::{ClassTerms, PointClass};
+use crate::governance;
+use crate::membership::own_record;
 use crate::operation::{Caller, Done, Verb};
 use crate::receipt::Applied;
 use crate::rejection::Rejection;
@@ -29,18 +31,29 @@ impl Verb for CreateClass {
     }
 
     fn execute(&self, overlay: &mut Overlay<'_>, caller: &Caller<'_>) -> Result<Done, Rejection> {
+        if own_record(overlay, caller.merchant).is_partner {
+            return Err(Rejection::WrongParty);
+        }
         if overlay.classes.get(&self.class).is_some() {
             return Err(Rejection::ClassExists);
         }
-        let parameters = overlay.parameters.get(&()).expect("genesis wrote the parameters");
+        let parameters = governance::parameters(overlay);
         if self.terms.check(&parameters).is_err() {
             return Err(Rejection::ClassOutOfBounds);
         }
         for acceptor in &self.terms.accepted_by {
-            overlay.merchants.get(acceptor).ok_or(Rejection::UnknownMerchant)?;
+            overlay.merchants.get(acceptor).filter(|m| !m.is_partner).ok_or(Rejection::UnknownMerchant)?;
         }
-        let class = PointClass { issuer: caller.merchant, terms: self.terms.clone() };
-        overlay.classes.put(self.class, class.into());
+        if let Some(sub) = &self.terms.sub {
+            let main = overlay.classes.get(&sub.main).ok_or(Rejection::NoSuchSplit)?;
+            if main.issuer != caller.merchant || main.terms.sub.is_some() {
+                return Err(Rejection::NoSuchSplit);
+            }
+            if !sub.is_covered(self.terms.anchor, main.terms.anchor) {
+                return Err(Rejection::YieldsMore);
+            }
+        }
+        overlay.classes.put(self.class, PointClass::new(caller.merchant, self.terms.clone()).into());
         Ok(Applied::ClassCreated.into())
     }
 }

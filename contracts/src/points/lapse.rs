@@ -46,18 +46,18 @@ pub(crate) fn lapse_month(overlay: &mut Overlay<'_>, month: Month) -> Vec<Lapsed
 /// Takes lapsed lots of ended months off up to [`SWEEP_PER_BLOCK`] holdings; gives how many it looked at.
 pub(crate) fn sweep(overlay: &mut Overlay<'_>) -> u32 {
     let mut schedule = overlay.schedule.get(&()).expect("genesis wrote the schedule");
-    if schedule.swept_before >= schedule.open_cycle {
+    if schedule.swept_before >= schedule.open_month {
         return 0;
     }
     let start = (schedule.swept_before, ClassId(0), Address([0; 20]));
-    let end = (schedule.open_cycle, ClassId(0), Address([0; 20]));
+    let end = (schedule.open_month, ClassId(0), Address([0; 20]));
     let due = overlay.expiring.scan(&start, &end, SWEEP_PER_BLOCK);
     for ((_, class, address), ()) in &due {
         shed_lapsed(overlay, &(*address, *class));
     }
     schedule.swept_before = match due.last() {
         Some(((month, _, _), ())) if due.len() == SWEEP_PER_BLOCK => *month,
-        _ => schedule.open_cycle,
+        _ => schedule.open_month,
     };
     overlay.schedule.put((), schedule);
     u32::try_from(due.len()).expect("the sweep is bounded")

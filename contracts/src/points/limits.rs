@@ -7,6 +7,7 @@ use wincode::{SchemaRead, SchemaWrite};
 
 use super::standing::sum;
 use super::{Charged, Hold, PointClass};
+use crate::governance;
 use crate::membership::consent::{Consent, GrantInUse};
 use crate::rejection::Rejection;
 use crate::state::{self, Key, Overlay, Store, Table, tag};
@@ -61,7 +62,7 @@ pub(crate) fn charge(
             Ok(Charged::Custodian)
         }
         Consent::None => {
-            let limit = overlay.parameters.get(&()).expect("genesis wrote the parameters").no_consent_limit_fen;
+            let limit = governance::parameters(overlay).no_consent_limit_fen;
             let key = (overlay.context.day(), member);
             add_within(&mut overlay.no_consent_used, key, value, limit).ok_or(Rejection::NoConsentLimit)?;
             Ok(Charged::NoConsent)
@@ -176,7 +177,7 @@ fn limits_of(
 }
 
 /// Adds to what is used under a key, unless that exceeds the limit.
-fn add_within<K: Key>(used: &mut Table<'_, K, Fen>, key: K, more: Fen, limit: Fen) -> Option<()> {
+pub(crate) fn add_within<K: Key>(used: &mut Table<'_, K, Fen>, key: K, more: Fen, limit: Fen) -> Option<()> {
     let before = used.get(&key).unwrap_or_default();
     let after = before.0.checked_add(more.0).filter(|sum| *sum <= limit.0)?;
     used.put(key, Fen(after));

@@ -32,15 +32,16 @@ pub use release::TimedOut;
 pub use reverse_issue::ReverseIssue;
 pub use reverse_redeem::ReverseRedeem;
 pub use set_store_limits::SetStoreLimits;
-pub use standing::{Charged, Hold, HoldState, Purchase, Redemption, Standing};
-pub use state::{ClassTotals, Lot, Movement, PointClass, Reason, balance_at};
-pub use terms::{ClassTerms, Permission, Use};
+pub(crate) use standing::sum;
+pub use standing::{Charged, Hold, HoldState, Purchase, Redemption, Standing, StandingDebt};
+pub use state::{AnnouncedAnchor, ClassTotals, Lot, Movement, PointClass, Reason, balance_at};
+pub use terms::{ClassTerms, Permission, SubTerms, Use};
 pub use transfer::Transfer;
 pub use void::Void;
 
 pub(crate) use holding::{Released, claw_back, credit, debit, note_capture, release};
 pub(crate) use limits::{
-    CustodianGain, Spending, charge, charge_custodian, charge_store_redeem, charge_store_refund, give_back,
+    CustodianGain, Spending, add_within, charge, charge_custodian, charge_store_redeem, charge_store_refund, give_back,
 };
 
 use std::sync::Arc;

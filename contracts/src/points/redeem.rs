@@ -56,8 +56,13 @@ impl Verb for Redeem {
         if !is_own {
             settlement::book(overlay, &Debt::redemption(spend.class.issuer, caller.merchant, obligation))?;
         }
-        let redemption =
-            Redemption { class: self.class, member: self.member, lots: spent.lots, anchor: spend.class.terms.anchor };
+        let redemption = Redemption {
+            class: self.class,
+            member: self.member,
+            lots: spent.lots,
+            anchor: spend.class.terms.anchor,
+            month: overlay.context.month(),
+        };
         Ok(Done {
             applied: Applied::Redeemed { cash_off_fen: spent.cash_off_fen, obligation, balance: spent.balance },
             standing: Standing::Redemption(redemption),

@@ -1,7 +1,8 @@
-//! What both reversals ask of their original. Exchanges and transfers do not reverse.
+//! What both reversals ask of their original. Transfers and changes of class do not reverse.
 
 use super::Standing;
 use crate::execute;
+use crate::governance;
 use crate::rejection::Rejection;
 use crate::state::Overlay;
 use crate::types::{DAY_MS, MerchantId, Reference};
@@ -21,7 +22,7 @@ pub(super) fn require_original(
 /// # Errors
 /// `refund_too_late`, by the time that the original's reference carries.
 pub(super) fn require_window(overlay: &mut Overlay<'_>, original: Reference) -> Result<(), Rejection> {
-    let days = overlay.parameters.get(&()).expect("genesis wrote the parameters").refund_window_days;
+    let days = governance::parameters(overlay).refund_window_days;
     let end_ms = original.time_ms().saturating_add(u64::from(days) * DAY_MS);
     if end_ms < overlay.context.time_ms { Err(Rejection::RefundTooLate) } else { Ok(()) }
 }

@@ -43,6 +43,7 @@ impl Verb for ReverseRedeem {
         let after = before.checked_sub(self.points).ok_or(Rejection::AboveOriginal)?;
         let class = require_class(overlay, spent.class)?;
         let value_at = |points| class.terms.value_at(points, spent.anchor);
+        settlement::require_covered(overlay, (caller.merchant, self.original), value_at(after))?;
         let charged = value_at(self.points).ceil_fen().ok_or(Rejection::Overflow)?;
         charge_store_refund(overlay, (caller.merchant, caller.store_id()), charged)?;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Charged, Lot, PointClass, Reason, Spending, Use, charge, charge_store_redeem, debit, require_class};
 use crate::membership::consent::{self, Consent};
-use crate::membership::{Member, require_member};
+use crate::membership::{Member, own_record, require_member};
 use crate::operation::Caller;
 use crate::rejection::Rejection;
 use crate::state::Overlay;
@@ -36,7 +36,8 @@ pub(super) struct Spent {
 
 impl Spend {
     /// # Errors
-    /// `unknown_class`, `unknown_member`, `not_accepted`, `holder_not_permitted`, `member_frozen`, those of the consent.
+    /// `unknown_class`, `unknown_member`, `not_accepted`, `outside_industry`, `holder_not_permitted`, `member_frozen`,
+    /// those of the consent.
     pub(super) fn judge(
         overlay: &mut Overlay<'_>,
         caller: &Caller<'_>,
@@ -46,6 +47,11 @@ impl Spend {
         let member: Member = require_member(overlay, &address)?;
         if !class.terms.is_accepted_by(caller.merchant) {
             return Err(Rejection::NotAccepted);
+        }
+        if !class.terms.industries.is_empty()
+            && !class.terms.is_accepted_in(own_record(overlay, caller.merchant).industry)
+        {
+            return Err(Rejection::OutsideIndustry);
         }
         class.terms.require_permission(member.holder, Use::Redeem)?;
         if member.is_frozen {

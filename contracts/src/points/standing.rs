@@ -5,9 +5,9 @@ use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::Lot;
-use crate::types::{Address, ClassId, Day, Fen, Hash, Month, Points, Rate, StoreId};
+use crate::types::{Address, ClassId, Day, Fen, Hash, MerchantId, Month, Obligation, Points, Rate, StoreId};
 
-/// What of an applied operation can still be captured, voided or reversed.
+/// What of an applied operation can still be captured, voided, reversed or disputed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
@@ -24,6 +24,22 @@ pub enum Standing {
     /// Points that were set aside; while it is open, its record is among the holds.
     #[wincode(tag = 3)]
     Hold(HoldState),
+    /// A debt between two participants that nothing but a dispute undoes: of an exchange or an import.
+    #[wincode(tag = 4)]
+    Debt(StandingDebt),
+}
+
+/// What an exchange or an import made one participant owe another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
+pub struct StandingDebt {
+    /// Who owes.
+    pub debtor: MerchantId,
+    /// Who is owed.
+    pub creditor: MerchantId,
+    /// How much, exact.
+    pub amount: Obligation,
+    /// The month in which it was booked.
+    pub month: Month,
 }
 
 /// A purchase that earned points.
@@ -52,6 +68,8 @@ pub struct Redemption {
     pub lots: Vec<Lot>,
     /// CNY per point at the time.
     pub anchor: Rate,
+    /// The month in which it was booked.
+    pub month: Month,
 }
 
 /// Points that are set aside: an open hold.

@@ -6,7 +6,7 @@ use wincode::{SchemaRead, SchemaWrite};
 
 use super::ClassTerms;
 use crate::encoding::{self, Domain};
-use crate::types::{Address, ClassId, Hash, Height, MerchantId, Month, Points};
+use crate::types::{Address, ClassId, Hash, Height, MerchantId, Month, Points, Rate};
 
 const MOVEMENT: Domain = Domain::new("tally/movement/v1\0");
 
@@ -17,12 +17,44 @@ pub struct PointClass {
     pub issuer: MerchantId,
     /// What its points are.
     pub terms: ClassTerms,
+    /// An anchor that is announced and not in effect yet.
+    pub announced: Option<AnnouncedAnchor>,
+}
+
+/// An anchor to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
+pub struct AnnouncedAnchor {
+    /// CNY per point.
+    pub anchor: Rate,
+    /// From the first block at or past this time on, in ms since 1970.
+    pub effective_ms: u64,
+}
+
+impl PointClass {
+    /// A class without an announcement.
+    #[must_use]
+    pub const fn new(issuer: MerchantId, terms: ClassTerms) -> Self {
+        Self { issuer, terms, announced: None }
+    }
+
+    /// What points that change into another class count for: the lower of the present and an announced anchor, so that
+    /// nobody profits from knowing it beforehand (DESIGN 6).
+    #[must_use]
+    pub fn given_anchor(&self) -> Rate {
+        self.announced.map_or(self.terms.anchor, |to_come| to_come.anchor.min(self.terms.anchor))
+    }
+
+    /// What points that come out of another class count for: the higher of the two.
+    #[must_use]
+    pub fn received_anchor(&self) -> Rate {
+        self.announced.map_or(self.terms.anchor, |to_come| to_come.anchor.max(self.terms.anchor))
+    }
 }
 
 /// Counters of a class over the whole history, in minor units.
 ///
 /// **Invariant** (conservation, asserted after every block): `issued - issues_reversed - redeemed + redemptions_reversed -
-/// lapsed + exchanged_in - exchanged_out - held` equals the live points, and `swept <= lapsed`.
+/// lapsed + imported + exchanged_in - exchanged_out - held` equals the live points, and `swept <= lapsed`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 pub struct ClassTotals {
     /// Earned from purchases.
@@ -37,9 +69,11 @@ pub struct ClassTotals {
     pub lapsed: Points,
     /// Of those lapsed, how many an `Expired` movement has taken off a holding so far.
     pub swept: Points,
-    /// Received from other classes.
+    /// Made of partners' points.
+    pub imported: Points,
+    /// Received from other classes, by exchange or split.
     pub exchanged_in: Points,
-    /// Given into other classes.
+    /// Given into other classes, by exchange or split.
     pub exchanged_out: Points,
     /// Set aside in open holds.
     pub held: Points,
@@ -96,6 +130,15 @@ pub enum Reason {
     /// Came back from a sale that was undone.
     #[wincode(tag = 12)]
     RedemptionReversed,
+    /// Turned into points of a sub class.
+    #[wincode(tag = 13)]
+    SplitOut,
+    /// Received for points of the main class.
+    #[wincode(tag = 14)]
+    SplitIn,
+    /// Made of a partner's points.
+    #[wincode(tag = 15)]
+    Imported,
 }
 
 /// One change of a holding, with what was left after it: the row that serves the balance, every past balance and the

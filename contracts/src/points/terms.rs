@@ -7,9 +7,9 @@ use wincode::{SchemaRead, SchemaWrite};
 use crate::genesis::{MAX_MERCHANTS, Parameters};
 use crate::membership::HolderKind;
 use crate::rejection::Rejection;
-use crate::types::{Fen, MerchantId, Month, Obligation, Points, Rate};
+use crate::types::{ClassId, Fen, MerchantId, Month, Obligation, Points, Rate};
 
-/// What the points of a class are. Fixed once the class is open.
+/// What the points of a class are. Fixed once the class is open, but for the anchor.
 #[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClassTerms {
@@ -23,6 +23,12 @@ pub struct ClassTerms {
     pub life_months: u16,
     /// The merchants that accept the points, by rising id; empty for all.
     pub accepted_by: Vec<MerchantId>,
+    /// The industries (codes of GB/T 4754) whose merchants accept the points, by rising code; empty for all.
+    #[serde(default)]
+    pub industries: Vec<u16>,
+    /// What makes it a sub class: its points come out of a main class too, and serve in few places.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub: Option<SubTerms>,
     /// What each kind of holder may do with the points, by rising kind; empty: members everything, others nothing.
     #[serde(default)]
     pub permissions: Vec<Permission>,
@@ -30,6 +36,25 @@ pub struct ClassTerms {
     pub custodian_member_limit_fen: Fen,
     /// The same over all its members, in fen.
     pub custodian_limit_fen: Fen,
+}
+
+/// How points of a main class become points of a sub class.
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubTerms {
+    /// The main class, of the same issuer.
+    pub main: ClassId,
+    /// Whole points of the sub class for one of the main class.
+    pub split_rate: Rate,
+}
+
+impl SubTerms {
+    /// Whether a split at these anchors yields no more value than goes in.
+    #[must_use]
+    pub fn is_covered(&self, sub_anchor: Rate, main_anchor: Rate) -> bool {
+        let out = u128::from(self.split_rate.millionths()) * u128::from(sub_anchor.millionths());
+        out <= u128::from(main_anchor.millionths()) * u128::from(Rate::ONE)
+    }
 }
 
 /// What one kind of holder may do with the points of a class.
@@ -62,6 +87,9 @@ pub enum Use {
     Exchange,
 }
 
+/// Industries that a class lists, at most: GB/T 4754 has fewer at its finest.
+const MAX_INDUSTRIES: usize = 1_500;
+
 /// Longest life of a lot: with one lot a month, a holding has at most 25.
 pub const MAX_LIFE_MONTHS: u16 = 24;
 
@@ -86,6 +114,12 @@ impl ClassTerms {
         }
         if !self.accepted_by.is_sorted_by(|a, b| a < b) {
             return Err("accepted_by must list each merchant once, by rising id".into());
+        }
+        if self.industries.len() > MAX_INDUSTRIES || !self.industries.is_sorted_by(|a, b| a < b) {
+            return Err(format!("industries must list each code once, by rising code, at most {MAX_INDUSTRIES}"));
+        }
+        if self.sub.is_some() && self.accepted_by.is_empty() && self.industries.is_empty() {
+            return Err("a sub class must say in accepted_by or industries where its points are spent".into());
         }
         if !self.permissions.is_sorted_by(|a, b| a.holder < b.holder) {
             return Err("permissions must list each kind of holder once, in order".into());
@@ -137,10 +171,16 @@ impl ClassTerms {
         Obligation(i128::from(points.0) * per_minor_unit)
     }
 
-    /// Whether a merchant accepts the points.
+    /// Whether a merchant is among those that accept the points.
     #[must_use]
     pub fn is_accepted_by(&self, merchant: MerchantId) -> bool {
         self.accepted_by.is_empty() || self.accepted_by.contains(&merchant)
+    }
+
+    /// Whether the merchants of an industry accept the points.
+    #[must_use]
+    pub fn is_accepted_in(&self, industry: u16) -> bool {
+        self.industries.is_empty() || self.industries.contains(&industry)
     }
 
     /// # Errors

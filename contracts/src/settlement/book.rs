@@ -1,7 +1,8 @@
-//! Booking: an operation makes an issuer owe a merchant.
+//! Booking: one participant comes to owe another.
 
 use super::{Gross, Position};
 use crate::genesis::{MAX_CAP_FEN, MAX_MERCHANTS};
+use crate::governance;
 use crate::rejection::Rejection;
 use crate::state::Overlay;
 use crate::types::{MerchantId, Obligation};
@@ -17,6 +18,16 @@ impl Debt {
     /// The creditor redeemed points of the debtor's.
     pub(crate) fn redemption(debtor: MerchantId, creditor: MerchantId, value: Obligation) -> Self {
         Self { debtor, creditor, gross: Gross { redemption: value, ..Gross::default() } }
+    }
+
+    /// Points of a partner's became points of the creditor's.
+    pub(crate) fn import(debtor: MerchantId, creditor: MerchantId, value: Obligation) -> Self {
+        Self { debtor, creditor, gross: Gross { import: value, ..Gross::default() } }
+    }
+
+    /// A dispute of the creditor's, about what it owed the debtor, succeeded.
+    pub(crate) fn adjustment(debtor: MerchantId, creditor: MerchantId, value: Obligation) -> Self {
+        Self { debtor, creditor, gross: Gross { adjustment: value, ..Gross::default() } }
     }
 
     /// Points of the debtor's became points of the creditor's.
@@ -36,21 +47,22 @@ const _: () = assert!(2 * (MAX_CAP_FEN.0 + 1) * (MAX_MERCHANTS as u64) < i64::MA
 /// # Errors
 /// `overflow`, `net_debit_cap`.
 pub(crate) fn book(overlay: &mut Overlay<'_>, debt: &Debt) -> Result<(), Rejection> {
-    book_reserved(overlay, debt)?;
+    book_uncapped(overlay, debt)?;
     require_cap(overlay, if debt.gross.total() < Obligation(0) { debt.creditor } else { debt.debtor })
 }
 
-/// Books a debt that was reserved before, and judged then.
+/// Books a debt without judging the cap: it was judged when it was reserved, is judged by another measure, or no cap may stop
+/// it.
 ///
 /// # Errors
 /// `overflow`.
-pub(crate) fn book_reserved(overlay: &mut Overlay<'_>, debt: &Debt) -> Result<(), Rejection> {
+pub(crate) fn book_uncapped(overlay: &mut Overlay<'_>, debt: &Debt) -> Result<(), Rejection> {
     let Debt { debtor, creditor, gross } = debt;
     let amount = gross.total().0;
-    let key = (overlay.context.month(), *debtor, *creditor);
-    let mut booked = overlay.gross.get(&key).unwrap_or_default();
-    booked.redemption.0 += gross.redemption.0;
-    booked.exchange.0 += gross.exchange.0;
+    let month = overlay.context.month();
+    let cycle = governance::parameters(overlay).settlement.cycle_of(month);
+    let key = (cycle, *debtor, *creditor);
+    let booked = overlay.gross.get(&key).unwrap_or_default().plus(gross);
     if booked.total().0.abs() > MAX_PAIR.0 {
         return Err(Rejection::Overflow);
     }
@@ -58,6 +70,14 @@ pub(crate) fn book_reserved(overlay: &mut Overlay<'_>, debt: &Debt) -> Result<()
     change_position(overlay, *creditor, |p| p.receivable.0 += amount);
     change_position(overlay, *debtor, |p| p.payable.0 += amount);
     Ok(())
+}
+
+/// Books a debt where neither the pair's total nor the debtor's cap stands in its way; tells whether it did. Nothing changes
+/// otherwise, which due work cannot leave to an undo.
+pub(crate) fn book_if_it_fits(overlay: &mut Overlay<'_>, debt: &Debt) -> bool {
+    let mut position = overlay.positions.get(&debt.debtor).unwrap_or_default();
+    position.payable.0 += debt.gross.total().0;
+    position.net_debit() <= limit_of(overlay, debt.debtor) && book_uncapped(overlay, debt).is_ok()
 }
 
 /// Reserves what a hold may make an issuer owe.
@@ -75,9 +95,21 @@ pub(crate) fn unreserve(overlay: &mut Overlay<'_>, debtor: MerchantId, value: Ob
 }
 
 fn require_cap(overlay: &mut Overlay<'_>, debtor: MerchantId) -> Result<(), Rejection> {
-    let position = overlay.positions.get(&debtor).unwrap_or_default();
-    let cap = overlay.merchants.get(&debtor).expect("a party to a debt is a merchant").net_debit_cap_fen;
-    if position.net_debit() > Obligation::from_fen(cap) { Err(Rejection::NetDebitCap) } else { Ok(()) }
+    if room(overlay, debtor) < Obligation(0) { Err(Rejection::NetDebitCap) } else { Ok(()) }
+}
+
+/// What a merchant owes that is not settled.
+pub(crate) fn net_debit(overlay: &mut Overlay<'_>, merchant: MerchantId) -> Obligation {
+    overlay.positions.get(&merchant).unwrap_or_default().net_debit()
+}
+
+/// How much more a merchant may come to owe; less than zero where it owes too much.
+pub(crate) fn room(overlay: &mut Overlay<'_>, merchant: MerchantId) -> Obligation {
+    Obligation(limit_of(overlay, merchant).0 - net_debit(overlay, merchant).0)
+}
+
+fn limit_of(overlay: &mut Overlay<'_>, merchant: MerchantId) -> Obligation {
+    overlay.merchants.get(&merchant).expect("a party to a debt is a participant").net_debit_limit()
 }
 
 /// Books what an issuer owes the alliance pool. The pool's claims stay open across closes, outside caps and legs.

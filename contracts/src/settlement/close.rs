@@ -1,4 +1,4 @@
-//! The close of a cycle: gross by pair -> net by pair -> positions -> legs. One step, for its pairs are of merchants only.
+//! The close of a cycle: gross by pair -> net by pair -> positions -> legs. One step, for its pairs are of merchants and partners only.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::book::change_position;
+use super::deadlines::{leg_deadline_ms, leg_due_ms};
 use super::{Leg, LegState, NetPosition, PairNet, Statement, payments};
 use crate::genesis::MAX_MERCHANTS;
 use crate::state::Overlay;
@@ -26,7 +27,7 @@ pub struct CycleClosed {
     pub legs: u16,
 }
 
-/// Closes a cycle whose end has passed.
+/// Closes a cycle, named by its first month, whose end has passed.
 pub(crate) fn close_cycle(overlay: &mut Overlay<'_>, cycle: Month) -> CycleClosed {
     let mut net_fen: BTreeMap<MerchantId, i64> = BTreeMap::new();
     for ((low, high), pair) in pair_nets(overlay, cycle) {
@@ -45,10 +46,23 @@ pub(crate) fn close_cycle(overlay: &mut Overlay<'_>, cycle: Month) -> CycleClose
         .filter(|(_, net_fen)| *net_fen != 0)
         .map(|(merchant, net_fen)| NetPosition { merchant, net_fen })
         .collect();
+    let due_ms = leg_due_ms(overlay);
+    let deadline_ms = leg_deadline_ms(overlay, due_ms);
     let mut legs = 0_u16;
     for payment in payments(&positions) {
         let (payer, payee, amount_fen) = (payment.payer, payment.payee, payment.amount_fen);
-        overlay.legs.put((cycle, legs), Leg { payer, payee, amount_fen, state: LegState::Open });
+        let leg = Leg {
+            payer,
+            payee,
+            amount_fen,
+            due_ms,
+            deadline_ms,
+            bank_reference: None,
+            is_escalated: false,
+            state: LegState::Open,
+        };
+        overlay.legs.put((cycle, legs), leg);
+        overlay.leg_deadlines.insert((deadline_ms, cycle, legs), ());
         change_position(overlay, payer, |p| p.unconfirmed_fen.0 += amount_fen.0);
         legs += 1;
     }

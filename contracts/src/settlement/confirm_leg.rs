@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::LegState;
-use super::book::change_position;
+use super::deadlines::end_leg;
 use crate::operation::{Caller, Done, Verb};
 use crate::receipt::Applied;
 use crate::rejection::Rejection;
@@ -29,7 +29,7 @@ impl Verb for ConfirmLeg {
 
     fn execute(&self, overlay: &mut Overlay<'_>, caller: &Caller<'_>) -> Result<Done, Rejection> {
         let key = (self.cycle, self.leg);
-        let mut leg = overlay.legs.get(&key).ok_or(Rejection::UnknownLeg)?;
+        let leg = overlay.legs.get(&key).ok_or(Rejection::UnknownLeg)?;
         if leg.payee != caller.merchant {
             return Err(Rejection::WrongParty);
         }
@@ -39,9 +39,8 @@ impl Verb for ConfirmLeg {
         if leg.amount_fen != self.amount_fen {
             return Err(Rejection::LegAmount);
         }
-        leg.state = LegState::Confirmed { height: overlay.context.height };
-        change_position(overlay, leg.payer, |p| p.unconfirmed_fen.0 -= self.amount_fen.0);
-        overlay.legs.put(key, leg);
+        let state = LegState::Confirmed { height: overlay.context.height };
+        end_leg(overlay, key, leg, state);
         Ok(Applied::LegConfirmed.into())
     }
 }

@@ -14,13 +14,28 @@ pub struct Gross {
     pub redemption: Obligation,
     /// Points of the debtor's that became points of the creditor's.
     pub exchange: Obligation,
+    /// Outside points of the debtor's, a partner, that became points of the creditor's.
+    pub import: Obligation,
+    /// What disputes of earlier operations came to.
+    pub adjustment: Obligation,
 }
 
 impl Gross {
     /// All kinds together.
     #[must_use]
     pub const fn total(&self) -> Obligation {
-        Obligation(self.redemption.0 + self.exchange.0)
+        Obligation(self.redemption.0 + self.exchange.0 + self.import.0 + self.adjustment.0)
+    }
+
+    /// With another debt on top.
+    #[must_use]
+    pub const fn plus(&self, more: &Self) -> Self {
+        Self {
+            redemption: Obligation(self.redemption.0 + more.redemption.0),
+            exchange: Obligation(self.exchange.0 + more.exchange.0),
+            import: Obligation(self.import.0 + more.import.0),
+            adjustment: Obligation(self.adjustment.0 + more.adjustment.0),
+        }
     }
 }
 
@@ -90,6 +105,15 @@ pub struct Leg {
     pub payee: MerchantId,
     /// How much, more than zero.
     pub amount_fen: Fen,
+    /// When it is due, in ms since 1970.
+    pub due_ms: u64,
+    /// When it goes to the governors if it is not confirmed by then, in ms since 1970.
+    pub deadline_ms: u64,
+    /// The payer's evidence of the payment: its bank's reference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bank_reference: Option<String>,
+    /// Whether it was unconfirmed for so long that it is before the governors.
+    pub is_escalated: bool,
     /// Whether it counts as paid.
     pub state: LegState,
 }
@@ -104,6 +128,12 @@ pub enum LegState {
     /// The payee has confirmed it.
     #[wincode(tag = 2)]
     Confirmed {
+        /// In this block.
+        height: Height,
+    },
+    /// It was paid from the payer's collateral.
+    #[wincode(tag = 3)]
+    Drawn {
         /// In this block.
         height: Height,
     },

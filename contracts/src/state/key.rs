@@ -66,7 +66,7 @@ macro_rules! bare_key {
         }
     )+};
 }
-bare_key!(u16, u64);
+bare_key!(u16, u32, u64);
 
 impl<A: Key, B: Key> Key for (A, B) {
     fn put(&self, to: &mut Vec<u8>) {

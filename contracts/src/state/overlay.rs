@@ -5,18 +5,26 @@ use std::sync::Arc;
 use super::table::Rows;
 use super::{Store, Table, WriteSet, Writes};
 use crate::crypto::PublicKey;
+use crate::exchange::{ImportRatio, PairTerms, RateTable, RateVersion};
 use crate::execute::{BlockContext, KnownReference};
 use crate::genesis::Parameters;
-use crate::governance::Schedule;
+use crate::governance::{Schedule, Voices};
 use crate::membership::{KeyRecord, Member, Merchant};
 use crate::points::{ClassTotals, Hold, Holdings, LatestMovements, PointClass, StoreLimits};
-use crate::settlement::{Gross, Leg, PairNet, Position, Statement};
+use crate::settlement::{Dispute, Gross, Leg, PairNet, Position, Statement};
 use crate::types::{Address, ClassId, Day, Fen, Hash, MerchantId, Month, Obligation, Points, Reference, StoreId};
 
 /// Most records of one table that stay in memory between blocks, of some 200 bytes each.
 const MAX_CACHED_ROWS: usize = 1 << 20;
 /// Tables that are no use to keep: a reference is new, and work lists are asked for what the store has next.
-const UNCACHED: [u8; 3] = [tag::references, tag::hold_timeouts, tag::expiring];
+const UNCACHED: [u8; 6] = [
+    tag::references,
+    tag::hold_timeouts,
+    tag::expiring,
+    tag::anchor_changes,
+    tag::leg_deadlines,
+    tag::dispute_deadlines,
+];
 
 /// Defines the overlay from its list of tables: number (the tag byte in the store, never reused), name, key and record.
 macro_rules! tables {
@@ -97,13 +105,17 @@ macro_rules! tables {
 
 tables! {
     /// The alliance's parameters.
-    1 parameters: () => Parameters,
+    1 parameters: () => Arc<Parameters>,
     /// What due work has been done.
     2 schedule: () => Schedule,
     /// References used, by the day they carry: `(day, merchant, reference)`. What lies more than 90 days back is never
     /// read again, so a store may drop it at any time.
     3 references: (Day, MerchantId, Reference) => KnownReference,
-    /// Merchants.
+    /// Who has spoken for a joint act that is not carried out yet, by the hash of its body.
+    4 voices: Hash => Voices,
+    /// Days that are business days, or not, unlike Monday to Friday.
+    5 business_days: Day => bool,
+    /// Merchants and partners.
     10 merchants: MerchantId => Merchant,
     /// Operator keys, revoked ones too.
     11 operator_keys: (MerchantId, PublicKey) => KeyRecord,
@@ -125,6 +137,18 @@ tables! {
     25 hold_timeouts: (u64, MerchantId, Reference) => (),
     /// Who holds lots that end with a month: the work list of the lapse sweep.
     31 expiring: (Month, ClassId, Address) => (),
+    /// The rate table's version; no row for the first.
+    32 rates: () => RateTable,
+    /// What made each later version.
+    33 rate_versions: u32 => RateVersion,
+    /// When announced anchors take effect, in ms since 1970: the work list of their changes.
+    34 anchor_changes: (u64, ClassId) => (),
+    /// Terms of an ordered pair of classes, given up and received, where it has its own.
+    35 pairs: (ClassId, ClassId) => PairTerms,
+    /// At which ratio a partner's points are imported into a class.
+    36 import_ratios: (MerchantId, ClassId) => ImportRatio,
+    /// External references that a partner has used, by their hash; never forgotten.
+    37 imports: (MerchantId, Hash) => (),
     /// Redeemed today without the member's own consent, in fen. Of past days nothing is read again.
     40 no_consent_used: (Day, Address) => Fen,
     /// Taken today by the custodian from one member's points of another's class, in fen. As above.
@@ -137,6 +161,10 @@ tables! {
     44 store_refunded: (Day, MerchantId, StoreId) => Fen,
     /// Spent of a grant, by the UTC day of its end and what it is known by. Of ended grants nothing is read again.
     45 grants_used: (Day, Hash) => Points,
+    /// Exchanged today by a member over all pairs, in fen. Of past days nothing is read again.
+    46 exchanged_by_member: (Day, Address) => Fen,
+    /// Exchanged today from one class into another over all members, in fen. As above.
+    47 exchanged_by_pair: (Day, ClassId, ClassId) => Fen,
     /// Gross obligations of a cycle by `(debtor, creditor)`.
     50 gross: (Month, MerchantId, MerchantId) => Gross,
     /// What a merchant owes and is owed in the open cycle, and its unconfirmed legs.
@@ -151,4 +179,10 @@ tables! {
     55 pair_nets: (Month, MerchantId, MerchantId) => PairNet,
     /// Payments of a closed cycle, by number from 0 on.
     56 legs: (Month, u16) => Leg,
+    /// When unconfirmed legs go to the governors, in ms since 1970: a work list.
+    57 leg_deadlines: (u64, Month, u16) => (),
+    /// Disputes, by the merchant and the reference of the disputed operation.
+    58 disputes: (MerchantId, Reference) => Dispute,
+    /// When the clocks of disputes run out, in ms since 1970: a work list.
+    59 dispute_deadlines: (u64, MerchantId, Reference) => (),
 }

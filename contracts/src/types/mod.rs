@@ -10,4 +10,4 @@ pub use id::{
     Address, AddressError, Category, ChainId, ClassId, Hash, Height, MerchantId, Reference, ReferenceError, StoreId,
     TillId,
 };
-pub use time::{Calendar, DAY_MS, Day, HOUR_MS, Month, MonthError};
+pub use time::{Calendar, DAY_MS, Day, DayError, HOUR_MS, Month, MonthError};

@@ -5,7 +5,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::id::serde_as_text;
@@ -15,12 +14,60 @@ pub const HOUR_MS: u64 = 3_600_000;
 /// Milliseconds in a day.
 pub const DAY_MS: u64 = 24 * HOUR_MS;
 
-/// A local day: whole days since 1970-01-01 in the alliance's offset.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaWrite, SchemaRead, Serialize, ToSchema,
-)]
-#[serde(transparent)]
+/// A local day: whole days since 1970-01-01 in the alliance's offset. As text, `2017-03-31`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaWrite, SchemaRead)]
 pub struct Day(pub u32);
+
+impl Day {
+    /// 6000-01-01, as far as block time goes.
+    pub const MAX: Self = Self(1_471_927);
+
+    /// The day `count` later.
+    #[must_use]
+    pub const fn plus(self, count: u32) -> Self {
+        Self(self.0 + count)
+    }
+
+    /// 1 for Monday to 7 for Sunday (ISO 8601); 1970-01-01 was a Thursday.
+    #[must_use]
+    pub const fn weekday(self) -> u8 {
+        ((self.0 + 3) % 7 + 1) as u8
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = civil_from_days(i64::from(self.0));
+        write!(f, "{year:04}-{month:02}-{day:02}")
+    }
+}
+
+/// Why a text is not a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a day is written as year, month and day from 1970 to 9999, such as 2017-03-31")]
+pub struct DayError;
+
+impl FromStr for Day {
+    type Err = DayError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fields: Vec<&str> = text.split('-').collect();
+        let [year, month, day] = fields[..] else { return Err(DayError) };
+        let is_written = |field: &str, digits| field.len() == digits && field.bytes().all(|b| b.is_ascii_digit());
+        if !is_written(year, 4) || !is_written(month, 2) || !is_written(day, 2) {
+            return Err(DayError);
+        }
+        let number = |field: &str| field.parse::<i64>().map_err(|_| DayError);
+        let (year, month, day) = (number(year)?, number(month)?, number(day)?);
+        if !(1..=12).contains(&month) {
+            return Err(DayError);
+        }
+        let days = days_from_civil(year, month) + day - 1;
+        if days < 0 || civil_from_days(days) != (year, month, day) {
+            return Err(DayError);
+        }
+        u32::try_from(days).map(Self).map_err(|_| DayError)
+    }
+}
 
 /// A local calendar month: whole months since 1970-01. As text, `2017-03`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaWrite, SchemaRead)]
@@ -61,6 +108,7 @@ impl FromStr for Month {
     }
 }
 serde_as_text! {
+    Day: "A local day, as year, month and day.", "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$";
     Month: "A local calendar month, as year and month.", "^[0-9]{4}-(0[1-9]|1[0-2])$";
 }
 
@@ -95,6 +143,13 @@ impl Calendar {
         (local - i64::from(self.utc_offset_minutes) * 60_000).max(0) as u64
     }
 
+    /// The block time at which a local day starts, in milliseconds since 1970.
+    #[must_use]
+    pub const fn day_start_ms(self, day: Day) -> u64 {
+        let local = day.0 as i64 * DAY_MS as i64 - self.utc_offset_minutes as i64 * 60_000;
+        if local < 0 { 0 } else { local as u64 }
+    }
+
     fn local_ms(self, time_ms: u64) -> i64 {
         i64::try_from(time_ms).unwrap_or(i64::MAX / 2) + i64::from(self.utc_offset_minutes) * 60_000
     }
@@ -110,17 +165,24 @@ const fn days_from_civil(year: i64, month: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
-/// The month a day lies in; the inverse of [`days_from_civil`], from the same source.
+/// The month a day lies in.
 fn month_of_day(day: i64) -> Month {
+    let (year, month, _) = civil_from_days(day);
+    Month(u16::try_from((year - 1970) * 12 + month - 1).expect("a month fits because block time is bounded"))
+}
+
+/// Year, month and day; the inverse of [`days_from_civil`], from the same source.
+const fn civil_from_days(day: i64) -> (i64, i64, i64) {
     let z = day + 719_468;
     let era = z.div_euclid(146_097);
     let day_of_era = z - era * 146_097;
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
     let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    Month(u16::try_from((year - 1970) * 12 + month - 1).expect("a month fits because block time is bounded"))
+    let year = year_of_era + era * 400 + (month <= 2) as i64;
+    (year, month, day)
 }
 
 #[cfg(test)]
@@ -137,6 +199,18 @@ mod tests {
         assert_eq!(Month(u16::MAX).to_string(), "7431-04");
         for text in ["1969-12", "7431-05", "9999-12", "2017-00", "2017-13", "2017-1", "02017-01", "+201-01"] {
             assert_eq!(text.parse::<Month>(), Err(MonthError), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_day_of_a_century_prints_as_what_reads_as_the_same() {
+        for day in (0..36_525).map(Day) {
+            assert_eq!(day.to_string().parse(), Ok(day), "{day}");
+        }
+        assert_eq!(Day(17_166).to_string(), "2016-12-31");
+        assert_eq!((Day(17_166).weekday(), Day(11_016).weekday()), (6, 2), "a Saturday, and 29 February 2000");
+        for text in ["1969-12-31", "2017-02-29", "2017-13-01", "2017-00-01", "2017-01-00", "2017-1-01", "2017-01-32"] {
+            assert_eq!(text.parse::<Day>(), Err(DayError), "{text}");
         }
     }
 

@@ -1,14 +1,14 @@
 //! One generator for each kind of operation. A kind of [`Body`] that has none does not compile: give it a line in `kinds!`
 //! and a function that makes one of it.
 
+mod exchange;
 mod membership;
 mod points;
+mod settlement;
 
-use tally_contracts::exchange::Exchange;
 use tally_contracts::governance::SetClock;
-use tally_contracts::settlement::ConfirmLeg;
 use tally_contracts::transaction::Body;
-use tally_contracts::types::{Address, ClassId, Fen, Month, Points};
+use tally_contracts::types::{Address, ClassId};
 
 use crate::input::Input;
 use crate::world::{MEMBERS, MERCHANTS, REGISTERED, WALLET_MEMBERS, World, member};
@@ -51,6 +51,9 @@ kinds! {
     RevokeKey => membership::revoke_key,
     RotateKey => membership::rotate_key,
     SetStoreLimits => points::set_store_limits,
+    AnnounceAnchor => exchange::announce_anchor,
+    SetBusinessDays => settlement::set_business_days,
+    SetCollateral => settlement::set_collateral,
     Enrol => membership::enrol,
     EnrolWallet => membership::enrol_wallet,
     RegisterWallet => membership::register_wallet,
@@ -66,8 +69,15 @@ kinds! {
     Void => points::void,
     ReverseRedeem => points::reverse_redeem,
     ReverseIssue => points::reverse_issue,
-    Exchange => exchange,
-    ConfirmLeg => confirm_leg,
+    Exchange => exchange::exchange,
+    Split => exchange::split,
+    Import => exchange::import,
+    ConfirmLeg => settlement::confirm_leg,
+    ReportPayment => settlement::report_payment,
+    DrawCollateral => settlement::draw_collateral,
+    OpenDispute => settlement::open_dispute,
+    AnswerDispute => settlement::answer_dispute,
+    DecideDispute => settlement::decide_dispute,
 }
 
 /// What a generator may look at.
@@ -111,22 +121,4 @@ fn some_class(input: &mut Input<'_>, scene: &Scene<'_>) -> ClassId {
 
 fn set_clock(input: &mut Input<'_>, scene: &Scene<'_>) -> SetClock {
     SetClock { time_ms: input.amount_near(scene.time_ms) }
-}
-
-fn exchange(input: &mut Input<'_>, scene: &Scene<'_>) -> Exchange {
-    let (member, from_class, to_class) =
-        (some_member(input, scene), some_class(input, scene), some_class(input, scene));
-    let points = Points(input.amount_near(scene.world.balance(member, from_class)));
-    let min_out = Points(input.pick(&[0, 0, 1, 100, u64::MAX]));
-    Exchange { member, from_class, to_class, points, min_out }
-}
-
-fn confirm_leg(input: &mut Input<'_>, scene: &Scene<'_>) -> ConfirmLeg {
-    let legs = scene.world.legs();
-    if legs.is_empty() || input.once_in(8) {
-        let cycle = input.pick(&[scene.world.month().0, 0, u16::MAX]);
-        return ConfirmLeg { cycle: Month(cycle), leg: input.pick(&[0, 1, u16::MAX]), amount_fen: Fen(input.amount()) };
-    }
-    let ((cycle, leg), record) = &legs[input.below(legs.len())];
-    ConfirmLeg { cycle: *cycle, leg: *leg, amount_fen: Fen(input.amount_near(record.amount_fen.0)) }
 }

@@ -3,7 +3,7 @@
 use tally_contracts::membership::HolderKind;
 use tally_contracts::points::{
     Capture, ClassTerms, CreateClass, Issue, IssueLine, Lot, Permission, PlaceHold, Redeem, ReverseIssue,
-    ReverseRedeem, SetStoreLimits, Standing, Transfer, Use, Void,
+    ReverseRedeem, SetStoreLimits, Standing, SubTerms, Transfer, Use, Void,
 };
 use tally_contracts::transaction::Body;
 use tally_contracts::types::{Category, ClassId, DAY_MS, Fen, HOUR_MS, MerchantId, Points, Rate, Reference, StoreId};
@@ -22,11 +22,20 @@ pub fn create_class(input: &mut Input<'_>, scene: &Scene<'_>) -> CreateClass {
         earn_rate: Rate::from_millionths(input.amount_near(Rate::ONE)),
         life_months: input.pick(&[1, 2, 24, 25, 0, u16::MAX]),
         accepted_by: input.pick(&acceptors).iter().copied().map(MerchantId).collect(),
+        industries: input.pick(&[&[][..], &[5_201], &[2, 1]]).to_vec(),
+        sub: input.once_in(4).then(|| sub_terms(input)),
         permissions: permissions(input),
         custodian_member_limit_fen: Fen(input.amount()),
         custodian_limit_fen: Fen(input.amount()),
     };
     CreateClass { class: ClassId(input.pick(&[5, 6, 1, 0, u32::MAX])), terms }
+}
+
+fn sub_terms(input: &mut Input<'_>) -> SubTerms {
+    SubTerms {
+        main: ClassId(input.pick(&[1, 2, 3, 4, 9])),
+        split_rate: Rate::from_millionths(input.amount_near(Rate::ONE)),
+    }
 }
 
 fn permissions(input: &mut Input<'_>) -> Vec<Permission> {
@@ -106,7 +115,7 @@ pub fn void(input: &mut Input<'_>, scene: &Scene<'_>) -> Void {
 }
 
 /// The reference of an earlier operation: one of the merchant's that `is_wanted`, at times any, or one that never was.
-fn past(input: &mut Input<'_>, scene: &Scene<'_>, is_wanted: impl Fn(&Body) -> bool) -> Reference {
+pub fn past(input: &mut Input<'_>, scene: &Scene<'_>, is_wanted: impl Fn(&Body) -> bool) -> Reference {
     let all = scene.world.past();
     let wanted: Vec<Reference> = all
         .iter()

@@ -1,5 +1,8 @@
 //! Rule table of settlement, the close worked through by hand, and netting for any positions.
 
+mod disputes;
+mod legs;
+
 use proptest::prelude::*;
 
 use super::{ConfirmLeg, Leg, LegState, NetPosition, PairNet, Position, Statement, payments};

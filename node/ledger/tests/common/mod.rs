@@ -5,7 +5,9 @@
 use ed25519_dalek::SigningKey;
 use tally_contracts::crypto::{PublicKey, sign};
 use tally_contracts::exchange::Exchange;
-use tally_contracts::genesis::{Clock, Genesis, GenesisClass, GenesisMerchant, OperatorKey, Parameters, Role};
+use tally_contracts::genesis::{
+    BusinessCalendar, Clock, ExchangeParameters, Genesis, GenesisClass, GenesisMerchant, OperatorKey, Parameters, Role,
+};
 use tally_contracts::membership::{Enrol, HolderKind, member_address};
 use tally_contracts::points::{ClassTerms, Issue, IssueLine, Redeem, Transfer};
 use tally_contracts::state::MemoryStore;
@@ -44,6 +46,8 @@ pub fn genesis() -> Genesis {
             store_id: None,
         }],
         net_debit_cap_fen: Fen(100_000_000),
+        collateral_fen: Fen(0),
+        industry: 0,
     };
     let class = |id: u32, anchor: u64| GenesisClass {
         id: ClassId(id),
@@ -55,6 +59,8 @@ pub fn genesis() -> Genesis {
             earn_rate: Rate::from_millionths(1_000_000),
             life_months: 1,
             accepted_by: Vec::new(),
+            industries: Vec::new(),
+            sub: None,
             permissions: Vec::new(),
             custodian_member_limit_fen: Fen(1_000_000),
             custodian_limit_fen: Fen(1_000_000),
@@ -69,11 +75,15 @@ pub fn genesis() -> Genesis {
             idle_block_ms: 1000,
             min_anchor: Rate::from_millionths(1_000),
             max_anchor: Rate::from_millionths(1_000_000),
-            exchange_spread: Rate::from_millionths(10_000),
+            exchange: ExchangeParameters { spread: Rate::from_millionths(10_000), ..ExchangeParameters::default() },
             no_consent_limit_fen: Fen(1_000_000),
             refund_window_days: 30,
+            ..Parameters::default()
         },
         merchants: (1..=4).map(merchant).collect(),
+        partners: Vec::new(),
+        pairs: Vec::new(),
+        calendar: BusinessCalendar::default(),
         classes: vec![class(1, 15_000), class(2, 20_000)],
     }
 }
@@ -210,6 +220,7 @@ pub fn exchange(from: u32, to: u32, member: Address, points: u64) -> Body {
         to_class: ClassId(to),
         points: Points(points),
         min_out: Points(1),
+        quote: None,
     })
 }
 

@@ -35,6 +35,7 @@ struct ClassFlows {
     redemptions_reversed: u128,
     held: u128,
     no_longer_held: u128,
+    imported: u128,
     exchanged_in: u128,
     exchanged_out: u128,
 }
@@ -75,6 +76,16 @@ impl Flows {
                     self.obligations += obligation.0;
                     self.pool += pool_obligation.0;
                 }
+                (Body::Split(o), Applied::Split { points_out, pool_obligation, .. }) => {
+                    self.class(o.from_class).exchanged_out += wide(o.points);
+                    self.class(o.to_class).exchanged_in += wide(*points_out);
+                    self.pool += pool_obligation.0;
+                }
+                (Body::Import(o), Applied::Imported { points, obligation, .. }) => {
+                    self.class(o.class).imported += wide(*points);
+                    self.obligations += obligation.0;
+                }
+                (_, Applied::DisputeAdjusted { adjustment, .. }) => self.obligations += adjustment.0,
                 _ => {}
             }
         }
@@ -83,8 +94,12 @@ impl Flows {
     /// Adds what due work moved.
     pub fn add_due(&mut self, due: &[DueRecord]) {
         for record in due {
-            if let DueRecord::TimedOut(TimedOut { class, released, expired, .. }) = record {
-                self.class(*class).no_longer_held += wide(*released) + wide(*expired);
+            match record {
+                DueRecord::TimedOut(TimedOut { class, released, expired, .. }) => {
+                    self.class(*class).no_longer_held += wide(*released) + wide(*expired);
+                }
+                DueRecord::DisputeTimedOut(ended) => self.obligations += ended.adjustment.0,
+                _ => {}
             }
         }
     }

@@ -67,7 +67,7 @@ pub(super) fn check(store: &MemoryStore, flows: &Flows) -> Result<Vec<ClassSums>
         of_class.movements += movements.len() as u64;
         for lot in movements.first().map_or(&[][..], |(_, latest)| &latest.lots) {
             of_class.points += wide(lot.points);
-            if lot.expires >= schedule.open_cycle {
+            if lot.expires >= schedule.open_month {
                 *live.entry((lot.expires, class)).or_default() += wide(lot.points);
             }
         }
@@ -103,11 +103,12 @@ fn check_class(class: ClassId, totals: &ClassTotals, held: &Held, flows: &ClassF
     equal(name("`redeemed`, against the receipts,"), &wide(t.redeemed), &flows.redeemed)?;
     let reversed = wide(t.redemptions_reversed);
     equal(name("`redemptions_reversed`, against the receipts,"), &reversed, &flows.redemptions_reversed)?;
+    equal(name("`imported`, against the receipts,"), &wide(t.imported), &flows.imported)?;
     equal(name("`exchanged_in`, against the receipts,"), &wide(t.exchanged_in), &flows.exchanged_in)?;
     equal(name("`exchanged_out`, against the receipts,"), &wide(t.exchanged_out), &flows.exchanged_out)?;
     equal(name("`held`, against the receipts,"), &(wide(t.held) + flows.no_longer_held), &flows.held)?;
     equal(name("`held`, against the open holds,"), &wide(t.held), &held.set_aside)?;
-    let gained = wide(t.issued) + wide(t.exchanged_in) + reversed;
+    let gained = wide(t.issued) + wide(t.imported) + wide(t.exchanged_in) + reversed;
     let lost = wide(t.issues_reversed) + wide(t.redeemed) + wide(t.lapsed) + wide(t.exchanged_out) + wide(t.held);
     equal(name("`outstanding`, with all that was lost,"), &(wide(t.outstanding) + lost), &gained)?;
     equal(
