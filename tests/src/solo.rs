@@ -33,6 +33,10 @@ pub mod key {
     pub const GOVERNOR: u8 = 5;
     /// Sets the clock.
     pub const CLOCK: u8 = 6;
+    /// Imports the airline's miles.
+    pub const AIRLINE: u8 = 7;
+    /// Settles for the airline.
+    pub const AIRLINE_TREASURER: u8 = 8;
 }
 
 /// A key by its seed's byte.
@@ -54,11 +58,14 @@ pub fn genesis() -> Genesis {
             "custodian_member_limit_fen": "0", "custodian_limit_fen": "0",
         })
     };
+    let mut cups = terms("0.01");
+    cups["accepted_by"] = json!([1]);
+    cups["sub"] = json!({ "main": 1, "split_rate": "1" });
     let genesis = json!({
         "name": "harbour", "time_ms": GENESIS_MS, "utc_offset_minutes": 480,
         "clock": { "simulated": { "keys": [public(key::CLOCK)] } },
         "parameters": {
-            "idle_block_ms": 200, "min_anchor": "0.001", "max_anchor": "1", "exchange_spread": "0.02",
+            "idle_block_ms": 200, "min_anchor": "0.001", "max_anchor": "1", "exchange": { "spread": "0.02" },
             "no_consent_limit_fen": "100000", "refund_window_days": 30,
         },
         "merchants": [{
@@ -70,9 +77,19 @@ pub fn genesis() -> Genesis {
                 { "public_key": public(key::GOVERNOR), "roles": ["governor"] },
             ],
         }],
+        "partners": [{
+            "id": 2, "name": "Harbour Air", "collateral_fen": "100000",
+            "operator_keys": [
+                { "public_key": public(key::AIRLINE), "roles": ["issuer"] },
+                { "public_key": public(key::AIRLINE_TREASURER), "roles": ["treasurer"] },
+            ],
+            "imports": [{ "class": 1, "ratio": { "units": 100, "points": 10 } }],
+        }],
+        "calendar": { "holidays": ["2026-01-01", "2026-02-17"], "workdays": ["2026-02-14"] },
         "classes": [
             { "id": 1, "name": "Harbour beans", "issuer": 1, "terms": terms("0.01") },
             { "id": 2, "name": "Harbour stamps", "issuer": 1, "terms": terms("0.05") },
+            { "id": 4, "name": "Harbour cups", "issuer": 1, "terms": cups },
         ],
     });
     serde_json::from_value(genesis).expect("a genesis that the contracts read")

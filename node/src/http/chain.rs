@@ -166,7 +166,8 @@ pub async fn operation(
     let mut transaction: Transaction = encoding::decode_own(&stored.block.transactions[position as usize]);
     let operation = transaction.operations.swap_remove(at);
     // A refusal that is not kept makes way for what a retry comes to, and what can be taken up changes.
-    let is_settled = known.as_ref().is_some_and(|known| known.standing == Standing::Nothing);
+    let is_final = |standing: &Standing| matches!(standing, Standing::Nothing | Standing::Debt(_));
+    let is_settled = known.as_ref().is_some_and(|known| is_final(&known.standing));
     let standing = known.map(|known| known.standing).unwrap_or_default();
     let answer = Json(OperationStatus::Final(Box::new(FinalOperation { found, operation, standing })));
     Ok(if is_settled { ([IMMUTABLE], answer).into_response() } else { answer.into_response() })

@@ -100,11 +100,12 @@ impl Api {
         };
         let submitter = &self.door()?.submitter;
         let operation = submission.operation(reference);
+        let (merchant, asked) = (self.door()?.merchant, operation.clone());
         let checked = submitter.check(&operation);
         let draft = checked.and_then(|()| submitter.draft(vec![operation], Mode::Each));
         let judged = self.judge(draft.map_err(|e| submit_problem(e).with("dry_run", true))?).await?;
         if let Some(problem) = judged.refusal(0) {
-            return Err(problem);
+            return Err(self.with_left(problem, merchant, asked).await?);
         }
         let Judged { judgement, mut receipts } = judged;
         let receipt = receipts.pop().ok_or(Problem::new("internal"))?;

@@ -25,16 +25,16 @@ pub async fn list(State(api): Node, _: NoParams) -> Answer<Listing<MerchantView>
     api.query(|s| Ok(merchants::merchants(s))).await.map(Json)
 }
 
-/// Which part of a merchant's list.
+/// Which part of a list.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PageParams {
     /// Most items.
     #[param(minimum = 1, maximum = 1000, default = 100)]
-    limit: Option<usize>,
+    pub limit: Option<usize>,
     /// Where an earlier answer to the same question ended.
-    cursor: Option<String>,
+    pub cursor: Option<String>,
 }
 
 /// A merchant's operator keys: roles, store, and the block that revoked them.

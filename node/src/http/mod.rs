@@ -20,7 +20,9 @@ mod merchants;
 mod openapi;
 mod params;
 mod problem;
+mod quotes;
 mod read;
+mod settlement;
 mod submit;
 mod texts;
 
@@ -211,10 +213,14 @@ fn v1(bulk_bytes: usize) -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(merchants::stores))
         .routes(routes!(merchants::holds))
         .routes(routes!(read::rates))
-        .routes(routes!(read::obligations))
-        .routes(routes!(read::settlements))
-        .routes(routes!(read::settlement))
-        .routes(routes!(read::settlement_operations))
+        .routes(routes!(quotes::quotes))
+        .routes(routes!(settlement::obligations))
+        .routes(routes!(settlement::settlements))
+        .routes(routes!(settlement::settlement))
+        .routes(routes!(settlement::statement))
+        .routes(routes!(settlement::settlement_operations))
+        .routes(routes!(settlement::disputes))
+        .routes(routes!(settlement::calendar))
         .routes(routes!(chain::block))
         .routes(routes!(chain::raw))
         .routes(routes!(chain::certificate))

@@ -62,6 +62,12 @@ impl Problem {
         Self::new(rejection.name()).with("number", rejection.code())
     }
 
+    /// The rule of the contracts that it reports, if it reports one.
+    #[must_use]
+    pub fn rule(&self) -> Option<Rejection> {
+        Rejection::ALL.iter().copied().find(|rule| rule.name() == self.text.code)
+    }
+
     /// Says where the receipt stands.
     #[must_use]
     pub fn at(self, place: Place) -> Self {

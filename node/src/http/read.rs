@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tally_contracts::due::due_at_ms;
 use tally_contracts::genesis::{Clock, Genesis, MAX_TIME_MS};
-use tally_contracts::types::{Address, ChainId, ClassId, Hash, Height, MerchantId, Month, StoreId};
+use tally_contracts::types::{Address, ChainId, ClassId, Hash, Height, MerchantId, StoreId};
 use tally_ledger::block::BlockId;
 use utoipa::{IntoParams, ToSchema};
 
@@ -18,13 +18,12 @@ use super::conditional::IMMUTABLE;
 use super::params::{Names, NoParams, Params, kind_parameter, page};
 use super::problem::{Problem, ProblemCode};
 use crate::query::classes::{ClassView, Listing};
-use crate::query::index::{KindName, PairKey};
+use crate::query::index::KindName;
 use crate::query::members::{BalancesView, GrantView, MemberView, StatementLine};
 use crate::query::operations::{DayLine, Listed, OperationsQuery};
 use crate::query::page::Page;
 use crate::query::rates::{RatesQuery, RatesView};
-use crate::query::settlements::{CycleView, ObligationLine, ObligationsView, SettlementView};
-use crate::query::{classes, members, operations, rates, settlements};
+use crate::query::{classes, members, operations, rates};
 
 type Answer<T> = Result<Json<T>, Problem>;
 type Node = State<Arc<Api>>;
@@ -226,67 +225,6 @@ pub struct RatesParams {
 pub async fn rates(State(api): Node, Params(params): Params<RatesParams>) -> Answer<RatesView> {
     let query = RatesQuery { from_class: params.from_class, to_class: params.to_class };
     api.query(move |s| rates::rates(s, &query)).await.map(Json)
-}
-
-/// Parameters of obligations.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct CycleParams {
-    /// The settlement cycle; the open one where it is left out.
-    cycle: Option<Month>,
-}
-
-/// What merchants owe each other in a settlement cycle, gross.
-#[utoipa::path(get, path = "/v1/obligations", operation_id = "getObligations", tag = "settlement", params(CycleParams),
-    responses((status = 200, description = "The obligations.", body = ObligationsView)))]
-pub async fn obligations(State(api): Node, Params(params): Params<CycleParams>) -> Answer<ObligationsView> {
-    api.query(move |s| settlements::obligations(s, params.cycle)).await.map(Json)
-}
-
-/// Every closed settlement cycle, oldest first.
-#[utoipa::path(get, path = "/v1/settlements", operation_id = "listSettlements", tag = "settlement",
-    responses((status = 200, description = "The closed cycles.", body = Listing<CycleView>)))]
-pub async fn settlements(State(api): Node, _: NoParams) -> Answer<Listing<CycleView>> {
-    api.query(|s| Ok(settlements::settlements(s))).await.map(Json)
-}
-
-/// One closed settlement cycle in full: gross, nets, positions, legs.
-#[utoipa::path(get, path = "/v1/settlements/{cycle}", operation_id = "getSettlement", tag = "settlement",
-    params(("cycle" = Month, Path, description = "The settlement cycle.")),
-    responses((status = 200, description = "The settlement.", body = SettlementView)))]
-pub async fn settlement(State(api): Node, Names(cycle): Names<Month>, _: NoParams) -> Answer<SettlementView> {
-    api.query(move |s| settlements::settlement(s, cycle)).await.map(Json)
-}
-
-/// Parameters of the operations behind an obligation.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct PairParams {
-    /// Who owes.
-    debtor: MerchantId,
-    /// Who is owed; 0 is the alliance pool.
-    creditor: MerchantId,
-    /// Most items.
-    #[param(minimum = 1, maximum = 1000, default = 100)]
-    limit: Option<usize>,
-    /// Where an earlier answer to the same question ended.
-    cursor: Option<String>,
-}
-
-/// The operations behind what one merchant owes another in a cycle, in the order of the chain.
-#[utoipa::path(get, path = "/v1/settlements/{cycle}/operations", operation_id = "listSettlementOperations",
-    tag = "settlement", params(("cycle" = Month, Path, description = "The settlement cycle."), PairParams),
-    responses((status = 200, description = "A part of the list.", body = Page<ObligationLine>)))]
-pub async fn settlement_operations(
-    State(api): Node,
-    Names(cycle): Names<Month>,
-    Params(params): Params<PairParams>,
-) -> Answer<Page<ObligationLine>> {
-    let page = page(params.limit, params.cursor)?;
-    let pair = PairKey { cycle, debtor: params.debtor, creditor: params.creditor };
-    api.query(move |s| settlements::operations(s, &pair, &page)).await.map(Json)
 }
 
 /// Parameters of a merchant's operations.

@@ -29,6 +29,7 @@ use super::{Api, Door};
 use crate::ingress::submitter::{Found, Mode, SubmitError, TransactionEnd};
 use crate::query::Snapshot;
 use crate::query::index::{self, Place};
+use crate::query::limits;
 use crate::query::operations::{self, ReceiptView};
 
 /// An operation as it is submitted alone: its reference is the idempotency key.
@@ -173,13 +174,20 @@ pub async fn operation(
         }
     }
     let found = wait.map(|time| (time, submitter.wait(merchant, reference)));
+    let asked = operation.clone();
     submitter.submit(vec![operation], Mode::Each).await.map_err(submit_problem)?;
     let found = match found {
         Some((time, found)) => tokio::time::timeout(time, found).await.ok(),
         None => None,
     };
     match found {
-        Some(found) => respond_final(api.answer(merchant, found).await?),
+        Some(found) => {
+            let answer = api.answer(merchant, found).await?;
+            match answer.refusal() {
+                Some(problem) => Err(api.with_left(problem, merchant, asked).await?),
+                None => respond_final(answer),
+            }
+        }
         None => Ok(accepted(
             &format!("/v1/operations/{merchant}/{reference}"),
             &OperationStatus::Pending(OperationName { merchant, reference }),
@@ -350,6 +358,21 @@ pub fn submit_problem(error: SubmitError) -> Problem {
 }
 
 impl Api {
+    /// A refusal with what is left of the limit that it is about.
+    pub(super) async fn with_left(
+        self: &Arc<Self>,
+        problem: Problem,
+        merchant: MerchantId,
+        operation: Operation,
+    ) -> Result<Problem, Problem> {
+        let Some(rule) = problem.rule() else { return Ok(problem) };
+        let left = self.query(move |snapshot| Ok(limits::left(snapshot, merchant, &operation, rule))).await?;
+        Ok(match left {
+            Some(left_fen) => problem.with("left_fen", left_fen),
+            None => problem,
+        })
+    }
+
     /// How long a request is ready to wait, within the node's bound.
     pub(super) fn wait_time(&self, headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
         let seconds = wait_seconds(headers)?.map(|s| s.min(self.timeouts.max_wait_s));

@@ -280,7 +280,7 @@ texts! {
     UNPROCESSABLE_ENTITY "below_one_fen": "the points are worth less than one fen",
         "Redeem more points at once";
         "積分價值不足一分錢", "請一次核銷較多積分"
-    UNPROCESSABLE_ENTITY "below_min_out": "the exchange yields less than the minimum asked for, or nothing",
+    UNPROCESSABLE_ENTITY "below_min_out": "it yields less than the minimum asked for, or nothing",
         "Read /v1/rates again and ask the member to agree to what it yields now";
         "兌換所得少於要求的下限，或為零", "請重新查詢 /v1/rates，並徵得會員同意目前可得數量"
     UNPROCESSABLE_ENTITY "hold_period": "the hold's time-out does not lie within the next 7 days",
@@ -348,6 +348,87 @@ texts! {
     UNPROCESSABLE_ENTITY "last_governor_key": "the key is the merchant's last governor key",
         "Add another governor key first, or rotate this one";
         "該金鑰是商戶最後一把治理金鑰", "請先新增另一把治理金鑰，或改用更換金鑰"
+    UNPROCESSABLE_ENTITY "unknown_dispute": "there is no dispute of this operation",
+        "Check merchant and original; open_dispute opens one, /v1/disputes lists them";
+        "該操作沒有爭議紀錄", "請檢查 merchant 與 original；以 open_dispute 提出，/v1/disputes 可查"
+    UNPROCESSABLE_ENTITY "unknown_ratio": "the partner's points are not imported into this class",
+        "Import into a class that /v1/genesis lists for the partner";
+        "該合作方的積分不可匯入此積分種類", "請匯入 /v1/genesis 為該合作方所列的積分種類"
+    UNPROCESSABLE_ENTITY "no_such_split": "the class is no sub class of that main class",
+        "A split goes from a main class into one of its own sub classes, see /v1/classes; there is no way back";
+        "該種類不是此主積分的子積分", "拆分只能由主積分轉為其子積分（見 /v1/classes），不可轉回"
+    UNPROCESSABLE_ENTITY "outside_industry": "points of this class are not spent in the merchant's industry",
+        "Take points of another class; the class lists its industries in /v1/classes";
+        "此種積分不適用於本商戶的行業", "請改用其他積分；適用行業見 /v1/classes"
+    UNPROCESSABLE_ENTITY "not_exchangeable": "points of a sub class are not exchanged",
+        "Exchange main points; sub points are spent where they serve";
+        "子積分不可兌換", "請兌換主積分；子積分僅可在適用範圍內使用"
+    UNPROCESSABLE_ENTITY "below_min_lot": "the points are worth less than the least lot that is exchanged",
+        "Exchange more at once; min_lot_fen of the pair is in /v1/rates";
+        "低於最低兌換額", "請增加單次兌換數量；最低額見 /v1/rates 的 min_lot_fen"
+    UNPROCESSABLE_ENTITY "yields_more": "the split would yield more value than goes in",
+        "The issuer's anchors no longer cover the split rate; the issuer has to open a sub class with a lower one";
+        "拆分所得價值高於投入價值", "發行方的錨定值已不足以支持此拆分比率，須另設較低比率的子積分"
+    UNPROCESSABLE_ENTITY "anchor_unchanged": "the anchor is the present one",
+        "Announce another value";
+        "錨定值與現值相同", "請公告不同的數值"
+    UNPROCESSABLE_ENTITY "notice_too_short": "the announcement does not come early enough before it takes effect",
+        "Choose a later time; a lower anchor needs anchor_notice_business_days of /v1/genesis, in business days";
+        "公告期不足", "請選擇較晚的生效時間；調低錨定值須提前 /v1/genesis 所列工作日數公告"
+    UNPROCESSABLE_ENTITY "notice_too_long": "the announcement lies too far ahead",
+        "Choose an earlier time, at most 90 days after the notice that a lower anchor would need";
+        "公告的生效時間過遠", "請選擇較早的生效時間，最遲為調低錨定值公告期滿後 90 天"
+    UNPROCESSABLE_ENTITY "stale_quote": "the quote has ended, or the rates have changed since",
+        "Ask for a new quote and show it to the member";
+        "報價已失效，或匯率已變動", "請重新報價並向會員出示"
+    UNPROCESSABLE_ENTITY "exchange_member_limit": "the member's daily limit for exchanges is used up",
+        "Exchange what is left, which /v1/quotes tells, or come again tomorrow";
+        "會員當日兌換額度已用完", "請於餘額內兌換（見 /v1/quotes），或次日再試"
+    UNPROCESSABLE_ENTITY "exchange_pair_limit": "the daily limit for exchanges between these classes is used up",
+        "Exchange what is left, which /v1/quotes tells, or come again tomorrow";
+        "此兩種積分間的當日兌換額度已用完", "請於餘額內兌換（見 /v1/quotes），或次日再試"
+    UNPROCESSABLE_ENTITY "not_prefunded": "the partner has not prefunded as much",
+        "The partner posts more, put on record by set_collateral, or settles its open legs first";
+        "合作方預存資金不足", "請合作方增加預存（由 set_collateral 登記），或先結清未確認款項"
+    UNPROCESSABLE_ENTITY "collateral_short": "the payer's collateral does not cover the leg",
+        "Ask the payer to post more, or to pay; set_collateral puts what was posted on record";
+        "付款方的保證金不足以支付該筆款項", "請付款方增繳保證金或付款；以 set_collateral 登記"
+    UNPROCESSABLE_ENTITY "payment_reported": "the payment of the leg was reported already",
+        "Nothing is left to do; the payee confirms it with confirm_leg";
+        "該筆款項已申報付款", "無須再處理；由收款方以 confirm_leg 確認"
+    UNPROCESSABLE_ENTITY "leg_not_escalated": "the leg is not overdue for so long that it is before the governors",
+        "Wait until the leg's deadline_ms";
+        "該筆款項尚未逾期至須由治理方處理", "請等到該筆款項的 deadline_ms"
+    UNPROCESSABLE_ENTITY "not_disputable": "the operation was refused, or nobody owes another participant for it",
+        "Dispute a redemption or capture at another merchant, an exchange, or an import";
+        "該操作不可提出爭議", "可爭議者為他商戶的核銷或請款、跨發行方兌換與匯入"
+    UNPROCESSABLE_ENTITY "dispute_unbalanced": "the operation made the debtor owe less than is disputed",
+        "Claim at most what the operation still makes you owe; what was reversed no longer counts";
+        "爭議金額高於該操作的應付額", "請求金額不得超過該操作目前的應付額；已沖正部分不計"
+    UNPROCESSABLE_ENTITY "dispute_late": "the time to dispute the operation has passed",
+        "Settle it with the merchant outside the ledger";
+        "已超過提出爭議的期限", "請與對方商戶另行處理"
+    UNPROCESSABLE_ENTITY "anchor_pending": "another anchor is announced for the class and not in effect yet",
+        "Wait until it is in effect; /v1/rates tells when";
+        "該積分已有尚未生效的錨定值公告", "請待其生效（時間見 /v1/rates）"
+    UNPROCESSABLE_ENTITY "import_reused": "the external reference was imported before",
+        "Nothing is left to do if it is the same import; else use a new external reference";
+        "該外部參考號已匯入過", "如為同一筆則無須處理；否則請使用新的外部參考號"
+    UNPROCESSABLE_ENTITY "voiced_already": "the merchant's voice is counted already",
+        "Wait for the other merchants";
+        "本商戶的表態已計入", "請等待其他商戶表態"
+    UNPROCESSABLE_ENTITY "dispute_exists": "the operation is or was disputed already",
+        "See the dispute in /v1/disputes; an operation is disputed once";
+        "該操作已有爭議紀錄", "請查看 /v1/disputes；每筆操作僅可爭議一次"
+    UNPROCESSABLE_ENTITY "dispute_closed": "the dispute was answered already, or has ended",
+        "See the dispute in /v1/disputes";
+        "該爭議已答覆或已結束", "請查看 /v1/disputes"
+    UNPROCESSABLE_ENTITY "disputed": "the sale is disputed, or was adjusted after a dispute",
+        "Nothing is left to undo, or wait until the dispute ends";
+        "該交易有爭議，或已因爭議調整", "請待爭議結束；已調整者無須再沖正"
+    UNPROCESSABLE_ENTITY "dispute_not_contested": "the dispute is not before the governors",
+        "The creditor answers first; see the dispute in /v1/disputes";
+        "該爭議尚未交由治理方裁定", "應先由債權方答覆；見 /v1/disputes"
     UNPROCESSABLE_ENTITY "clock_backwards": "the clock is set forward only, and stands alone in its block",
         "Set a time later than that of /v1/status, in a transaction of its own";
         "時鐘只能往前設定，且須獨占一個區塊", "請設定晚於 /v1/status 所示的時間，並單獨成一筆交易"

@@ -1,12 +1,12 @@
 //! Batches: operations put together into one transaction that fits into a log entry, and signed.
 
 use ed25519_dalek::SigningKey;
-use tally_contracts::crypto::{PublicKey, Signature};
+use tally_contracts::crypto::{self, PublicKey, Signature};
 use tally_contracts::encoding;
 use tally_contracts::transaction::{
     CheckedTransaction, LEAF_OVERHEAD_BYTES, MAX_LEAF_BYTES, MAX_OPERATIONS, Operation, Transaction,
 };
-use tally_contracts::types::{ChainId, MerchantId};
+use tally_contracts::types::{ChainId, Hash, MerchantId};
 
 /// Signs for the merchant.
 pub(super) struct Signer {
@@ -24,6 +24,11 @@ pub(super) struct Content {
 }
 
 impl Signer {
+    /// The key, and its signature over a hash.
+    pub fn sign_hash(&self, hash: &Hash) -> (PublicKey, Signature) {
+        (self.public_key, crypto::sign(&self.key, &hash.0))
+    }
+
     pub fn new(chain_id: ChainId, merchant: MerchantId, key: SigningKey) -> Self {
         Self { chain_id, merchant, public_key: PublicKey::of(&key), key }
     }

@@ -16,6 +16,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
+use tally_contracts::crypto::{PublicKey, Signature};
 use tally_contracts::genesis::Clock;
 use tally_contracts::transaction::{CheckedTransaction, MAX_OPERATIONS, Operation};
 use tally_contracts::types::{HOUR_MS, Hash, MerchantId, Reference};
@@ -258,6 +259,12 @@ impl Submitter {
         if let Some(writer) = writer {
             let _ = tokio::task::spawn_blocking(move || writer.join()).await;
         }
+    }
+
+    /// The node's signature over a hash, by its operator key.
+    #[must_use]
+    pub fn sign_hash(&self, hash: &Hash) -> (PublicKey, Signature) {
+        self.shared.signer.sign_hash(hash)
     }
 
     /// Checks what an operation is refused for whatever else is submitted with it, but for its size. Each operation must

@@ -7,7 +7,9 @@ use ed25519_dalek::SigningKey;
 use tally_contracts::authorization::{Authorization, WalletAuthorization};
 use tally_contracts::crypto::{self, PublicKey, Signature};
 use tally_contracts::encoding;
-use tally_contracts::genesis::{Clock, Genesis, GenesisMerchant, OperatorKey, Parameters, Role};
+use tally_contracts::genesis::{
+    BusinessCalendar, Clock, ExchangeParameters, Genesis, GenesisMerchant, OperatorKey, Parameters, Role,
+};
 use tally_contracts::membership::{Enrol, HolderKind};
 use tally_contracts::points::Redeem;
 use tally_contracts::transaction::{Body, CheckedTransaction, Operation, Transaction};
@@ -96,9 +98,10 @@ pub fn genesis() -> Genesis {
             idle_block_ms: 1_000,
             min_anchor: Rate::from_millionths(1),
             max_anchor: Rate::from_millionths(Rate::ONE),
-            exchange_spread: Rate::ZERO,
+            exchange: ExchangeParameters { spread: Rate::ZERO, ..ExchangeParameters::default() },
             no_consent_limit_fen: Fen(0),
             refund_window_days: 30,
+            ..Parameters::default()
         },
         merchants: vec![GenesisMerchant {
             id: MERCHANT,
@@ -106,7 +109,12 @@ pub fn genesis() -> Genesis {
             validator_key: PublicKey::of(&key(VALIDATOR)),
             operator_keys: vec![operator],
             net_debit_cap_fen: Fen(0),
+            collateral_fen: Fen(0),
+            industry: 0,
         }],
+        partners: Vec::new(),
+        pairs: Vec::new(),
+        calendar: BusinessCalendar::default(),
         classes: Vec::new(),
     }
 }

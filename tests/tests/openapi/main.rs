@@ -6,6 +6,7 @@
 
 mod document;
 mod script;
+mod settlement;
 mod walk;
 
 use std::collections::BTreeSet;

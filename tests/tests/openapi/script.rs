@@ -10,7 +10,6 @@ use tally_contracts::crypto::{Nonce, PublicKey, Signature};
 use tally_contracts::encoding;
 use tally_contracts::exchange::Exchange;
 use tally_contracts::genesis::Role;
-use tally_contracts::governance::SetClock;
 use tally_contracts::membership::{
     AddKey, Enrol, EnrolWallet, Freeze, HolderKind, RecoverWallet, RegisterWallet, RevokeKey, RotateKey, RotateWallet,
     Unfreeze, member_address, wallet_address,
@@ -19,24 +18,23 @@ use tally_contracts::points::{
     Capture, CreateClass, Issue, IssueLine, PlaceHold, Redeem, ReverseIssue, ReverseRedeem, SetStoreLimits, Transfer,
     Void,
 };
-use tally_contracts::settlement::ConfirmLeg;
 use tally_contracts::transaction::{Body, Operation, Till, Transaction};
 use tally_contracts::types::{
-    Address, Category, ChainId, ClassId, DAY_MS, Fen, HOUR_MS, Hash, MerchantId, Month, Points, Reference, StoreId,
-    TillId,
+    Address, Category, ChainId, ClassId, DAY_MS, Fen, HOUR_MS, Hash, MerchantId, Points, Reference, StoreId, TillId,
 };
 use tally_tests::solo::{GENESIS_MS, genesis, key};
 
 use crate::document::Step;
+use crate::settlement;
 
-const SHOP: MerchantId = MerchantId(1);
-const BEANS: ClassId = ClassId(1);
+pub const SHOP: MerchantId = MerchantId(1);
+pub const BEANS: ClassId = ClassId(1);
 const STAMPS: ClassId = ClassId(2);
 const TILL: Till = Till { store_id: StoreId(7), till_id: TillId(1) };
 /// What is signed before the clock is set is valid for an hour.
-const VALID_UNTIL_MS: u64 = GENESIS_MS + HOUR_MS;
+pub const VALID_UNTIL_MS: u64 = GENESIS_MS + HOUR_MS;
 /// The clock is set to this: the first cycle is over.
-const NEXT_MONTH_MS: u64 = GENESIS_MS + 30 * DAY_MS;
+pub const NEXT_MONTH_MS: u64 = GENESIS_MS + 30 * DAY_MS;
 
 /// Seeds of wallet keys, and of operator keys that come later.
 const WALLET: u8 = 20;
@@ -51,11 +49,11 @@ fn commitment(number: u8) -> Hash {
 }
 
 /// A member that the shop enrolled by its member number.
-fn member(number: u8) -> Address {
+pub fn member(number: u8) -> Address {
     member_address(SHOP, &commitment(number))
 }
 
-fn reference(number: u128) -> Reference {
+pub fn reference(number: u128) -> Reference {
     Reference::new(GENESIS_MS + u64::try_from(number).expect("small"), number)
 }
 
@@ -64,12 +62,12 @@ fn chain_id() -> ChainId {
 }
 
 /// A step of the walk.
-fn step(operation: &str, name: &str, summary: &str) -> Step {
+pub fn step(operation: &str, name: &str, summary: &str) -> Step {
     let (operation, name, summary) = (operation.to_owned(), name.to_owned(), summary.to_owned());
     Step { operation, name, summary, status: 200, ..Step::default() }
 }
 
-trait With: Sized {
+pub trait With: Sized {
     fn with(self, parameter: &str, value: impl Serialize) -> Self;
     fn body(self, kind: &str, value: impl Serialize) -> Self;
     fn answered(self, status: u16) -> Self;
@@ -94,7 +92,7 @@ impl With for Step {
 }
 
 /// One operation at the shop's own door, under the reference of a number.
-fn submit(number: u128, name: &str, summary: &str, body: &Body) -> Step {
+pub fn submit(number: u128, name: &str, summary: &str, body: &Body) -> Step {
     let submission = json!({ "till": TILL, "body": body });
     let step = step("submitOperation", name, summary).body("application/json", submission);
     step.with("Idempotency-Key", reference(number)).with("Prefer", "wait=30")
@@ -108,7 +106,12 @@ fn authorized(number: u128, name: &str, summary: &str, (body, wallet): (&Body, u
 }
 
 /// A transaction of one operation, signed elsewhere.
-fn signed(number: u128, (merchant, key): (MerchantId, &SigningKey), valid_until_ms: u64, body: Body) -> Transaction {
+pub fn signed(
+    number: u128,
+    (merchant, key): (MerchantId, &SigningKey),
+    valid_until_ms: u64,
+    body: Body,
+) -> Transaction {
     let mut transaction = Transaction {
         chain_id: chain_id(),
         merchant,
@@ -122,11 +125,11 @@ fn signed(number: u128, (merchant, key): (MerchantId, &SigningKey), valid_until_
     transaction
 }
 
-fn send(name: &str, summary: &str, transaction: &Transaction) -> Step {
+pub fn send(name: &str, summary: &str, transaction: &Transaction) -> Step {
     step("submitTransaction", name, summary).body("application/json", transaction).with("Prefer", "wait=30")
 }
 
-fn by_governor(number: u128, body: Body) -> Transaction {
+pub fn by_governor(number: u128, body: Body) -> Transaction {
     signed(number, (SHOP, &key(key::GOVERNOR)), VALID_UNTIL_MS, body)
 }
 
@@ -155,8 +158,17 @@ fn line(number: u128, body: &Body) -> String {
 
 /// The walk.
 pub fn steps() -> Vec<Step> {
-    let parts =
-        [members(), sales(), holds_and_refunds(), wallets(), doors(), keys(), questions(), chain(), settlement()];
+    let parts = [
+        members(),
+        sales(),
+        holds_and_refunds(),
+        wallets(),
+        doors(),
+        keys(),
+        questions(),
+        chain(),
+        settlement::steps(),
+    ];
     parts.into_iter().flatten().collect()
 }
 
@@ -179,8 +191,14 @@ fn members() -> Vec<Step> {
 }
 
 fn sales() -> Vec<Step> {
-    let exchange =
-        Exchange { member: member(1), from_class: BEANS, to_class: STAMPS, points: Points(50), min_out: Points(9) };
+    let exchange = Exchange {
+        member: member(1),
+        from_class: BEANS,
+        to_class: STAMPS,
+        points: Points(50),
+        min_out: Points(9),
+        quote: None,
+    };
     let gift = Transfer { class: BEANS, from: member(1), to: member(2), points: Points(30) };
     vec![
         submit(10, "dry_run", "What a purchase would earn; nothing is taken", &issue(member(1), 12_850))
@@ -374,6 +392,14 @@ fn questions() -> Vec<Step> {
         shop(step("listStores", "limits", "What a store may do in a day, and what it did")),
         shop(step("listHolds", "open", "What is set aside at the shop")),
         step("getObligations", "open", "What is owed in the open cycle"),
+        step("quoteExchange", "one", "What an exchange would give now, and what limits leave")
+            .body("application/json", json!({ "member": member(1), "from_class": 1, "to_class": 2, "points": "50" })),
+        step("quoteExchange", "insufficient", "More than the member has")
+            .body(
+                "application/json",
+                json!({ "member": member(1), "from_class": 1, "to_class": 2, "points": "500000" }),
+            )
+            .answered(422),
         step("getProblem", "one", "What a problem means").with("code", "insufficient_points"),
     ]
 }
@@ -399,26 +425,5 @@ fn chain() -> Vec<Step> {
             .with("Last-Event-ID", "99999999-0")
             .answered(409),
         step("getMetrics", "now", "Numbers for Prometheus"),
-    ]
-}
-
-fn settlement() -> Vec<Step> {
-    let cycle: Month = "2026-01".parse().expect("a month");
-    let next_month = SetClock { time_ms: NEXT_MONTH_MS };
-    let set = signed(70, (MerchantId::POOL, &key(key::CLOCK)), NEXT_MONTH_MS, Body::SetClock(next_month));
-    let confirm = ConfirmLeg { cycle, leg: 0, amount_fen: Fen(1) };
-    let confirm = signed(71, (SHOP, &key(key::TREASURER)), NEXT_MONTH_MS + HOUR_MS, Body::ConfirmLeg(confirm));
-    let of_cycle = |step: Step| step.with("cycle", cycle);
-    vec![
-        of_cycle(step("listSettlementOperations", "to_the_pool", "What stands behind the pool's claim"))
-            .with("debtor", SHOP)
-            .with("creditor", MerchantId::POOL)
-            .with("limit", 10),
-        send("set_clock", "A simulated clock is set: the cycle is over", &set),
-        step("listSettlements", "all", "Every closed cycle"),
-        of_cycle(step("getSettlement", "closed", "One closed cycle in full")),
-        of_cycle(step("getObligations", "closed", "What was owed in a closed cycle")),
-        send("confirm_leg", "A treasurer confirms a payment; here there is none to confirm", &confirm),
-        step("getOpenApi", "this", "This document"),
     ]
 }

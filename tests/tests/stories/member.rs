@@ -38,7 +38,7 @@ pub async fn an_exchange_and_back_never_yields_more(desk: &mut Desk) -> Result<(
     let mut points = 3_000;
     for (from, to) in [("1", "3"), ("3", "1"), ("1", "3"), ("3", "1")] {
         let rates = desk.query(&["rates"])?;
-        ensure!(rates["exchange_spread"] == "0.02", "the spread is told beforehand: {rates}");
+        ensure!(rates["pairs"][0]["spread"] == "0.02", "the spread is told beforehand: {rates}");
         let exchange = |min_out: u64| -> Vec<String> {
             let flags = format!("exchange --member {card} --from-class {from} --to-class {to}");
             let amounts = format!(" --points {points} --min-out {min_out}");

@@ -4,7 +4,7 @@ use serde::Serialize;
 use tally_contracts::due::DueRecord;
 use tally_contracts::encoding;
 use tally_contracts::transaction::Transaction;
-use tally_contracts::types::{Day, Hash, Height};
+use tally_contracts::types::{Hash, Height};
 use tally_ledger::block::{Block, BlockId, Header};
 use tally_ledger::certificate::CommitCertificate;
 use utoipa::ToSchema;
@@ -131,32 +131,5 @@ fn view(block: &Block, bytes: &[u8], executed: Executed) -> TransactionView {
         time_ms: block.header.time_ms,
         transaction: encoding::decode_own(bytes),
         receipts: receipts.into_iter().zip(place.index..).map(placed).collect(),
-    }
-}
-
-/// A day as text, `2017-03-09` (Hinnant, "chrono-compatible low-level date algorithms").
-#[must_use]
-pub fn date(day: Day) -> String {
-    let z = i64::from(day.0) + 719_468;
-    let era = z.div_euclid(146_097);
-    let day_of_era = z - era * 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let (day, month) =
-        (day_of_year - (153 * shifted + 2) / 5 + 1, if shifted < 10 { shifted + 3 } else { shifted - 9 });
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_read_as_dates() {
-        assert_eq!(date(Day(0)), "1970-01-01");
-        assert_eq!(date(Day(17_166)), "2016-12-31");
-        assert_eq!(date(Day(11_016)), "2000-02-29");
     }
 }

@@ -14,7 +14,7 @@
 //! | C1 | transaction id 32 | [`Place`] of its first operation |
 //! | C2 | merchant u16, store 5, height u64, first operation u32 | [`ListedOperation`]s of the transaction at that store |
 //! | C3 | merchant u16, store 5, day u32, kind u8, class 5 | [`DayTotal`] |
-//! | C4 | cycle u16, debtor u16, creditor u16, height u64, operation u32 | [`ObligationRow`] |
+//! | C4 | cycle u16, debtor u16, creditor u16, height u64, operation u32 (or 2^31 and the number of a due record) | [`ObligationRow`] |
 //! | C5 | height u64 | block time in ms u64 |
 //! | C6 | merchant u16, reference u128 | [`Place`] of the latest refusal that the chain does not keep |
 //! | C7 | height u64 | due records of a block that has any |
@@ -43,6 +43,9 @@ use wincode::{SchemaRead, SchemaWrite};
 
 /// The first tag byte of the index; below are the contracts' tables.
 pub const FIRST_TAG: u8 = 0xC0;
+
+/// Places from here on are a block's due records, by number, where an obligation has no operation.
+pub const DUE_PLACES: u32 = 1 << 31;
 
 const TRANSACTIONS: u8 = 0xC0;
 const TRANSACTION_IDS: u8 = 0xC1;

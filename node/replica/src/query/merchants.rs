@@ -3,32 +3,45 @@
 use serde::Serialize;
 use tally_contracts::crypto::PublicKey;
 use tally_contracts::encoding;
+use tally_contracts::genesis::Parameters;
 use tally_contracts::membership::{KeyRecord, Merchant};
 use tally_contracts::points::{Hold, StoreLimits};
 use tally_contracts::settlement::Position;
 use tally_contracts::state::{Key, read, read_range, tag};
-use tally_contracts::types::{Fen, MerchantId, Obligation, Reference, StoreId};
+use tally_contracts::types::{Fen, MerchantId, Obligation, Rate, Reference, StoreId};
 use utoipa::ToSchema;
 use wincode::SchemaReadOwned;
 use wincode::config::DefaultConfig;
 
 use super::classes::{Listing, MAX_LIST};
+use super::limits::room;
 use super::page::{Cursor, List, Page, PageRequest, Scope};
 use super::{QueryError, Snapshot};
 
-/// A merchant.
+/// A merchant, or a partner.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct MerchantView {
     /// Its number.
     pub id: MerchantId,
     /// Its name for people.
     pub name: Option<String>,
-    /// The most it may owe before it is settled.
+    /// Whether it is a partner: no merchant, but a participant of settlement whose points are imported.
+    pub is_partner: bool,
+    /// What it trades in: a code of GB/T 4754, 0 for none.
+    pub industry: u16,
+    /// The most it may owe before it is settled, beside its collateral.
     pub net_debit_cap_fen: Fen,
+    /// What it has posted; of a partner, what it has prefunded.
+    pub collateral_fen: Fen,
     /// Where it stands in the open cycle.
     pub position: Position,
-    /// What of its cap is used, in 10^-8 CNY.
+    /// What of cap and collateral is used, in 10^-8 CNY.
     pub net_debit: Obligation,
+    /// How much more it may come to owe.
+    pub room_fen: Fen,
+    /// Whether it has used so much of cap and collateral that it should settle, or post more
+    /// (`parameters.settlement.cap_warning`).
+    pub cap_warning: bool,
     /// What it owes the alliance pool, in 10^-8 CNY.
     pub pool_claim: Obligation,
 }
@@ -73,18 +86,38 @@ pub struct HoldView {
 #[must_use]
 pub fn merchants(snapshot: &Snapshot<'_>) -> Listing<MerchantView> {
     let all: Vec<(MerchantId, Merchant)> = read_range(snapshot.store, tag::merchants, &MerchantId(0), None, MAX_LIST);
+    let parameters: Parameters = read(snapshot.store, tag::parameters, &()).expect("genesis wrote the parameters");
+    let warning = parameters.settlement.cap_warning;
     let view = |(id, merchant): (MerchantId, Merchant)| {
         let position: Position = read(snapshot.store, tag::positions, &id).unwrap_or_default();
         MerchantView {
             id,
-            name: snapshot.genesis.merchants.iter().find(|m| m.id == id).map(|m| m.name.clone()),
+            name: name_of(snapshot, id),
+            is_partner: merchant.is_partner,
+            industry: merchant.industry,
             net_debit_cap_fen: merchant.net_debit_cap_fen,
+            collateral_fen: merchant.collateral_fen,
             position,
             net_debit: position.net_debit(),
+            room_fen: room(&merchant, &position),
+            cap_warning: is_warned(&merchant, &position, warning),
             pool_claim: read(snapshot.store, tag::pool_claims, &id).unwrap_or_default(),
         }
     };
     Listing::new(snapshot, all.into_iter().map(view).collect())
+}
+
+/// Whether a merchant's net debit has come to a part of what it may be at most.
+fn is_warned(record: &Merchant, position: &Position, part: Rate) -> bool {
+    let (used, limit) = (position.net_debit().0, record.net_debit_limit().0);
+    used > 0 && used * i128::from(Rate::ONE) >= limit * i128::from(part.millionths())
+}
+
+/// The name that genesis gives a merchant or partner.
+pub(super) fn name_of(snapshot: &Snapshot<'_>, id: MerchantId) -> Option<String> {
+    let merchants = snapshot.genesis.merchants.iter().map(|m| (m.id, &m.name));
+    let partners = snapshot.genesis.partners.iter().map(|p| (p.id, &p.name));
+    merchants.chain(partners).find(|(known, _)| *known == id).map(|(_, name)| name.clone())
 }
 
 /// A page of a merchant's operator keys by rising bytes, revoked ones too.
@@ -162,7 +195,7 @@ pub(super) fn require_participant(snapshot: &Snapshot<'_>, id: MerchantId) -> Re
     if id == MerchantId::POOL { Ok(()) } else { require_merchant(snapshot, id) }
 }
 
-fn require_merchant(snapshot: &Snapshot<'_>, id: MerchantId) -> Result<(), QueryError> {
+pub(super) fn require_merchant(snapshot: &Snapshot<'_>, id: MerchantId) -> Result<(), QueryError> {
     let merchant: Option<Merchant> = read(snapshot.store, tag::merchants, &id);
     merchant.map(drop).ok_or_else(|| QueryError::not_found("merchant", id))
 }

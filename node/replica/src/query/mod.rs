@@ -5,16 +5,20 @@
 
 pub mod blocks;
 pub mod classes;
+pub mod disputes;
 pub mod dry_run;
 pub mod events;
 pub mod index;
+pub mod limits;
 pub mod members;
 pub mod merchants;
 pub mod operations;
 pub mod page;
 pub mod rates;
 pub mod settlements;
+pub mod statements;
 
+use tally_contracts::execute::BlockContext;
 use tally_contracts::genesis::Genesis;
 use tally_contracts::state::Store;
 use tally_contracts::types::{Calendar, Height};
@@ -70,6 +74,12 @@ impl Snapshot<'_> {
     #[must_use]
     pub const fn calendar(&self) -> Calendar {
         self.genesis.calendar()
+    }
+
+    /// A block at the head's time, for what the contracts work out without one.
+    #[must_use]
+    pub fn context(&self) -> BlockContext<'_> {
+        BlockContext::new(self.genesis, self.genesis.chain_id(), self.head.height, self.head.time_ms)
     }
 
     /// The height a question is about: the head's where none is asked for.

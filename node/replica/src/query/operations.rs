@@ -83,7 +83,7 @@ pub struct OperationsQuery {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DayLine {
     /// The local day, `2017-03-09`.
-    pub day: String,
+    pub day: Day,
     /// Who submitted.
     pub merchant: MerchantId,
     /// Where; none without a till.
@@ -327,7 +327,7 @@ pub fn days(snapshot: &Snapshot<'_>, query: &OperationsQuery, page: &PageRequest
 
 fn day_line(key: &DayKey, total: &DayTotal) -> DayLine {
     DayLine {
-        day: super::blocks::date(key.day),
+        day: key.day,
         merchant: key.merchant,
         store_id: key.store_id,
         kind: kind_name(key.kind),

@@ -33,6 +33,8 @@ pub enum List {
     Keys = 6,
     /// A merchant's stores that have limits.
     Stores = 7,
+    /// Disputes.
+    Disputes = 8,
 }
 
 /// Bytes of the hash that stands for what was asked.

@@ -1,6 +1,7 @@
 //! Settlement: what is owed in the open cycle, how closed cycles came out, and which operations stand behind a sum.
 
 use serde::Serialize;
+use tally_contracts::due::DueRecord;
 use tally_contracts::encoding;
 use tally_contracts::governance::Schedule;
 use tally_contracts::settlement::{Gross, Leg, NetPosition, PairNet, Position, Statement};
@@ -9,7 +10,7 @@ use tally_contracts::types::{Height, MerchantId, Month, Obligation, Reference};
 use utoipa::ToSchema;
 
 use super::classes::{Listing, MAX_LIST};
-use super::index::{KindName, ObligationRow, PairKey, Place, kind_name};
+use super::index::{DUE_PLACES, KindName, ObligationRow, PairKey, Place, kind_name};
 use super::merchants::require_participant;
 use super::operations::Rows;
 use super::page::{Cursor, List, Page, PageRequest, Scope};
@@ -242,6 +243,9 @@ pub fn operations(
     let line = |(key, value): (Vec<u8>, Vec<u8>)| {
         let place = pair.parse(&key).expect("the rows of a pair's range are the pair's");
         let row: ObligationRow = encoding::decode_own(&value);
+        if let Some(number) = place.index.checked_sub(DUE_PLACES) {
+            return line_of_silence(snapshot, place, number, &row);
+        }
         let operation = transactions.at(place);
         ObligationLine {
             place,
@@ -255,14 +259,32 @@ pub fn operations(
     Ok(Page { items: rows.into_iter().map(line).collect(), next_cursor, height })
 }
 
+/// The line of a dispute that nobody answered: it names the disputed operation.
+fn line_of_silence(snapshot: &Snapshot<'_>, place: Place, number: u32, row: &ObligationRow) -> ObligationLine {
+    let due = super::index::due_at(snapshot.store, place.height);
+    let Some(DueRecord::DisputeTimedOut(ended)) = due.get(number as usize) else {
+        unreachable!("the index lists due records that are disputes only")
+    };
+    ObligationLine {
+        place,
+        time_ms: super::index::block_time_ms(snapshot.store, place.height)
+            .expect("a block with due records was executed"),
+        merchant: ended.merchant,
+        reference: ended.original,
+        kind: kind_name(row.kind),
+        amount: row.amount,
+    }
+}
+
 fn open_cycle(snapshot: &Snapshot<'_>) -> Month {
     let schedule: Schedule = read(snapshot.store, tag::schedule, &()).expect("genesis wrote the schedule");
     schedule.open_cycle
 }
 
 fn require_cycle(snapshot: &Snapshot<'_>, cycle: Month) -> Result<(), QueryError> {
-    let first = snapshot.calendar().month(snapshot.genesis.time_ms);
-    let is_known = (first..=open_cycle(snapshot)).contains(&cycle);
+    let settlement = &snapshot.genesis.parameters.settlement;
+    let first = settlement.cycle_of(snapshot.calendar().month(snapshot.genesis.time_ms));
+    let is_known = (first..=open_cycle(snapshot)).contains(&cycle) && settlement.cycle_of(cycle) == cycle;
     if is_known { Ok(()) } else { Err(QueryError::not_found("cycle", cycle)) }
 }
 
@@ -279,7 +301,7 @@ fn gross(snapshot: &Snapshot<'_>, cycle: Month) -> Vec<GrossPair> {
     all.into_iter().map(pair).collect()
 }
 
-fn pair_nets(snapshot: &Snapshot<'_>, cycle: Month) -> Vec<((Month, MerchantId, MerchantId), PairNet)> {
+pub(super) fn pair_nets(snapshot: &Snapshot<'_>, cycle: Month) -> Vec<((Month, MerchantId, MerchantId), PairNet)> {
     let (start, end) = cycle_range(cycle);
     read_range(snapshot.store, tag::pair_nets, &start, Some(&end), MAX_PAIRS)
 }

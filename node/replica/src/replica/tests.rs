@@ -8,7 +8,9 @@ use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 use tally_contracts::crypto::{self, PublicKey, Signature};
 use tally_contracts::encoding;
-use tally_contracts::genesis::{Clock, Genesis, GenesisClass, GenesisMerchant, OperatorKey, Parameters, Role};
+use tally_contracts::genesis::{
+    BusinessCalendar, Clock, ExchangeParameters, Genesis, GenesisClass, GenesisMerchant, OperatorKey, Parameters, Role,
+};
 use tally_contracts::membership::{Enrol, HolderKind, member_address};
 use tally_contracts::points::{ClassTerms, Issue, IssueLine, latest_in};
 use tally_contracts::state::{Key, MemoryStore, Writes, tag};
@@ -51,6 +53,8 @@ fn genesis() -> Genesis {
             store_id: None,
         }],
         net_debit_cap_fen: Fen(1_000_000_000),
+        collateral_fen: Fen(0),
+        industry: 0,
     };
     let terms = ClassTerms {
         decimals: 0,
@@ -58,6 +62,8 @@ fn genesis() -> Genesis {
         earn_rate: rate(1_000_000),
         life_months: 3,
         accepted_by: Vec::new(),
+        industries: Vec::new(),
+        sub: None,
         permissions: Vec::new(),
         custodian_member_limit_fen: Fen(0),
         custodian_limit_fen: Fen(0),
@@ -71,11 +77,15 @@ fn genesis() -> Genesis {
             idle_block_ms: 1_000,
             min_anchor: rate(1_000),
             max_anchor: rate(1_000_000),
-            exchange_spread: rate(0),
+            exchange: ExchangeParameters { spread: rate(0), ..ExchangeParameters::default() },
             no_consent_limit_fen: Fen(0),
             refund_window_days: 30,
+            ..Parameters::default()
         },
         merchants: vec![merchant(1), merchant(2)],
+        partners: Vec::new(),
+        pairs: Vec::new(),
+        calendar: BusinessCalendar::default(),
         classes: vec![GenesisClass { id: ClassId(1), name: "one".into(), issuer: MerchantId(1), terms }],
     }
 }

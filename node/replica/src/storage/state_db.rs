@@ -54,7 +54,7 @@ const BLOCK_HEIGHT: u8 = 0xf2;
 
 /// References are never read again 90 days behind block time, daily sums 1 day; two days more for nothing.
 const KEPT_DAYS: u32 = 92;
-const DAILY_TAGS: [u8; 7] = [
+const DAILY_TAGS: [u8; 9] = [
     tag::references,
     tag::no_consent_used,
     tag::custodian_member_used,
@@ -62,6 +62,8 @@ const DAILY_TAGS: [u8; 7] = [
     tag::store_redeemed,
     tag::store_refunded,
     tag::grants_used,
+    tag::exchanged_by_member,
+    tag::exchanged_by_pair,
 ];
 
 /// Files in level 0 beyond which a flush waits for compaction: each is looked at by every read.

@@ -9,7 +9,9 @@ use ed25519_dalek::SigningKey;
 use libp2p::identity::Keypair;
 use tally_contracts::crypto::{PublicKey, Signature};
 use tally_contracts::encoding::Domain;
-use tally_contracts::genesis::{Clock, Genesis, GenesisMerchant, OperatorKey, Parameters, Role};
+use tally_contracts::genesis::{
+    BusinessCalendar, Clock, ExchangeParameters, Genesis, GenesisMerchant, OperatorKey, Parameters, Role,
+};
 use tally_contracts::membership::{Enrol, HolderKind};
 use tally_contracts::transaction::{Body, CheckedTransaction, Operation, Transaction};
 use tally_contracts::types::{Fen, Height, MerchantId, Rate, Reference};
@@ -47,6 +49,8 @@ pub fn genesis(merchants: u16) -> Genesis {
                 store_id: None,
             }],
             net_debit_cap_fen: Fen(1_000_000),
+            collateral_fen: Fen(0),
+            industry: 0,
         }
     };
     Genesis {
@@ -58,11 +62,15 @@ pub fn genesis(merchants: u16) -> Genesis {
             idle_block_ms: IDLE_BLOCK_MS,
             min_anchor: Rate::from_millionths(1),
             max_anchor: Rate::from_millionths(1_000_000),
-            exchange_spread: Rate::ZERO,
+            exchange: ExchangeParameters { spread: Rate::ZERO, ..ExchangeParameters::default() },
             no_consent_limit_fen: Fen(0),
             refund_window_days: 30,
+            ..Parameters::default()
         },
         merchants: (1..=merchants).map(merchant).collect(),
+        partners: Vec::new(),
+        pairs: Vec::new(),
+        calendar: BusinessCalendar::default(),
         classes: Vec::new(),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tally_contracts::due::DueRecord;
 use tally_contracts::encoding;
 use tally_contracts::points::PointClass;
 use tally_contracts::receipt::{Applied, Outcome, Receipt};
@@ -17,6 +18,9 @@ use wincode::config::DefaultConfig;
 
 use super::{DayKey, DayTotal, ListedOperation, ObligationRow, PairKey, Place, TransactionRow};
 
+/// Number of the kind `open_dispute`, which an adjustment by silence goes back to.
+const OPEN_DISPUTE: u8 = 43;
+
 /// The rows that an executed block adds to the index, sorted by key, each key once; they are to be stored together with
 /// the block's writes. Day totals add up on what `store` holds, which must be the state of the parent.
 #[must_use]
@@ -27,7 +31,7 @@ pub fn index_writes(chain: &Chain, store: &dyn Store, block: &CheckedBlock, exec
         state: &executed.writes,
         height: header.height,
         day: calendar.day(header.time_ms),
-        month: calendar.month(header.time_ms),
+        cycle: chain.genesis().parameters.settlement.cycle_of(calendar.month(header.time_ms)),
         days: BTreeMap::new(),
         ids: BTreeSet::new(),
         unkept: BTreeMap::new(),
@@ -37,6 +41,7 @@ pub fn index_writes(chain: &Chain, store: &dyn Store, block: &CheckedBlock, exec
     index.put(super::time_key(header.height), &header.time_ms);
     if !executed.due.is_empty() {
         index.put(super::due_key(header.height), &executed.due);
+        index.add_due(&executed.due);
     }
     let mut first = 0_u32;
     for ((transaction, receipts), position) in block.transactions().iter().zip(&executed.receipts).zip(0_u32..) {
@@ -52,7 +57,7 @@ struct BlockIndex<'a> {
     state: &'a WriteSet,
     height: Height,
     day: Day,
-    month: Month,
+    cycle: Month,
     days: BTreeMap<DayKey, DayTotal>,
     /// Transactions of the block so far.
     ids: BTreeSet<Hash>,
@@ -102,6 +107,8 @@ impl Moved {
                 moved(o.amount_fen, none, Points(points.0 - owed.0))
             }
             (Body::Exchange(o), _) => moved(no_fen, none, o.points),
+            (Body::Split(o), _) => moved(no_fen, none, o.points),
+            (Body::Import(_), Applied::Imported { points, .. }) => moved(no_fen, *points, none),
             _ => Self::default(),
         }
     }
@@ -170,30 +177,61 @@ impl BlockIndex<'_> {
         total.amount_fen.0 = total.amount_fen.0.saturating_add(moved.amount_fen.0);
         total.points_in.0 = total.points_in.0.saturating_add(moved.points_in.0);
         total.points_out.0 = total.points_out.0.saturating_add(moved.points_out.0);
+        if let Applied::DisputeAdjusted { debtor, creditor, adjustment } = applied {
+            self.add_obligation((entry.place, entry.kind), (*creditor, *debtor), *adjustment);
+        }
         let Some(class) = class else { return };
+        let (issuer, at) = (self.issuer(class), (entry.place, entry.kind));
         match (&entry.operation.body, applied) {
             (
                 _,
                 Applied::Redeemed { obligation, .. }
                 | Applied::Captured { obligation, .. }
                 | Applied::RedemptionReversed { obligation, .. },
-            ) => self.add_obligation(entry, (class, entry.merchant), *obligation),
+            ) => self.add_obligation(at, (issuer, entry.merchant), *obligation),
             (Body::Exchange(exchange), Applied::Exchanged { points_out, obligation, pool_obligation, .. }) => {
-                let received = self.day(entry, Some(exchange.to_class));
-                received.points_in.0 = received.points_in.0.saturating_add(points_out.0);
+                self.receive(entry, exchange.to_class, *points_out);
                 let creditor = self.issuer(exchange.to_class);
-                self.add_obligation(entry, (class, creditor), *obligation);
-                self.add_obligation(entry, (class, MerchantId::POOL), *pool_obligation);
+                self.add_obligation(at, (issuer, creditor), *obligation);
+                self.add_obligation(at, (issuer, MerchantId::POOL), *pool_obligation);
+            }
+            (Body::Split(split), Applied::Split { points_out, pool_obligation, .. }) => {
+                self.receive(entry, split.to_class, *points_out);
+                self.add_obligation(at, (issuer, MerchantId::POOL), *pool_obligation);
+            }
+            (Body::Import(_), Applied::Imported { obligation, .. }) => {
+                self.add_obligation(at, (entry.merchant, issuer), *obligation);
             }
             _ => {}
         }
     }
 
-    /// Adds what the issuer of a class came to owe by an operation.
-    fn add_obligation(&mut self, entry: &Entry<'_>, (class, creditor): (ClassId, MerchantId), amount: Obligation) {
+    /// Counts points that an operation on another class put into this one.
+    fn receive(&mut self, entry: &Entry<'_>, class: ClassId, points: Points) {
+        let received = self.day(entry, Some(class));
+        received.points_in.0 = received.points_in.0.saturating_add(points.0);
+    }
+
+    /// Adds what disputes came to that ended by silence.
+    fn add_due(&mut self, due: &[DueRecord]) {
+        for (record, number) in due.iter().zip(0_u32..) {
+            if let DueRecord::DisputeTimedOut(ended) = record {
+                let place = Place { height: self.height, index: super::DUE_PLACES + number };
+                self.add_obligation((place, OPEN_DISPUTE), (ended.creditor, ended.debtor), ended.adjustment);
+            }
+        }
+    }
+
+    /// Adds what someone came to owe by an operation of some kind.
+    fn add_obligation(
+        &mut self,
+        (place, kind): (Place, u8),
+        (debtor, creditor): (MerchantId, MerchantId),
+        amount: Obligation,
+    ) {
         if amount != Obligation(0) {
-            let pair = PairKey { cycle: self.month, debtor: self.issuer(class), creditor };
-            self.put(pair.encode(entry.place), &ObligationRow { kind: entry.kind, amount });
+            let pair = PairKey { cycle: self.cycle, debtor, creditor };
+            self.put(pair.encode(place), &ObligationRow { kind, amount });
         }
     }
 
