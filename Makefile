@@ -9,12 +9,12 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/tally/target
 # What `cargo deny` looks at; without a network, `make check DENY="bans licenses sources"` leaves the advisories out.
 DENY ?= advisories bans licenses sources
 
-.PHONY: help setup build demo till-demo model bench fuzz test check fmt clippy selftest year fuzzcheck deny tools
+.PHONY: help setup build demo till-demo model settlement-check bench fuzz test check fmt clippy selftest year fuzzcheck deny tools
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: setup ## Four merchants, a year of purchases, a crash, twelve settlements, an audit (DEMO_ARGS=--keep leaves it running)
+demo: setup ## Four merchants, an airline, a year of purchases, a crash, twelve settlements, an audit (DEMO_ARGS=--keep leaves it running)
 	@scripts/demo.sh $(DEMO_ARGS)
 
 till-demo: setup ## A till sells on while its line is cut, answers are lost and processes killed; then nothing is lost or doubled
@@ -24,6 +24,10 @@ till-demo: setup ## A till sells on while its line is cut, answers are lost and 
 model: setup ## The rules executed twice, by the contracts and by a model of its own, over 120,000 random operations
 	cargo build --release --workspace --locked
 	@scripts/model.sh
+
+settlement-check: setup ## Settlement in full: the model, the demo year, and all its finance files in other people's tools
+	cargo build --release --workspace --locked
+	@scripts/settlement_check.sh
 
 bench: setup ## Rates, latency and cost beside PostgreSQL's, on a machine that does nothing else (BENCH_ARGS=--quick: five minutes)
 	cargo build --release --workspace --locked

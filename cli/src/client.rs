@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tally_contracts::encoding;
+use tally_contracts::exchange::Ask;
 use tally_contracts::receipt::{Outcome, Receipt};
 use tally_contracts::transaction::{Operation, Transaction};
 use tally_contracts::types::{Hash, Height, MerchantId, Reference};
@@ -221,6 +222,15 @@ impl Client {
         self.json(path, response).await
     }
 
+    /// Asks what an exchange would give now.
+    pub async fn quote(&self, ask: &Ask) -> Result<Value, ApiError> {
+        let path = "/v1/quotes";
+        let body = serde_json::to_vec(ask).map_err(|e| malformed(path, e))?;
+        let request = self.request(Method::POST, path).header("content-type", "application/json").body(body);
+        let response = self.send(request.timeout(self.timeout)).await?;
+        self.json(path, response).await
+    }
+
     /// Asks for a path whose answer is a stream of octets, as long as it takes.
     pub async fn stream(&self, path: &str) -> Result<Response, ApiError> {
         self.send(self.request(Method::GET, path)).await
@@ -364,9 +374,9 @@ fn prefer(request: RequestBuilder, wait_s: u32) -> RequestBuilder {
     if wait_s == 0 { request } else { request.header("prefer", format!("wait={wait_s}")) }
 }
 
-/// Short lists have neither limit nor cursor; the long ones are those of operations.
+/// Short lists have neither limit nor cursor; the long ones are those of operations, also of those behind a settlement.
 fn page_path(path: &str, cursor: Option<&str>) -> String {
-    let Some(list) = path.contains("/v1/operations").then_some("limit=1000") else { return path.to_owned() };
+    let Some(list) = path.contains("/operations").then_some("limit=1000") else { return path.to_owned() };
     let mark = if path.contains('?') { '&' } else { '?' };
     match cursor {
         Some(cursor) => format!("{path}{mark}{list}&cursor={cursor}"),
@@ -381,4 +391,17 @@ fn receipts(list: &[Value]) -> Result<Vec<Receipt>, serde_json::Error> {
 /// An answer that this version does not understand.
 pub fn malformed(path: &str, reason: impl fmt::Display) -> ApiError {
     ApiError::Malformed { path: path.to_owned(), reason: reason.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_operations_are_asked_for_page_by_page() {
+        assert_eq!(page_path("/v1/settlements", None), "/v1/settlements");
+        assert_eq!(page_path("/v1/operations", None), "/v1/operations?limit=1000");
+        let behind = "/v1/settlements/2017-03/operations?debtor=1&creditor=2";
+        assert_eq!(page_path(behind, Some("c")), format!("{behind}&limit=1000&cursor=c"));
+    }
 }

@@ -17,7 +17,7 @@ use crate::network::{Alliance, now_ms};
 pub struct Connect {
     #[command(flatten)]
     pub node: NodeArgs,
-    /// The merchant to act for; with --dir, also whose node is asked.
+    /// The merchant or partner to act for; with --dir, also whose node is asked.
     #[arg(long, value_name = "ID")]
     pub merchant: Option<u16>,
 }
@@ -52,14 +52,14 @@ impl NodeArgs {
         self.node.is_some() || self.dir.is_some()
     }
 
-    /// A client of the node; of a local alliance, that of the merchant.
+    /// A client of the node; of a local alliance, that of the merchant, or any for who has none.
     pub fn client(&self, merchant: Option<u16>) -> anyhow::Result<Client> {
         if let Some(dir) = &self.dir {
             let alliance = Alliance::open(dir)?;
-            // The clock acts in no merchant's name: any node takes its transactions.
-            let merchant = merchant.filter(|merchant| *merchant != MerchantId::POOL.0);
-            let merchant = merchant.unwrap_or_else(|| alliance.nodes[0].merchant.0);
-            return alliance.client(MerchantId(merchant));
+            return match merchant.map(MerchantId) {
+                Some(merchant) if !alliance.is_without_node(merchant)? => alliance.client(merchant),
+                _ => alliance.client(alliance.nodes[0].merchant),
+            };
         }
         let Some(node) = &self.node else {
             bail!("which node? Give --node URL and --token-file FILE, or --dir with a local alliance's directory");

@@ -67,8 +67,8 @@ enum Verb {
     /// Ask a node.
     #[command(after_help = EXIT_CODES)]
     Query(query::Query),
-    /// Settlement statements, their legs, and the confirmation of a leg.
-    #[command(after_help = EXIT_CODES)]
+    /// Settlement statements, their legs, the confirmation of a leg, and files for bookkeeping.
+    #[command(after_help = EXIT_CODES, mut_args(|arg| arg.global(true)))]
     Settlement(settlement::Settlement),
     /// Feed the year of tests/data to an alliance with a simulated clock (docs/replay.md).
     #[command(after_help = EXIT_CODES)]

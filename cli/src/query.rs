@@ -4,7 +4,8 @@ mod text;
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
-use tally_contracts::types::{Address, ClassId, Hash, Height, Month, Reference};
+use tally_contracts::exchange::Ask;
+use tally_contracts::types::{Address, ClassId, Day, Hash, Height, Month, Points, Reference};
 
 use crate::connect::Connect;
 use crate::output::{Output, Verdict, pretty};
@@ -54,6 +55,31 @@ enum What {
     Classes,
     /// What a point of each class becomes in each other.
     Rates,
+    /// What an exchange would give now, signed by the node: points, expiry, value lost, what is left of each limit.
+    Quote {
+        /// The card code.
+        member: Address,
+        #[arg(long)]
+        from_class: ClassId,
+        #[arg(long)]
+        to_class: ClassId,
+        #[arg(long)]
+        points: Points,
+    },
+    /// Disputes, open and ended.
+    Disputes {
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Which days are business days.
+    Calendar {
+        /// The first day, such as 2027-02-01; today's by block time if it is left out.
+        #[arg(long)]
+        from: Option<Day>,
+        /// How many days.
+        #[arg(long, default_value_t = 31, value_parser = clap::value_parser!(u32).range(1..=400))]
+        days: u32,
+    },
     /// A member: custodian and live holdings.
     Member {
         /// The card code.
@@ -144,7 +170,13 @@ impl Query {
     /// Asks.
     pub async fn run(&self, output: Output) -> anyhow::Result<Verdict> {
         let client = self.connect.client()?;
-        let answer = client.get(&self.path()).await?;
+        let answer = match &self.what {
+            What::Quote { member, from_class, to_class, points } => {
+                let ask = Ask { member: *member, from_class: *from_class, to_class: *to_class, points: *points };
+                client.quote(&ask).await?
+            }
+            _ => client.get(&self.path()).await?,
+        };
         // People know points by their brand; in JSON the node's own answer stays as it is.
         let brands = match &self.what {
             What::Member { .. } | What::Balance { .. } if !output.json => client.get("/v1/classes").await?,
@@ -165,6 +197,11 @@ impl Query {
             What::Holds { of, page } => page.of_merchant(of.unwrap_or(own), "holds"),
             What::Classes => "/v1/classes".into(),
             What::Rates => "/v1/rates".into(),
+            What::Quote { .. } => "/v1/quotes".into(),
+            What::Disputes { page } => with("/v1/disputes", page.parameters()),
+            What::Calendar { from, days } => {
+                with("/v1/calendar", [("from", text(from)), ("days", Some(days.to_string()))])
+            }
             What::Member { member } => format!("/v1/members/{member}"),
             What::Balance { member, at_height } => {
                 with(&format!("/v1/members/{member}/balances"), [("at_height", text(at_height))])
@@ -201,6 +238,9 @@ impl Query {
             What::Holds { .. } => text::holds_text(answer),
             What::Classes => text::classes_text(answer),
             What::Rates => text::rates_text(answer),
+            What::Quote { .. } => text::quote_text(answer),
+            What::Disputes { .. } => text::disputes_text(answer),
+            What::Calendar { .. } => text::calendar_text(answer),
             What::Member { .. } | What::Balance { .. } => text::balances_text(answer, brands),
             What::Statement { .. } => text::statement_text(answer),
             What::Operations { days: true, .. } => text::days_text(answer),

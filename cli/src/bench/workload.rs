@@ -159,7 +159,7 @@ impl Draw {
         let trader = &self.market.merchants[at];
         let (to_class, points) = trader.exchange.expect("asked for where there is one");
         let (member, from_class) = (self.accounts.address(account), trader.class);
-        let body = Body::Exchange(Exchange { member, from_class, to_class, points, min_out: Points(1) });
+        let body = Body::Exchange(Exchange { member, from_class, to_class, points, min_out: Points(1), quote: None });
         self.signed(at, account, body)
     }
 

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 use serde_json::json;
-use tally_contracts::genesis::{Clock, Genesis, GenesisClass, GenesisMerchant, Parameters};
+use tally_contracts::genesis::{
+    BusinessCalendar, Clock, Genesis, GenesisClass, GenesisMerchant, GenesisPair, GenesisPartner, Parameters,
+};
 use tally_contracts::types::{Fen, MerchantId};
 
 use super::init::{Addresses, Site, make_private_dir, write_json, write_manifest, write_node};
@@ -30,6 +32,12 @@ struct Agreement {
     utc_offset_minutes: i32,
     /// The most each merchant may owe before it is settled, in fen, in the order of the public files.
     net_debit_caps_fen: Vec<Fen>,
+    /// What each of them has posted with the alliance, in fen, in the same order; nothing if it is left out.
+    #[serde(default)]
+    collaterals_fen: Vec<Fen>,
+    /// What each of them trades in, in the same order: a code of GB/T 4754, 0 for none.
+    #[serde(default)]
+    industries: Vec<u16>,
     /// Where each node's HTTP interface listens on its own machine.
     #[serde(default = "default_http")]
     http: SocketAddr,
@@ -38,6 +46,15 @@ struct Agreement {
     /// Point classes that exist from the start.
     #[serde(default)]
     classes: Vec<GenesisClass>,
+    /// Who settles with the alliance and imports its points without running a node.
+    #[serde(default)]
+    partners: Vec<GenesisPartner>,
+    /// Ordered pairs of classes whose exchange has terms of its own.
+    #[serde(default)]
+    pairs: Vec<GenesisPair>,
+    /// Which days are business days, where that is not Monday to Friday.
+    #[serde(default)]
+    calendar: BusinessCalendar,
 }
 
 fn default_http() -> SocketAddr {
@@ -79,13 +96,19 @@ pub(super) fn init(out: &Path, from: &[PathBuf], parameters: &Path, output: Outp
 }
 
 fn genesis(agreement: Agreement, publics: &[PublicFile]) -> anyhow::Result<Genesis> {
-    let Agreement { name, time_ms, utc_offset_minutes, net_debit_caps_fen, http: _, parameters, classes } = agreement;
-    ensure!(
-        net_debit_caps_fen.len() == publics.len(),
-        "net_debit_caps_fen has {} entries for {} public files; give one for each, in their order",
-        net_debit_caps_fen.len(),
-        publics.len()
-    );
+    let Agreement { net_debit_caps_fen, collaterals_fen, industries, .. } = &agreement;
+    let is_complete = |name: &str, entries: usize| {
+        let files = publics.len();
+        ensure!(entries == files, "{name} has {entries} entries for {files} public files; give one for each, in order");
+        Ok(())
+    };
+    is_complete("net_debit_caps_fen", net_debit_caps_fen.len())?;
+    if !collaterals_fen.is_empty() {
+        is_complete("collaterals_fen", collaterals_fen.len())?;
+    }
+    if !industries.is_empty() {
+        is_complete("industries", industries.len())?;
+    }
     let merchant = |((i, public), cap): ((usize, &PublicFile), Fen)| -> anyhow::Result<GenesisMerchant> {
         Ok(GenesisMerchant {
             id: MerchantId(u16::try_from(i + 1).context("more than 65535 merchants")?),
@@ -93,10 +116,15 @@ fn genesis(agreement: Agreement, publics: &[PublicFile]) -> anyhow::Result<Genes
             validator_key: public.validator_key,
             operator_keys: public.operator_keys.clone(),
             net_debit_cap_fen: cap,
+            collateral_fen: collaterals_fen.get(i).copied().unwrap_or_default(),
+            industry: industries.get(i).copied().unwrap_or_default(),
         })
     };
-    let merchants = publics.iter().enumerate().zip(net_debit_caps_fen).map(merchant).collect::<Result<_, _>>()?;
-    Ok(Genesis { name, time_ms, utc_offset_minutes, clock: Clock::Real, parameters, merchants, classes })
+    let merchants =
+        publics.iter().enumerate().zip(net_debit_caps_fen.iter().copied()).map(merchant).collect::<Result<_, _>>()?;
+    let Agreement { name, time_ms, utc_offset_minutes, parameters, classes, partners, pairs, calendar, .. } = agreement;
+    let clock = Clock::Real;
+    Ok(Genesis { name, time_ms, utc_offset_minutes, clock, parameters, merchants, partners, classes, pairs, calendar })
 }
 
 fn site(merchant: &GenesisMerchant, public: &PublicFile, http: SocketAddr) -> Site {

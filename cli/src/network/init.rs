@@ -16,7 +16,7 @@ use rand::RngCore as _;
 use serde::Serialize;
 use serde_json::json;
 use tally_contracts::crypto::PublicKey;
-use tally_contracts::genesis::{Clock, Genesis, GenesisClass, GenesisMerchant, Parameters};
+use tally_contracts::genesis::{BusinessCalendar, Clock, Genesis, GenesisClass, GenesisMerchant, Parameters};
 use tally_contracts::points::ClassTerms;
 use tally_contracts::types::{ClassId, Fen, MerchantId, Rate};
 
@@ -33,7 +33,7 @@ pub struct Init {
     /// How many merchants.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=100))]
     merchants: u16,
-    /// The alliance of the demo year: simulated clock, four named merchants (docs/replay.md).
+    /// The alliance of the demo year: simulated clock, four named merchants, an airline (docs/replay.md).
     #[arg(long, conflicts_with_all = ["merchants", "from", "simulated_clock"])]
     demo: bool,
     /// Give the alliance a clock that a key sets, for tests; a production node refuses it.
@@ -71,13 +71,20 @@ impl Init {
             None => Clock::Real,
         };
         let merchants = keys.iter().enumerate().map(|(i, keys)| self.merchant(i, keys)).collect();
-        let genesis = if self.demo { demo::genesis(clock, merchants) } else { plain_genesis(clock, merchants)? };
+        let partner = self.demo.then(demo::PartnerKeys::generate);
+        let genesis = match &partner {
+            Some(partner) => demo::genesis(clock, merchants, partner.operator_keys()),
+            None => plain_genesis(clock, merchants)?,
+        };
         genesis.check().context("the genesis that was to be written")?;
         write_json(&self.out.join(GENESIS), &genesis)?;
         let treasury = self.out.join(TREASURY);
         make_private_dir(&treasury)?;
         if let Some(key) = &clock_key {
             write_key(&treasury.join("clock.key"), "clock", key)?;
+        }
+        if let Some(keys) = &partner {
+            keys.write(&treasury)?;
         }
         let sites: Vec<Site> = genesis.merchants.iter().zip(&keys).zip(&ports).map(local_site).collect();
         for ((merchant, keys), site) in genesis.merchants.iter().zip(&keys).zip(&sites) {
@@ -103,6 +110,8 @@ impl Init {
             validator_key: PublicKey::of(&keys.validator),
             operator_keys: keys.operator_keys(),
             net_debit_cap_fen: Fen(DEFAULT_CAP_FEN),
+            collateral_fen: Fen(0),
+            industry: 0,
         }
     }
 
@@ -171,6 +180,8 @@ fn plain_genesis(clock: Clock, merchants: Vec<GenesisMerchant>) -> anyhow::Resul
             earn_rate: Rate::from_millionths(1_000_000),
             life_months: 12,
             accepted_by: vec![],
+            industries: Vec::new(),
+            sub: None,
             permissions: vec![],
             custodian_member_limit_fen: Fen(100_000),
             custodian_limit_fen: Fen(10_000_000),
@@ -181,14 +192,10 @@ fn plain_genesis(clock: Clock, merchants: Vec<GenesisMerchant>) -> anyhow::Resul
         time_ms: now_ms()?,
         utc_offset_minutes: 480,
         clock,
-        parameters: Parameters {
-            idle_block_ms: 1_000,
-            min_anchor: Rate::from_millionths(1_000),
-            max_anchor: Rate::from_millionths(1_000_000),
-            exchange_spread: Rate::from_millionths(20_000),
-            no_consent_limit_fen: Fen(100_000),
-            refund_window_days: 30,
-        },
+        parameters: Parameters { no_consent_limit_fen: Fen(100_000), ..Parameters::default() },
+        partners: Vec::new(),
+        pairs: Vec::new(),
+        calendar: BusinessCalendar::default(),
         classes: merchants.iter().map(class).collect(),
         merchants,
     })
@@ -400,6 +407,12 @@ mod tests {
             let merchant = &genesis.merchants[usize::from(node.merchant.0) - 1];
             assert_eq!(purpose, "treasurer");
             assert!(merchant.operator_keys.iter().any(|k| k.public_key == PublicKey::of(&key)));
+        }
+        let partner = &genesis.partners[0];
+        for (key, path) in
+            partner.operator_keys.iter().zip([alliance.operator_key(partner.id), alliance.treasurer_key(partner.id)])
+        {
+            assert_eq!(key.public_key, PublicKey::of(&crate::keys::read_key(&path).unwrap().1), "{}", path.display());
         }
         let (_, clock) = crate::keys::read_key(&alliance.clock_key()).unwrap();
         assert_eq!(genesis.clock, Clock::Simulated { keys: vec![PublicKey::of(&clock)] });

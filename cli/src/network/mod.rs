@@ -9,6 +9,7 @@
 //! merchant-1/api.token      the token of the node's HTTP interface
 //! merchant-1/data/          chain, state and outbox
 //! treasury/merchant-1/      treasurer.key, governor.key: no node reads them
+//! treasury/partner-9/       operator.key, treasurer.key of a partner, which has no node
 //! treasury/clock.key        sets the simulated clock, if there is one
 //! run/merchant-1.pid, .log  the running process, and what it says
 //! ```
@@ -33,7 +34,7 @@ use tally_contracts::types::{ChainId, MerchantId};
 use crate::client::{Client, read_token};
 use crate::output::{Output, Verdict};
 
-pub use demo::genesis as demo_genesis;
+pub use demo::{MERCHANTS as DEMO_MERCHANTS, genesis as demo_genesis};
 pub use init::now_ms;
 
 /// An alliance on this machine.
@@ -164,6 +165,12 @@ impl Alliance {
         })
     }
 
+    /// Whether any node takes what a participant signs: partners have none, nor has the clock, which is participant 0.
+    pub fn is_without_node(&self, participant: MerchantId) -> anyhow::Result<bool> {
+        let partners = self.genesis()?.partners;
+        Ok(participant == MerchantId::POOL || partners.iter().any(|partner| partner.id == participant))
+    }
+
     /// The founding agreement.
     pub fn genesis(&self) -> anyhow::Result<Genesis> {
         read_genesis(&self.dir.join(GENESIS))
@@ -174,9 +181,11 @@ impl Alliance {
         self.dir.join(format!("merchant-{merchant}"))
     }
 
-    /// The operator's key of a merchant: its node signs with it.
-    pub fn operator_key(&self, merchant: MerchantId) -> PathBuf {
-        self.merchant_dir(merchant).join("keys").join("operator.key")
+    /// The operator's key of a merchant, with which its node signs, or of a partner.
+    pub fn operator_key(&self, participant: MerchantId) -> PathBuf {
+        let has_node = self.node(participant).is_ok();
+        let dir = if has_node { self.merchant_dir(participant).join("keys") } else { self.treasury_dir(participant) };
+        dir.join("operator.key")
     }
 
     /// Where a merchant's node keeps its chain, as its configuration says.
@@ -189,9 +198,20 @@ impl Alliance {
         Ok(dir.join(data.with_context(|| format!("{} names no data_dir", path.display()))?))
     }
 
-    /// The treasurer's key of a merchant.
-    pub fn treasurer_key(&self, merchant: MerchantId) -> PathBuf {
-        self.dir.join(TREASURY).join(format!("merchant-{merchant}")).join("treasurer.key")
+    /// The treasurer's key of a merchant or partner.
+    pub fn treasurer_key(&self, participant: MerchantId) -> PathBuf {
+        self.treasury_dir(participant).join("treasurer.key")
+    }
+
+    /// The governor's key of a merchant.
+    pub fn governor_key(&self, merchant: MerchantId) -> PathBuf {
+        self.treasury_dir(merchant).join("governor.key")
+    }
+
+    /// Where keys lie that no node reads. Whoever has no node is a partner.
+    fn treasury_dir(&self, participant: MerchantId) -> PathBuf {
+        let kind = if self.node(participant).is_ok() { "merchant" } else { "partner" };
+        self.dir.join(TREASURY).join(format!("{kind}-{participant}"))
     }
 
     /// The key that sets the simulated clock.

@@ -45,7 +45,10 @@ pub fn merchants_text(answer: &Value) -> String {
         ("#id", "id"),
         ("name", "name"),
         ("#cap, CNY", "net_debit_cap_fen"),
+        ("#collateral, CNY", "collateral_fen"),
         ("#used, CNY", "net_debit"),
+        ("#left, CNY", "room_fen"),
+        ("warning", "cap_warning"),
         ("#payable, CNY", "position.payable"),
         ("#receivable, CNY", "position.receivable"),
         ("#unconfirmed, CNY", "position.unconfirmed_fen"),
@@ -112,12 +115,70 @@ pub fn rates_text(answer: &Value) -> String {
     let columns = [
         ("#from class", "from_class"),
         ("#to class", "to_class"),
+        ("#spread", "spread"),
         ("#points for one", "out_per_in_decimal"),
         ("#exactly", "out_per_in.numerator"),
         ("over", "out_per_in.denominator"),
     ];
     let pairs = answer.get("pairs").map_or(&[][..], items_of);
-    format!("spread {}\n\n{}", text_of(answer, "exchange_spread"), table(pairs, &columns))
+    format!("rate table version {}\n\n{}", text_of(answer, "version"), table(pairs, &columns))
+}
+
+pub fn quote_text(answer: &Value) -> String {
+    let exact = |field| cny_exact(&text_of(answer, field));
+    let mut limits = Table::new(&["limit", "#left, CNY"]);
+    for limit in answer.get("limits").map_or(&[][..], items_of) {
+        limits.row([text_of(limit, "rule"), cny(&text_of(limit, "left_fen"))]);
+    }
+    let mut lots = Table::new(&["last month", "#points"]);
+    for lot in answer.get("lots").map_or(&[][..], items_of) {
+        lots.row([text_of(lot, "expires"), text_of(lot, "points")]);
+    }
+    let until = text_of(answer, "terms.valid_until_ms").parse().map(utc_text).unwrap_or_default();
+    let refused = match text_of(answer, "refused_as") {
+        rule if rule.is_empty() => String::new(),
+        rule => format!("It would be refused now: {rule}\n"),
+    };
+    format!(
+        "{} points become {}: worth {} CNY instead of {}, {} lost (spread {})\n{refused}\
+         Stands until {until} UTC while the rate table has version {}\n\n{}\n{}",
+        text_of(answer, "points"),
+        text_of(answer, "points_out"),
+        exact("value_received"),
+        exact("value_given"),
+        exact("value_lost"),
+        text_of(answer, "spread"),
+        text_of(answer, "terms.version"),
+        lots.text(),
+        limits.text()
+    )
+}
+
+pub fn disputes_text(answer: &Value) -> String {
+    let mut rows = Table::new(&["#debtor", "#creditor", "#claim, CNY", "state", "clock", "#of", "operation", "reason"]);
+    for item in items_of(answer) {
+        let clock = text_of(item, "due_ms").parse().map(utc_text).unwrap_or_default();
+        rows.row([
+            text_of(item, "debtor"),
+            text_of(item, "creditor"),
+            cny_exact(&text_of(item, "amount")),
+            text_of(item, "state"),
+            clock,
+            text_of(item, "merchant"),
+            text_of(item, "original"),
+            text_of(item, "reason"),
+        ]);
+    }
+    rows.text()
+}
+
+pub fn calendar_text(answer: &Value) -> String {
+    let mut rows = Table::new(&["day", "business day"]);
+    for day in answer.get("days").map_or(&[][..], items_of) {
+        let is_business = day.get("is_business").and_then(Value::as_bool) == Some(true);
+        rows.row([text_of(day, "day"), if is_business { "yes" } else { "-" }.to_owned()]);
+    }
+    rows.text()
 }
 
 /// What the member owes, where that was asked for.

@@ -4,16 +4,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use tally_contracts::exchange::{convert, split_lots};
+use tally_contracts::exchange::{ImportRatio, convert, split_lots};
 use tally_contracts::genesis::Genesis;
-use tally_contracts::points::{ClassTerms, Issue, Lot};
-use tally_contracts::settlement::{Gross, NetPosition, payments};
+use tally_contracts::points::{Issue, Lot, PointClass};
+use tally_contracts::settlement::{Gross, NetPosition, Payment, payments};
 use tally_contracts::types::{ClassId, MerchantId, Month, Obligation, Points, Rate};
 
-use super::policy::{Holding, Member};
+use super::policy::{Holding, Member, bank_reference};
 use super::report::{
-    ClassPoints, CycleReport, GrossRow, Holdings, LegRow, MerchantReport, Operations, PairRow, Report, Totals,
-    gross_rows,
+    ClassPoints, CycleReport, DisputeRow, GrossRow, Holdings, LegRow, MerchantReport, Operations, PairRow,
+    PartnerReport, Report, Totals, gross_rows,
 };
 
 /// Everything that follows from the operations so far.
@@ -21,22 +21,27 @@ use super::report::{
 pub struct Account {
     classes: BTreeMap<ClassId, Class>,
     merchants: Vec<(MerchantId, String)>,
+    partners: Vec<(MerchantId, String)>,
+    ratios: BTreeMap<(MerchantId, ClassId), ImportRatio>,
     spread: Rate,
     month: Month,
     lots: HashMap<(u32, ClassId), Vec<Lot>>,
     operations: BTreeMap<(&'static str, MerchantId), u64>,
+    /// Points of others redeemed at a merchant, and what they are worth.
     honoured: BTreeMap<(MerchantId, ClassId), (u64, i128)>,
+    /// Points that came of a partner's own, and what they are worth.
+    imported: BTreeMap<(MerchantId, ClassId), (u64, i128)>,
     gross: BTreeMap<(MerchantId, MerchantId), Gross>,
     carries: BTreeMap<(MerchantId, MerchantId), i128>,
     cycles: Vec<CycleReport>,
     net_fen: BTreeMap<(MerchantId, Month), i64>,
-    open_legs: Vec<MerchantId>,
+    /// Payer and payee.
+    open_legs: Vec<(MerchantId, MerchantId)>,
 }
 
 #[derive(Debug)]
 struct Class {
-    issuer: MerchantId,
-    terms: ClassTerms,
+    of: PointClass,
     totals: Totals,
     pool_claim: Obligation,
 }
@@ -45,17 +50,24 @@ impl Account {
     /// Before the first operation.
     pub fn new(genesis: &Genesis) -> Self {
         let class = |class: &tally_contracts::genesis::GenesisClass| {
-            let terms = class.terms.clone();
-            (class.id, Class { issuer: class.issuer, terms, totals: Totals::default(), pool_claim: Obligation(0) })
+            let of = PointClass::new(class.issuer, class.terms.clone());
+            (class.id, Class { of, totals: Totals::default(), pool_claim: Obligation(0) })
         };
+        let ratios = genesis.partners.iter().flat_map(|partner| {
+            let of = |import: &tally_contracts::genesis::Import| ((partner.id, import.class), import.ratio);
+            partner.imports.iter().map(of)
+        });
         Self {
             classes: genesis.classes.iter().map(class).collect(),
             merchants: genesis.merchants.iter().map(|merchant| (merchant.id, merchant.name.clone())).collect(),
-            spread: genesis.parameters.exchange_spread,
+            partners: genesis.partners.iter().map(|partner| (partner.id, partner.name.clone())).collect(),
+            ratios: ratios.collect(),
+            spread: genesis.parameters.exchange.spread,
             month: genesis.calendar().month(genesis.time_ms),
             lots: HashMap::new(),
             operations: BTreeMap::new(),
             honoured: BTreeMap::new(),
+            imported: BTreeMap::new(),
             gross: BTreeMap::new(),
             carries: BTreeMap::new(),
             cycles: Vec::new(),
@@ -66,7 +78,7 @@ impl Account {
 
     /// The issuer of a class.
     pub fn issuer(&self, class: ClassId) -> MerchantId {
-        self.classes[&class].issuer
+        self.classes[&class].of.issuer
     }
 
     /// How many operations there were.
@@ -76,12 +88,12 @@ impl Account {
 
     /// Live holdings of a member, by class.
     pub fn held(&self, member: u32) -> Vec<Holding> {
-        let holding = |(class, terms): (ClassId, &ClassTerms)| {
+        let holding = |(class, of): (ClassId, &PointClass)| {
             let lots = self.lots.get(&(member, class))?;
             let points = Points(lots.iter().map(|lot| lot.points.0).sum());
-            (points > Points(0)).then(|| Holding { class, points, value: terms.value(points) })
+            (points > Points(0)).then(|| Holding { class, points, value: of.terms.value(points) })
         };
-        self.classes.iter().map(|(id, class)| (*id, &class.terms)).filter_map(holding).collect()
+        self.classes.iter().map(|(id, class)| (*id, &class.of)).filter_map(holding).collect()
     }
 
     /// Counts an operation.
@@ -108,23 +120,26 @@ impl Account {
         }
     }
 
-    /// Confirms all open legs.
-    pub fn confirm_legs(&mut self) {
-        for payee in std::mem::take(&mut self.open_legs) {
+    /// Reports the payment of all open legs, and confirms them.
+    pub fn settle_legs(&mut self) {
+        for (payer, payee) in std::mem::take(&mut self.open_legs) {
+            self.count("report_payment", payer);
             self.count("confirm_leg", payee);
         }
-        for leg in self.cycles.iter_mut().flat_map(|cycle| &mut cycle.legs) {
-            leg.confirmed = true;
+        for cycle in &mut self.cycles {
+            for (number, leg) in (0..).zip(&mut cycle.legs) {
+                (leg.reported, leg.confirmed) = (Some(bank_reference(cycle.cycle, number)), true);
+            }
         }
     }
 
     /// Issues for a purchase; `None` past what fits.
     pub fn issue(&mut self, member: u32, issue: &Issue) -> Option<()> {
         let class = self.classes.get_mut(&issue.class)?;
-        let issuer = class.issuer;
-        let points = class.terms.earned(issue.amount()?)?;
+        let issuer = class.of.issuer;
+        let points = class.of.terms.earned(issue.amount()?)?;
         class.totals.issued += points.0;
-        let lot = Lot { expires: class.terms.expires(self.month), points };
+        let lot = Lot { expires: class.of.terms.expires(self.month), points };
         self.count("issue", issuer);
         if points > Points(0) {
             merge(self.lots.entry((member, issue.class)).or_default(), lot);
@@ -132,28 +147,51 @@ impl Account {
         Some(())
     }
 
-    /// Redeems a whole holding at a merchant that is not its issuer.
-    pub fn redeem(&mut self, acceptor: MerchantId, member: u32, class_id: ClassId) {
+    /// Redeems a whole holding at a merchant that is not its issuer; gives what the issuer owes for it.
+    pub fn redeem(&mut self, acceptor: MerchantId, member: u32, class_id: ClassId) -> Obligation {
         let points = self.take(member, class_id).iter().map(|lot| lot.points.0).sum();
         let class = self.classes.get_mut(&class_id).expect("a holding is of a class");
         class.totals.redeemed_elsewhere += points;
-        let value = class.terms.value(Points(points));
+        let value = class.of.terms.value(Points(points));
         let honoured = self.honoured.entry((acceptor, class_id)).or_default();
         *honoured = (honoured.0 + points, honoured.1 + value.0);
-        self.gross.entry((class.issuer, acceptor)).or_default().redemption.0 += value.0;
+        self.gross.entry((class.of.issuer, acceptor)).or_default().redemption.0 += value.0;
         self.count("redeem", acceptor);
+        value
+    }
+
+    /// Makes a partner's units points of a class; `None` past what fits, or where the partner has no ratio for it.
+    pub fn import(&mut self, partner: MerchantId, member: u32, class_id: ClassId, units: u64) -> Option<()> {
+        let ratio = self.ratios.get(&(partner, class_id))?;
+        let class = self.classes.get_mut(&class_id)?;
+        let scaled = u128::from(units) * u128::from(ratio.points) * u128::from(class.of.terms.scale());
+        let points = Points(u64::try_from(scaled / u128::from(ratio.units)).ok()?);
+        class.totals.imported += points.0;
+        let value = class.of.terms.value(points);
+        let lot = Lot { expires: class.of.terms.expires(self.month), points };
+        let imported = self.imported.entry((partner, class_id)).or_default();
+        *imported = (imported.0 + points.0, imported.1 + value.0);
+        self.gross.entry((partner, class.of.issuer)).or_default().import.0 += value.0;
+        merge(self.lots.entry((member, class_id)).or_default(), lot);
+        self.count("import", partner);
+        Some(())
+    }
+
+    /// Books what a dispute came to.
+    pub fn adjust(&mut self, debtor: MerchantId, creditor: MerchantId, amount: Obligation) {
+        self.gross.entry((debtor, creditor)).or_default().adjustment.0 += amount.0;
     }
 
     /// Exchanges a whole holding; gives the points received, or `None` (and does nothing) where that is none.
     pub fn exchange(&mut self, member: &Member, from: ClassId, to: ClassId) -> Option<Points> {
         let (source, target) = (&self.classes[&from], &self.classes[&to]);
         let points: u64 = self.lots[&(member.number, from)].iter().map(|lot| lot.points.0).sum();
-        let conversion = convert(Points(points), &source.terms, &target.terms, self.spread)?;
+        let conversion = convert(Points(points), &source.of, &target.of, self.spread)?;
         let out = conversion.points_out;
         if out == Points(0) {
             return None;
         }
-        self.gross.entry((source.issuer, target.issuer)).or_default().exchange.0 += conversion.obligation.0;
+        self.gross.entry((source.of.issuer, target.of.issuer)).or_default().exchange.0 += conversion.obligation.0;
         let given = self.take(member.number, from);
         let received = self.lots.entry((member.number, to)).or_default();
         for lot in split_lots(&given, out) {
@@ -175,7 +213,8 @@ impl Account {
         let cycle = self.month;
         let gross: Vec<GrossRow> = gross_rows(&self.gross);
         let owed = |a, b| self.gross.get(&(a, b)).map_or(0, |gross| gross.total().0);
-        let mut positions: BTreeMap<MerchantId, i64> = self.merchants.iter().map(|(id, _)| (*id, 0)).collect();
+        let participants = self.merchants.iter().chain(&self.partners);
+        let mut positions: BTreeMap<MerchantId, i64> = participants.map(|(id, _)| (*id, 0)).collect();
         let mut pairs = Vec::new();
         let ids: Vec<MerchantId> = positions.keys().copied().collect();
         for (i, &low) in ids.iter().enumerate() {
@@ -197,8 +236,9 @@ impl Account {
         let nets: Vec<NetPosition> = positions.iter().map(net).collect();
         let mut legs = Vec::new();
         for leg in payments(&nets) {
-            self.open_legs.push(leg.payee);
-            legs.push(LegRow { payer: leg.payer, payee: leg.payee, amount_fen: leg.amount_fen, confirmed: false });
+            let Payment { payer, payee, amount_fen } = leg;
+            self.open_legs.push((payer, payee));
+            legs.push(LegRow { payer, payee, amount_fen, reported: None, confirmed: false });
         }
         self.net_fen.extend(positions.into_iter().map(|(merchant, net_fen)| ((merchant, cycle), net_fen)));
         self.cycles.push(CycleReport { cycle, gross, pairs, legs });
@@ -206,7 +246,8 @@ impl Account {
     }
 
     /// The report of a dry run.
-    pub fn report(&self, head: &ReportHead) -> Report {
+    pub fn report(&self, head: &ReportHead, disputes: Vec<DisputeRow>) -> Report {
+        let partners = self.partners.iter().map(|(id, name)| self.partner_report(*id, name)).collect();
         let merchants = self.merchants.iter().map(|(id, name)| self.merchant_report(*id, name)).collect();
         let lots = self.lots.iter().flat_map(|((member, class), lots)| lots.iter().map(|lot| (*member, *class, *lot)));
         Report {
@@ -216,21 +257,18 @@ impl Account {
             ended: head.ended,
             operations: Operations::of(&self.operations, None),
             merchants,
+            partners,
             cycles: self.cycles.clone(),
             open_gross: gross_rows(&self.gross),
+            disputes,
             holdings: Holdings::of(lots.collect()),
         }
     }
 
     fn merchant_report(&self, merchant: MerchantId, name: &str) -> MerchantReport {
-        let own = self.classes.iter().find(|(_, class)| class.issuer == merchant);
+        let own = self.classes.iter().find(|(_, class)| class.of.issuer == merchant);
         let (class_id, class) = own.expect("each merchant of the demo has a class");
-        let honoured = self.honoured.range((merchant, ClassId(0))..=(merchant, ClassId(u32::MAX)));
-        let honoured: Vec<ClassPoints> = honoured
-            .map(|((_, class), (points, value))| ClassPoints::new(*class, Points(*points), Obligation(*value)))
-            .collect();
         let outstanding = self.lots.iter().filter(|((_, class), _)| class == class_id).flat_map(|(_, lots)| lots);
-        let nets = self.net_fen.range((merchant, Month(0))..=(merchant, Month(u16::MAX)));
         MerchantReport {
             merchant,
             name: name.to_owned(),
@@ -238,11 +276,31 @@ impl Account {
             operations: Operations::of(&self.operations, Some(merchant)),
             totals: class.totals,
             outstanding: outstanding.map(|lot| lot.points.0).sum(),
-            honoured,
+            honoured: class_points(&self.honoured, merchant),
             pool_claim: class.pool_claim,
-            net_fen: nets.map(|((_, cycle), net_fen)| (*cycle, *net_fen)).collect(),
+            net_fen: self.nets(merchant),
         }
     }
+
+    fn partner_report(&self, partner: MerchantId, name: &str) -> PartnerReport {
+        PartnerReport {
+            partner,
+            name: name.to_owned(),
+            operations: Operations::of(&self.operations, Some(partner)),
+            imported: class_points(&self.imported, partner),
+            net_fen: self.nets(partner),
+        }
+    }
+
+    fn nets(&self, participant: MerchantId) -> BTreeMap<Month, i64> {
+        let nets = self.net_fen.range((participant, Month(0))..=(participant, Month(u16::MAX)));
+        nets.map(|((_, cycle), net_fen)| (*cycle, *net_fen)).collect()
+    }
+}
+
+fn class_points(of: &BTreeMap<(MerchantId, ClassId), (u64, i128)>, participant: MerchantId) -> Vec<ClassPoints> {
+    let own = of.range((participant, ClassId(0))..=(participant, ClassId(u32::MAX)));
+    own.map(|((_, class), (points, value))| ClassPoints::new(*class, Points(*points), Obligation(*value))).collect()
 }
 
 /// What a report says of the run itself.
@@ -267,20 +325,12 @@ fn merge(lots: &mut Vec<Lot>, lot: Lot) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::demo_genesis;
-    use tally_contracts::genesis::{Clock, GenesisMerchant};
+    use crate::replay::keyless_genesis;
     use tally_contracts::points::IssueLine;
     use tally_contracts::types::{Address, Category, Fen};
 
     fn account() -> Account {
-        let merchant = |id: u16| GenesisMerchant {
-            id: MerchantId(id),
-            name: format!("m{id}"),
-            validator_key: Default::default(),
-            operator_keys: vec![],
-            net_debit_cap_fen: Fen(0),
-        };
-        Account::new(&demo_genesis(Clock::Real, (1..=4).map(merchant).collect()))
+        Account::new(&keyless_genesis())
     }
 
     fn buy(account: &mut Account, class: u32, amount_fen: u64) {
@@ -324,6 +374,18 @@ mod tests {
             account.lots[&(7, ClassId(4))].iter().map(|lot| (lot.expires.to_string(), lot.points.0)).collect();
         assert_eq!(months, [("2017-04".to_owned(), 8), ("2017-05".to_owned(), 4)]);
         assert_eq!(account.classes[&ClassId(2)].pool_claim, Obligation(19 * 2_000_000 - 12 * 3_000_000));
+    }
+
+    #[test]
+    fn miles_become_whole_points_that_the_partner_owes_for() {
+        let mut account = account();
+        account.import(MerchantId(9), 7, ClassId(1), 2_907).unwrap();
+        assert_eq!(account.held(7)[0].points, Points(290));
+        assert_eq!(account.import(MerchantId(9), 7, ClassId(2), 2_907), None, "there is no ratio for fuel points");
+        account.set_clock("2017-02".parse().unwrap(), true);
+        let cycle = &account.cycles[0];
+        assert_eq!((cycle.gross[0].debtor, cycle.gross[0].import), (MerchantId(9), Obligation(290_000_000)));
+        assert_eq!((cycle.legs[0].payer, cycle.legs[0].amount_fen), (MerchantId(9), Fen(290)));
     }
 
     #[test]

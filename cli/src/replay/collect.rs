@@ -13,15 +13,15 @@ use serde_json::Value;
 use tally_contracts::genesis::Genesis;
 use tally_contracts::points::{ClassTerms, Lot};
 use tally_contracts::receipt::{Outcome, Receipt};
-use tally_contracts::settlement::Gross;
+use tally_contracts::settlement::{DisputeState, Gross};
 use tally_contracts::types::{Address, ClassId, Fen, Height, MerchantId, Month, Obligation, Points, Reference};
 
 use super::account::ReportHead;
 use super::drive::Driven;
 use super::policy::Member;
 use super::report::{
-    ClassPoints, CycleReport, GrossRow, Holdings, LegRow, MerchantReport, Operations, PairRow, Report, Totals,
-    gross_rows,
+    ClassPoints, CycleReport, DisputeRow, GrossRow, Holdings, KINDS, LegRow, MerchantReport, Operations, PairRow,
+    PartnerReport, Report, Totals, gross_rows,
 };
 use crate::client::Client;
 use crate::connect::level;
@@ -57,23 +57,36 @@ pub async fn report(
     let height = level(clients.values()).await?;
     let first = clients.values().next().context("an alliance has a node")?;
 
-    let (operations, lost) = look_up(&clients, driven).await?;
+    let (operations, lost) = look_up(&clients, genesis, driven).await?;
     let classes: Vec<ClassView> = items(first, "/v1/classes").await?;
     let (cycles, net_fen) = cycles(first).await?;
+    let disputes: Vec<Dispute> = items(first, "/v1/disputes").await?;
+    let disputes = disputes.into_iter().map(Dispute::row).collect();
     let open: Obligations = first.get_as("/v1/obligations").await?;
     let holdings = holdings(&clients, members).await?;
     let open_gross: BTreeMap<_, _> = open.pairs.iter().map(|p| ((p.debtor, p.creditor), p.gross())).collect();
     let open_gross = gross_rows(&open_gross);
     let ledger = Ledger { operations: &operations, classes: &classes, cycles: &cycles, open_gross: &open_gross };
+    let nets = |participant| {
+        let net = |cycle: &CycleReport| (cycle.cycle, net_fen.get(&(cycle.cycle, participant)).copied().unwrap_or(0));
+        cycles.iter().map(net).collect()
+    };
     let merchants = genesis.merchants.iter().map(|merchant| {
         let claim = open.pool_claims.iter().find(|claim| claim.debtor == merchant.id);
-        let nets =
-            cycles.iter().map(|cycle| (cycle.cycle, net_fen.get(&(cycle.cycle, merchant.id)).copied().unwrap_or(0)));
         Ok(MerchantReport {
             name: merchant.name.clone(),
             pool_claim: claim.map_or(Obligation(0), |claim| claim.amount),
-            net_fen: nets.collect(),
+            net_fen: nets(merchant.id),
             ..ledger.merchant(merchant.id)?
+        })
+    });
+    let partners = genesis.partners.iter().map(|partner| {
+        Ok(PartnerReport {
+            partner: partner.id,
+            name: partner.name.clone(),
+            operations: Operations::of(&operations, Some(partner.id)),
+            imported: ledger.imported(partner.id)?,
+            net_fen: nets(partner.id),
         })
     });
     let report = Report {
@@ -82,9 +95,11 @@ pub async fn report(
         intervals: head.intervals,
         ended: head.ended,
         merchants: merchants.collect::<anyhow::Result<_>>()?,
+        partners: partners.collect::<anyhow::Result<_>>()?,
         operations: Operations::of(&operations, None),
         cycles,
         open_gross,
+        disputes,
         holdings,
     };
     Ok(Collected { report, lost, height })
@@ -93,10 +108,12 @@ pub async fn report(
 /// Applied operations by kind and merchant, and how many acknowledged ones are not among them.
 async fn look_up(
     clients: &BTreeMap<MerchantId, Client>,
+    genesis: &Genesis,
     driven: &Driven,
 ) -> anyhow::Result<(BTreeMap<(&'static str, MerchantId), u64>, u64)> {
     let any = clients.values().next().context("an alliance has a node")?;
-    let parties = clients.iter().map(|(merchant, client)| (*merchant, client)).chain([(MerchantId::POOL, any)]);
+    let without_node = genesis.partners.iter().map(|partner| partner.id).chain([MerchantId::POOL]);
+    let parties = clients.iter().map(|(merchant, client)| (*merchant, client)).chain(without_node.map(|id| (id, any)));
     let one = async |(merchant, client): (MerchantId, &Client)| -> anyhow::Result<_> {
         let mut counts: BTreeMap<(&'static str, MerchantId), u64> = BTreeMap::new();
         let mut applied: HashSet<Reference> = HashSet::new();
@@ -125,7 +142,6 @@ async fn look_up(
 
 /// The kinds that a replay submits; any other is counted in the total only.
 fn kind(name: &str) -> &'static str {
-    const KINDS: [&str; 6] = ["set_clock", "confirm_leg", "enrol", "issue", "redeem", "exchange"];
     KINDS.iter().find(|kind| **kind == name).copied().unwrap_or("other")
 }
 
@@ -147,6 +163,7 @@ async fn cycles(client: &Client) -> anyhow::Result<(Vec<CycleReport>, BTreeMap<(
             payer: leg.payer,
             payee: leg.payee,
             amount_fen: leg.amount_fen,
+            reported: leg.bank_reference.clone(),
             confirmed: leg.is_confirmed(),
         };
         cycles.push(CycleReport {
@@ -186,11 +203,11 @@ impl Ledger<'_> {
         let own = self.classes.iter().find(|class| class.issuer == merchant);
         let own = own.with_context(|| format!("the ledger has no class of merchant {merchant}"))?;
         let elsewhere: u64 = self
-            .redemptions(|row| row.debtor == merchant)
+            .gross(|row| row.debtor == merchant)
             .try_fold(0, |sum, row| Ok::<_, anyhow::Error>(sum + own.points_of(row.redemption)?))?;
         let mut honoured = Vec::new();
         for class in self.classes.iter().filter(|class| class.issuer != merchant) {
-            let owed = self.redemptions(|row| (row.debtor, row.creditor) == (class.issuer, merchant));
+            let owed = self.gross(|row| (row.debtor, row.creditor) == (class.issuer, merchant));
             let value = Obligation(owed.map(|row| row.redemption.0).sum());
             if value != Obligation(0) {
                 honoured.push(ClassPoints::new(class.class, Points(class.points_of(value)?), value));
@@ -211,6 +228,7 @@ impl Ledger<'_> {
                 redeemed_elsewhere: elsewhere,
                 exchanged_in: totals.exchanged_in.0,
                 exchanged_out: totals.exchanged_out.0,
+                imported: totals.imported.0,
                 lapsed: totals.lapsed.0,
             },
             outstanding: totals.outstanding.0,
@@ -220,7 +238,20 @@ impl Ledger<'_> {
         })
     }
 
-    fn redemptions(&self, wanted: impl Fn(&GrossRow) -> bool) -> impl Iterator<Item = &GrossRow> {
+    /// What a partner's own points became: of an issuer's only class, for that is whom it owes.
+    fn imported(&self, partner: MerchantId) -> anyhow::Result<Vec<ClassPoints>> {
+        let mut imported = Vec::new();
+        for class in self.classes {
+            let owed = self.gross(|row| (row.debtor, row.creditor) == (partner, class.issuer));
+            let value = Obligation(owed.map(|row| row.import.0).sum());
+            if value != Obligation(0) {
+                imported.push(ClassPoints::new(class.class, Points(class.points_of(value)?), value));
+            }
+        }
+        Ok(imported)
+    }
+
+    fn gross(&self, wanted: impl Fn(&GrossRow) -> bool) -> impl Iterator<Item = &GrossRow> {
         let all = self.cycles.iter().flat_map(|cycle| &cycle.gross).chain(self.open_gross);
         all.filter(move |row| wanted(row))
     }
@@ -270,6 +301,7 @@ struct ClassCounters {
     lapsed: Points,
     exchanged_in: Points,
     exchanged_out: Points,
+    imported: Points,
     outstanding: Points,
 }
 
@@ -291,11 +323,13 @@ struct GrossPair {
     creditor: MerchantId,
     redemption: Obligation,
     exchange: Obligation,
+    import: Obligation,
+    adjustment: Obligation,
 }
 
 impl GrossPair {
     fn gross(&self) -> Gross {
-        Gross { redemption: self.redemption, exchange: self.exchange }
+        Gross { redemption: self.redemption, exchange: self.exchange, import: self.import, adjustment: self.adjustment }
     }
 }
 
@@ -340,12 +374,31 @@ pub struct Leg {
     pub amount_fen: Fen,
     /// `open`, or `{"confirmed": {..}}`.
     pub state: Value,
+    /// What the payer reported of the payment.
+    pub bank_reference: Option<String>,
 }
 
 impl Leg {
     /// Whether it counts as paid.
     pub fn is_confirmed(&self) -> bool {
         self.state.as_str() != Some("open")
+    }
+}
+
+#[derive(Deserialize)]
+struct Dispute {
+    merchant: MerchantId,
+    original: Reference,
+    debtor: MerchantId,
+    creditor: MerchantId,
+    amount: Obligation,
+    state: DisputeState,
+}
+
+impl Dispute {
+    fn row(self) -> DisputeRow {
+        let Self { merchant, original, debtor, creditor, amount, state } = self;
+        DisputeRow { merchant, original, debtor, creditor, amount, state }
     }
 }
 

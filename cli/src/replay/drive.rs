@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
@@ -13,13 +14,13 @@ use serde_json::json;
 use tally_contracts::genesis::Genesis;
 use tally_contracts::governance::SetClock;
 use tally_contracts::receipt::{Outcome, Receipt};
-use tally_contracts::settlement::ConfirmLeg;
-use tally_contracts::transaction::{Body, Operation};
+use tally_contracts::settlement::{ConfirmLeg, ReportPayment};
+use tally_contracts::transaction::{Body, MAX_OPERATIONS, Operation};
 use tally_contracts::types::{HOUR_MS, Height, MerchantId, Month, Reference};
 
 use super::collect::Leg;
 use super::feed::Feeder;
-use super::policy::{Plan, Seed, Task};
+use super::policy::{Interval, Plan, Seed, Task, bank_reference};
 use crate::client::Client;
 use crate::keys::read_key;
 use crate::network::Alliance;
@@ -107,10 +108,20 @@ pub async fn run(setup: Setup<'_>, plans: Vec<Plan>, ended: bool) -> anyhow::Res
     }
     if let Some(end_ms) = end_ms.filter(|_| ended) {
         drive.set_clock(end_ms).await?;
-        drive.confirm_legs(end_ms).await?;
+        drive.settle_legs(end_ms).await?;
     }
     drive.progress.finish_and_clear();
     Ok(drive.driven)
+}
+
+/// Who signs outside a node.
+struct Signer {
+    /// In whose name; 0 for the clock.
+    participant: MerchantId,
+    /// The key file.
+    key: PathBuf,
+    /// The block's time, about.
+    time_ms: u64,
 }
 
 struct Drive<'a> {
@@ -144,12 +155,13 @@ impl Drive<'_> {
     }
 
     async fn interval(&mut self, plan: Plan) -> anyhow::Result<()> {
-        let Plan { interval, enrol, issue, redeem, exchange } = plan;
+        let Plan { interval, dispute, enrol, issue, redeem, exchange, import } = plan;
         self.progress.set_message(format!("{} ({})", interval.month, interval.number));
         if interval.start_ms != self.setup.genesis.time_ms {
             self.set_clock(interval.start_ms).await?;
         }
-        self.confirm_legs(interval.start_ms).await?;
+        self.settle_legs(interval.start_ms).await?;
+        self.disputes(dispute, interval.start_ms).await.context("disputes")?;
         self.phase(enrol).await.context("enrolments")?;
         if self.setup.pause_at.contains(&interval.number) {
             self.pause(interval.number).await;
@@ -160,6 +172,7 @@ impl Drive<'_> {
         }
         self.phase(redeem).await.context("redemptions")?;
         self.phase(exchange).await.context("exchanges")?;
+        self.imports(import, &interval).await.context("imports")?;
         if self.lines && interval.is_last_of_month {
             let done = self.progress.position();
             let seconds = self.began.elapsed().as_secs_f64();
@@ -228,60 +241,96 @@ impl Drive<'_> {
     async fn set_clock(&mut self, time_ms: u64) -> anyhow::Result<()> {
         let reference = self.setup.seed.reference("set_clock", MerchantId::POOL, &time_ms.to_string(), time_ms);
         let operation = Operation::new(reference, Body::SetClock(SetClock { time_ms }));
-        let (_, key) = read_key(&self.setup.alliance.clock_key())?;
         // The block that sets the clock has the time that it sets.
-        let signing = Signing {
-            chain_id: self.setup.genesis.chain_id(),
-            merchant: MerchantId::POOL,
-            valid_until_ms: time_ms + HOUR_MS,
-            key: &key,
-        };
-        let client = self.feeders.values().next().context("an alliance has a node")?.client.clone();
-        let height = self.signed(&client, &signing, operation).await?;
+        let signer = Signer { participant: MerchantId::POOL, key: self.setup.alliance.clock_key(), time_ms };
+        let height = self.signed(&self.any_client(0)?, &signer, vec![operation]).await?;
         // What a node signs is valid by its own clock, so all must have seen the new time.
         self.level(height).await
     }
 
-    /// Every open leg of every closed cycle, as the ledger has it.
-    async fn confirm_legs(&mut self, time_ms: u64) -> anyhow::Result<()> {
-        let client = self.feeders.values().next().context("an alliance has a node")?.client.clone();
+    /// Every open leg of every closed cycle, as the ledger has it: the payer reports its payment, the payee confirms it.
+    async fn settle_legs(&mut self, time_ms: u64) -> anyhow::Result<()> {
+        let client = self.any_client(0)?;
         let mut cycles: Vec<Month> = Vec::new();
         client.pages("/v1/settlements", |page: Vec<Cycle>| cycles.extend(page.iter().map(|c| c.cycle))).await?;
         // All earlier ones were confirmed when they were the last.
         for cycle in cycles.into_iter().rev().take(1) {
             let settlement: Settlement = client.get_as(&format!("/v1/settlements/{cycle}")).await?;
             for leg in settlement.legs.iter().filter(|leg| !leg.is_confirmed()) {
-                self.confirm_leg(cycle, leg, time_ms).await.with_context(|| format!("leg {} of {cycle}", leg.leg))?;
+                self.settle_leg(cycle, leg, time_ms).await.with_context(|| format!("leg {} of {cycle}", leg.leg))?;
             }
         }
         Ok(())
     }
 
-    async fn confirm_leg(&mut self, cycle: Month, leg: &Leg, time_ms: u64) -> anyhow::Result<()> {
-        let key = format!("{cycle}:{}", leg.leg);
-        let reference = self.setup.seed.reference("confirm_leg", leg.payee, &key, time_ms);
-        let body = Body::ConfirmLeg(ConfirmLeg { cycle, leg: leg.leg, amount_fen: leg.amount_fen });
-        let operation = Operation::new(reference, body);
-        let (_, key) = read_key(&self.setup.alliance.treasurer_key(leg.payee))?;
-        let signing = Signing {
-            chain_id: self.setup.genesis.chain_id(),
-            merchant: leg.payee,
-            valid_until_ms: time_ms + HOUR_MS,
-            key: &key,
-        };
-        let client = self.feeders[&leg.payee].client.clone();
-        self.signed(&client, &signing, operation).await.map(drop)
+    async fn settle_leg(&mut self, cycle: Month, leg: &Leg, time_ms: u64) -> anyhow::Result<()> {
+        let bank_reference = bank_reference(cycle, leg.leg);
+        let report = Body::ReportPayment(ReportPayment { cycle, leg: leg.leg, bank_reference });
+        let confirm = Body::ConfirmLeg(ConfirmLeg { cycle, leg: leg.leg, amount_fen: leg.amount_fen });
+        for (participant, body) in [(leg.payer, report), (leg.payee, confirm)] {
+            let key = format!("{cycle}:{}", leg.leg);
+            let reference = self.setup.seed.reference(body.kind(), participant, &key, time_ms);
+            let signer = Signer { participant, key: self.setup.alliance.treasurer_key(participant), time_ms };
+            let client = self.client_of(participant)?;
+            self.signed(&client, &signer, vec![Operation::new(reference, body)]).await?;
+        }
+        Ok(())
     }
 
-    /// Posts an operation that no node may sign, until it is applied; gives the height.
-    async fn signed(&mut self, client: &Client, signing: &Signing<'_>, operation: Operation) -> anyhow::Result<Height> {
-        let (kind, reference) = (operation.body.kind(), operation.reference);
-        let transaction = sign(signing, vec![operation]);
+    /// What treasurers and governors say of disputes, one after the other.
+    async fn disputes(&mut self, tasks: Vec<Task>, time_ms: u64) -> anyhow::Result<()> {
+        for Task { merchant, operation } in tasks {
+            let alliance = self.setup.alliance;
+            let is_act = matches!(operation.body, Body::DecideDispute(_));
+            let key = if is_act { alliance.governor_key(merchant) } else { alliance.treasurer_key(merchant) };
+            let signer = Signer { participant: merchant, key, time_ms };
+            let client = self.client_of(merchant)?;
+            self.signed(&client, &signer, vec![operation]).await?;
+        }
+        Ok(())
+    }
+
+    /// A partner's imports, signed by its own key, at another node each time: it has none.
+    async fn imports(&mut self, tasks: Vec<Task>, interval: &Interval) -> anyhow::Result<()> {
+        for (participant, operations) in by_merchant(tasks) {
+            let key = self.setup.alliance.operator_key(participant);
+            let signer = Signer { participant, key, time_ms: interval.start_ms };
+            let client = self.any_client(interval.number as usize)?;
+            for part in operations.chunks(MAX_OPERATIONS) {
+                self.signed(&client, &signer, part.to_vec()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A participant's own node, or for who has none, any.
+    fn client_of(&self, participant: MerchantId) -> anyhow::Result<Client> {
+        self.feeders.get(&participant).map_or_else(|| self.any_client(0), |feeder| Ok(feeder.client.clone()))
+    }
+
+    fn any_client(&self, number: usize) -> anyhow::Result<Client> {
+        let feeder = self.feeders.values().nth(number % self.feeders.len().max(1));
+        Ok(feeder.context("an alliance has a node")?.client.clone())
+    }
+
+    /// Posts operations that no node may sign, until they are applied; gives the height.
+    async fn signed(&mut self, client: &Client, signer: &Signer, operations: Vec<Operation>) -> anyhow::Result<Height> {
+        let (_, key) = read_key(&signer.key)?;
+        let signing = Signing {
+            chain_id: self.setup.genesis.chain_id(),
+            merchant: signer.participant,
+            valid_until_ms: signer.time_ms + HOUR_MS,
+            key: &key,
+        };
+        let what: Vec<(&str, Reference)> = operations.iter().map(|o| (o.body.kind(), o.reference)).collect();
+        let (kind, reference) = *what.first().context("a transaction has an operation")?;
+        let transaction = sign(&signing, operations);
         let began = Instant::now();
         loop {
             match client.submit_signed(&transaction, 20).await {
                 Ok(answer) => {
-                    let Some(receipt) = answer.receipts.as_ref().and_then(|receipts| receipts.first()) else {
+                    let receipts = answer.receipts.filter(|receipts| receipts.len() == what.len());
+                    let Some(receipts) = receipts else {
                         ensure!(
                             began.elapsed() < Duration::from_secs(60),
                             "{kind} {reference} has no receipt after 60 s"
@@ -290,9 +339,11 @@ impl Drive<'_> {
                         continue;
                     };
                     let height = answer.answer.get("height").and_then(serde_json::Value::as_u64).unwrap_or_default();
-                    self.applied(kind, receipt)?;
-                    self.driven.acknowledged.entry(signing.merchant).or_default().push(reference);
-                    self.progress.inc(1);
+                    for ((kind, reference), receipt) in what.iter().zip(&receipts) {
+                        self.applied(kind, receipt)?;
+                        self.driven.acknowledged.entry(signer.participant).or_default().push(*reference);
+                        self.progress.inc(1);
+                    }
                     return Ok(Height(height));
                 }
                 Err(error) if error.is_passing() && began.elapsed() < Duration::from_secs(60) => {

@@ -1,6 +1,6 @@
 //! `tally replay`: feeds a real year of shopping to an alliance, through its nodes' HTTP interface (docs/replay.md).
 //!
-//! [`data`] reads the files, [`policy`] turns rows into operations, [`drive`] submits them phase by phase and waits,
+//! [`data`] reads the files, [`policy`] (with [`dispute`]) turns rows into operations, [`drive`] submits them phase by phase and waits,
 //! [`collect`] asks the ledger what came of it, [`report`] writes that down. Data flows in that order only.
 //!
 //! **Invariants**: the report says what the ledger says, never what the replay believes; every operation that a node
@@ -9,6 +9,7 @@
 mod account;
 mod collect;
 mod data;
+mod dispute;
 mod drive;
 mod feed;
 mod policy;
@@ -25,7 +26,7 @@ use tally_contracts::genesis::{Clock, Genesis, GenesisMerchant};
 use tally_contracts::types::{Fen, MerchantId};
 
 use crate::network::process::Tallyd;
-use crate::network::{Alliance, demo_genesis};
+use crate::network::{Alliance, DEMO_MERCHANTS, demo_genesis};
 use crate::output::{Output, Verdict, pretty};
 use account::ReportHead;
 use data::Year;
@@ -138,20 +139,12 @@ impl Replay {
     }
 
     fn dry_run(&self, output: Output) -> anyhow::Result<Verdict> {
-        let merchant = |(id, name): (u16, &str)| GenesisMerchant {
-            id: MerchantId(id),
-            name: name.to_owned(),
-            validator_key: Default::default(),
-            operator_keys: vec![],
-            net_debit_cap_fen: Fen(0),
-        };
-        let names = ["supermarket", "fuel", "drugstore", "cafe"];
-        let genesis = demo_genesis(Clock::Real, (1..).zip(names).map(merchant).collect());
+        let genesis = keyless_genesis();
         let year = read_year(&self.data, &genesis)?;
         let mut policy = Policy::new(Seed(self.seed), &year, &genesis)?;
         let (plans, head) = self.plan(&mut policy, &genesis)?;
         drop(plans);
-        let report = policy.account.report(&head);
+        let report = policy.account.report(&head, policy.disputes());
         self.write_report(&report)?;
         output.answer(&report_value(&report)?, || {
             format!("{}\ndry run: operations={}", report.text(), report.operations.total())
@@ -169,8 +162,7 @@ impl Replay {
         let ended = self.intervals.is_none();
         if ended {
             ensure!(policy.is_complete(), "a row lies after the year's last interval");
-            policy.account.set_clock(first.plus(12), true);
-            policy.account.confirm_legs();
+            policy.end(first.plus(12), calendar.start_ms(first.plus(12)));
         }
         let intervals = u32::try_from(plans.len())?;
         Ok((plans, ReportHead { seed: self.seed, intervals, ended }))
@@ -181,6 +173,20 @@ impl Replay {
         let text = pretty(&report_value(report)?) + "\n";
         std::fs::write(path, text).with_context(|| format!("cannot write the report {}", path.display()))
     }
+}
+
+/// The demo's genesis for who needs no node: without keys.
+fn keyless_genesis() -> Genesis {
+    let merchant = |(id, name): (u16, &str)| GenesisMerchant {
+        id: MerchantId(id),
+        name: name.to_owned(),
+        validator_key: Default::default(),
+        operator_keys: vec![],
+        net_debit_cap_fen: Fen(0),
+        collateral_fen: Fen(0),
+        industry: 0,
+    };
+    demo_genesis(Clock::Real, (1..).zip(DEMO_MERCHANTS).map(merchant).collect(), vec![])
 }
 
 fn report_value(report: &Report) -> anyhow::Result<Value> {

@@ -3,11 +3,11 @@
 //!
 //! **Invariant:** all choices come from the files and the document alone, never from what a ledger answers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context as _, ensure};
 use sha2::{Digest as _, Sha256};
-use tally_contracts::exchange::Exchange;
+use tally_contracts::exchange::{Exchange, ImportPoints};
 use tally_contracts::genesis::Genesis;
 use tally_contracts::membership::{Enrol, HolderKind, member_address};
 use tally_contracts::points::{Issue, Redeem};
@@ -17,7 +17,9 @@ use tally_contracts::types::{
 };
 
 use super::account::Account;
-use super::data::Year;
+use super::data::{CouponUse, Purchase, Year};
+use super::dispute::{Docket, Redemption};
+use super::report::DisputeRow;
 
 /// An operation and who submits it.
 #[derive(Clone, Debug)]
@@ -48,14 +50,28 @@ pub struct Interval {
 pub struct Plan {
     /// When.
     pub interval: Interval,
-    /// Phase 3.
-    pub enrol: Vec<Task>,
+    /// Phase 3, in this order over all merchants.
+    pub dispute: Vec<Task>,
     /// Phase 4.
-    pub issue: Vec<Task>,
+    pub enrol: Vec<Task>,
     /// Phase 5.
-    pub redeem: Vec<Task>,
+    pub issue: Vec<Task>,
     /// Phase 6.
+    pub redeem: Vec<Task>,
+    /// Phase 7.
     pub exchange: Vec<Task>,
+    /// Phase 8, by partners.
+    pub import: Vec<Task>,
+}
+
+/// Of the members, those whose number this divides import.
+const IMPORTERS: u32 = 20;
+/// What each of them imports beside one mile for each of its number.
+const IMPORTED_MILES: u64 = 1_000;
+
+/// The bank's name for the payment of a leg: its end-to-end id, as the payer's pain.001 has it.
+pub fn bank_reference(cycle: Month, leg: u16) -> String {
+    format!("{cycle}-leg-{leg}")
 }
 
 /// The year's intervals: weeks from its first day on, cut at month ends.
@@ -126,8 +142,13 @@ pub struct Policy<'a> {
     pub account: Account,
     /// In order of appearance.
     pub members: Vec<Member>,
+    docket: Docket,
     by_number: HashMap<u32, usize>,
     class_of: HashMap<MerchantId, ClassId>,
+    /// The partner whose miles are imported, and the class that they become points of.
+    import: (MerchantId, ClassId),
+    /// Members that imported, with the first month of the quarter.
+    imported: HashSet<(u32, Month)>,
     next_purchase: usize,
     next_coupon: usize,
 }
@@ -145,11 +166,15 @@ impl<'a> Policy<'a> {
         }
         let without = genesis.merchants.iter().find(|merchant| !class_of.contains_key(&merchant.id));
         ensure!(without.is_none(), "a merchant has no class; the replay needs an alliance made with --demo");
+        let import = genesis.partners.first().and_then(|partner| Some((partner.id, partner.imports.first()?.class)));
         Ok(Self {
             seed,
             year,
             account: Account::new(genesis),
             members: Vec::new(),
+            docket: Docket::new(seed, genesis),
+            import: import.context("nobody imports; the replay needs an alliance made with --demo")?,
+            imported: HashSet::new(),
             by_number: HashMap::new(),
             class_of,
             next_purchase: 0,
@@ -162,15 +187,16 @@ impl<'a> Policy<'a> {
     /// # Errors
     /// When a row lies before the interval.
     pub fn plan(&mut self, interval: Interval) -> anyhow::Result<Plan> {
-        self.account.set_clock(interval.month, interval.number > 1);
-        self.account.confirm_legs();
+        self.start(interval.month, interval.start_ms, interval.number > 1);
         let purchases = &self.year.purchases[self.next_purchase..];
         let purchases = &purchases[..purchases.partition_point(|purchase| purchase.time_ms < interval.end_ms)];
         self.next_purchase += purchases.len();
         let early = purchases.first().is_some_and(|purchase| purchase.time_ms < interval.start_ms);
         ensure!(!early, "a purchase lies before the year's first interval");
 
-        let mut plan = Plan { interval, enrol: vec![], issue: vec![], redeem: vec![], exchange: vec![] };
+        let dispute = self.docket.acts(&interval, &mut self.account);
+        let mut plan =
+            Plan { interval, dispute, enrol: vec![], issue: vec![], redeem: vec![], exchange: vec![], import: vec![] };
         for purchase in purchases {
             if !self.by_number.contains_key(&purchase.member) {
                 plan.enrol.push(self.enrol(purchase.member, purchase.merchant, purchase.time_ms));
@@ -191,13 +217,33 @@ impl<'a> Policy<'a> {
         let coupons = &coupons[..coupons.partition_point(|coupon| coupon.day_ms < interval.end_ms)];
         self.next_coupon += coupons.len();
         for coupon in coupons {
-            plan.redeem.extend(self.redeem(coupon.row, coupon.day_ms, coupon.merchant, coupon.member));
+            plan.redeem.extend(self.redeem(coupon, interval.month));
         }
         if interval.is_last_of_month {
             let members: Vec<Member> = self.members.clone();
             plan.exchange = members.iter().filter_map(|member| self.exchange(member, &interval)).collect();
         }
+        for purchase in purchases {
+            plan.import.extend(self.import(purchase, &interval)?);
+        }
         Ok(plan)
+    }
+
+    /// The end of the year.
+    pub fn end(&mut self, month: Month, start_ms: u64) {
+        self.start(month, start_ms, true);
+    }
+
+    /// All disputes so far.
+    pub fn disputes(&self) -> Vec<DisputeRow> {
+        self.docket.rows()
+    }
+
+    /// Phases 1 and 2.
+    fn start(&mut self, month: Month, start_ms: u64, is_counted: bool) {
+        self.account.set_clock(month, is_counted);
+        self.docket.time_out(start_ms, &mut self.account);
+        self.account.settle_legs();
     }
 
     /// Whether every row has had its interval.
@@ -216,15 +262,18 @@ impl<'a> Policy<'a> {
     }
 
     /// All points of the largest foreign holding, if they are worth a fen.
-    fn redeem(&mut self, row: u32, day_ms: u64, acceptor: MerchantId, number: u32) -> Option<Task> {
-        let member = self.members[*self.by_number.get(&number)?];
-        let foreign = self.account.held(number).into_iter().filter(|h| self.account.issuer(h.class) != acceptor);
+    fn redeem(&mut self, coupon: &CouponUse, month: Month) -> Option<Task> {
+        let acceptor = coupon.merchant;
+        let member = self.members[*self.by_number.get(&coupon.member)?];
+        let foreign = self.account.held(coupon.member).into_iter().filter(|h| self.account.issuer(h.class) != acceptor);
         let largest = foreign.max_by_key(|h| (h.value, std::cmp::Reverse(h.class)))?;
         if largest.value.0 < Obligation::PER_FEN {
             return None;
         }
-        self.account.redeem(acceptor, number, largest.class);
-        let reference = self.seed.reference("redeem", acceptor, &row.to_string(), day_ms);
+        let issuer = self.account.issuer(largest.class);
+        let value = self.account.redeem(acceptor, coupon.member, largest.class);
+        let reference = self.seed.reference("redeem", acceptor, &coupon.row.to_string(), coupon.day_ms);
+        self.docket.note(month, Redemption { acceptor, reference, issuer, value });
         let body = Redeem { class: largest.class, member: member.address, points: largest.points };
         Some(Task { merchant: acceptor, operation: Operation::new(reference, Body::Redeem(body)) })
     }
@@ -246,9 +295,30 @@ impl<'a> Policy<'a> {
             to_class: target.class,
             points: source.points,
             min_out,
+            quote: None,
         };
         let reference = self.seed.reference("exchange", member.custodian, &key, interval.end_ms - 1);
         Some(Task { merchant: member.custodian, operation: Operation::new(reference, Body::Exchange(body)) })
+    }
+
+    /// Miles of who bought something, once a quarter.
+    fn import(&mut self, purchase: &Purchase, interval: &Interval) -> anyhow::Result<Option<Task>> {
+        let number = purchase.member;
+        let quarter = Month(interval.month.0 - interval.month.0 % 3);
+        if !number.is_multiple_of(IMPORTERS) || !self.imported.insert((number, quarter)) {
+            return Ok(None);
+        }
+        let (partner, class) = self.import;
+        let units = IMPORTED_MILES + u64::from(number);
+        self.account.import(partner, number, class, units).context("a member's miles do not fit")?;
+        let body = ImportPoints {
+            external_reference: format!("{number}/{quarter}"),
+            class,
+            member: self.members[self.by_number[&number]].address,
+            units,
+        };
+        let reference = self.seed.reference("import", partner, &format!("{number}:{quarter}"), interval.end_ms - 1);
+        Ok(Some(Task { merchant: partner, operation: Operation::new(reference, Body::Import(body)) }))
     }
 }
 
@@ -285,6 +355,18 @@ mod tests {
             (
                 seed.reference("confirm_leg", MerchantId(3), "2017-01:0", OHIO.start_ms(month("2017-02"))),
                 "0159f80b-3080-7ab1-b1aa-75652dd38e7c",
+            ),
+            (
+                seed.reference("report_payment", MerchantId(1), "2017-01:0", OHIO.start_ms(month("2017-02"))),
+                "0159f80b-3080-7c1a-a05f-2e6e965a16fd",
+            ),
+            (
+                seed.reference("open_dispute", MerchantId(1), "2017-03", OHIO.start_ms(month("2017-04"))),
+                "015b27e2-6480-7daf-b602-abada64a5ff0",
+            ),
+            (
+                seed.reference("import", MerchantId(9), "900:2017-01", 1_483_851_599_999),
+                "01597c72-907f-7dfe-9d29-f775c3630186",
             ),
             (seed.reference("enrol", MerchantId(4), "900", purchase_ms), "015959e0-8ef0-7d26-b0d0-79a1d5a09333"),
             (

@@ -1,17 +1,17 @@
-//! What a merchant does for itself: keys, stores, classes, settlement; and the simulated clock.
+//! What a merchant does for itself: keys, stores, classes and their anchors; and the simulated clock.
 
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Subcommand;
 use tally_contracts::crypto::PublicKey;
+use tally_contracts::exchange::AnnounceAnchor;
 use tally_contracts::genesis::Role;
 use tally_contracts::governance::SetClock;
 use tally_contracts::membership::{AddKey, RevokeKey, RotateKey};
 use tally_contracts::points::{CreateClass, SetStoreLimits};
-use tally_contracts::settlement::ConfirmLeg;
 use tally_contracts::transaction::Body;
-use tally_contracts::types::{ClassId, Fen, Month, StoreId};
+use tally_contracts::types::{ClassId, Fen, Rate, StoreId};
 
 use super::parse::{parse_key, parse_role};
 
@@ -64,14 +64,16 @@ pub enum Kind {
         #[arg(long, value_name = "FILE")]
         terms: PathBuf,
     },
-    /// Confirm that a settlement leg was paid (treasurer).
-    ConfirmLeg {
+    /// Announce what a point of the merchant's class will be worth; a lower value needs notice (governor).
+    AnnounceAnchor {
         #[arg(long)]
-        cycle: Month,
-        #[arg(long)]
-        leg: u16,
-        #[arg(long)]
-        amount_fen: Fen,
+        class: ClassId,
+        /// CNY per point.
+        #[arg(long, value_name = "CNY")]
+        anchor: Rate,
+        /// From when on, in ms since 1970.
+        #[arg(long, value_name = "MS")]
+        effective_ms: u64,
     },
     /// Set the simulated clock (clock key, --merchant 0).
     SetClock {
@@ -101,7 +103,9 @@ impl Kind {
                 let terms = serde_json::from_str(&text).with_context(|| format!("{}", terms.display()))?;
                 Body::CreateClass(CreateClass { class, terms })
             }
-            Self::ConfirmLeg { cycle, leg, amount_fen } => Body::ConfirmLeg(ConfirmLeg { cycle, leg, amount_fen }),
+            Self::AnnounceAnchor { class, anchor, effective_ms } => {
+                Body::AnnounceAnchor(AnnounceAnchor { class, anchor, effective_ms })
+            }
             Self::SetClock { time_ms } => Body::SetClock(SetClock { time_ms }),
         })
     }

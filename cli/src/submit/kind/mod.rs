@@ -4,6 +4,7 @@ mod points;
 mod members;
 mod merchants;
 mod parse;
+mod settlement;
 
 use clap::Subcommand;
 use tally_contracts::crypto::PublicKey;
@@ -20,6 +21,8 @@ pub enum Kind {
     Members(members::Kind),
     #[command(flatten)]
     Merchants(merchants::Kind),
+    #[command(flatten)]
+    Settlement(settlement::Kind),
 }
 
 /// What flags need not say.
@@ -41,6 +44,7 @@ impl Kind {
             Self::Points(kind) => Ok(kind.body(given)),
             Self::Members(kind) => kind.body(given),
             Self::Merchants(kind) => kind.body(),
+            Self::Settlement(kind) => Ok(kind.body()),
         }
     }
 }

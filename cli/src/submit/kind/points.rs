@@ -1,7 +1,7 @@
 //! What is done with points: earned, given, spent, held, given back, exchanged.
 
 use clap::Subcommand;
-use tally_contracts::exchange::Exchange;
+use tally_contracts::exchange::{Exchange, ImportPoints, QuoteTerms, Split};
 use tally_contracts::points::{
     Capture, Issue, IssueLine, PlaceHold, Redeem, ReverseIssue, ReverseRedeem, Transfer, Void,
 };
@@ -108,6 +108,41 @@ pub enum Kind {
         /// Fewer than this are not accepted.
         #[arg(long)]
         min_out: Points,
+        /// The rate table's version of the quote that it goes by.
+        #[arg(long, value_name = "VERSION", requires = "quote_until_ms")]
+        quote_version: Option<u32>,
+        /// The end of that quote, in ms since 1970.
+        #[arg(long, value_name = "MS", requires = "quote_version")]
+        quote_until_ms: Option<u64>,
+    },
+    /// Turn points of a main class into points of one of its sub classes.
+    Split {
+        /// The card code.
+        #[arg(long)]
+        member: Address,
+        #[arg(long)]
+        from_class: ClassId,
+        #[arg(long)]
+        to_class: ClassId,
+        #[arg(long)]
+        points: Points,
+        /// Fewer than this are not accepted.
+        #[arg(long)]
+        min_out: Points,
+    },
+    /// Turn a partner's own points into points of a class, as the partner.
+    Import {
+        /// The partner's own name for it, which serves once.
+        #[arg(long, value_name = "TEXT")]
+        external_reference: String,
+        #[arg(long)]
+        class: ClassId,
+        /// The card code.
+        #[arg(long)]
+        member: Address,
+        /// How many of the partner's units.
+        #[arg(long)]
+        units: u64,
     },
 }
 
@@ -125,8 +160,17 @@ impl Kind {
             Self::Void { hold } => Body::Void(Void { hold }),
             Self::ReverseRedeem { original, points } => Body::ReverseRedeem(ReverseRedeem { original, points }),
             Self::ReverseIssue { original, amount_fen } => Body::ReverseIssue(ReverseIssue { original, amount_fen }),
-            Self::Exchange { member, from_class, to_class, points, min_out } => {
-                Body::Exchange(Exchange { member, from_class, to_class, points, min_out })
+            Self::Exchange { member, from_class, to_class, points, min_out, quote_version, quote_until_ms } => {
+                let terms = |(version, valid_until_ms)| QuoteTerms { version, valid_until_ms };
+                let quote = quote_version.zip(quote_until_ms).map(terms);
+                Body::Exchange(Exchange { member, from_class, to_class, points, min_out, quote })
+            }
+            Self::Split { member, from_class, to_class, points, min_out } => {
+                Body::Split(Split { member, from_class, to_class, points, min_out })
+            }
+            Self::Import { ref external_reference, class, member, units } => {
+                let external_reference = external_reference.clone();
+                Body::Import(ImportPoints { external_reference, class, member, units })
             }
         }
     }

@@ -1,4 +1,6 @@
-//! `tally settlement`: closed cycles, who pays whom, and the payee's word that a leg was paid.
+//! `tally settlement`: closed cycles, who pays whom, the payee's word that a leg was paid, and files for bookkeeping.
+
+mod export;
 
 use std::path::PathBuf;
 
@@ -57,6 +59,8 @@ enum Verb {
         #[arg(long, default_value_t = 10, value_name = "SECONDS")]
         wait: u32,
     },
+    /// One merchant's side of a cycle as files for bookkeeping and bank: CSV, hledger, camt.053, pain.001.
+    Export(export::Export),
 }
 
 impl Settlement {
@@ -76,6 +80,7 @@ impl Settlement {
             }
             Verb::Legs { cycle } => legs(&client, *cycle, output).await,
             Verb::Confirm { .. } => self.confirm(&client, output).await,
+            Verb::Export(export) => export.run(&self.connect, output).await,
         }
     }
 
@@ -118,7 +123,9 @@ async fn legs(client: &Client, cycle: Option<Month>, output: Output) -> anyhow::
     let mut rows: Vec<Value> = Vec::new();
     for name in cycles {
         let view = client.get(&format!("/v1/settlements/{name}")).await?;
-        for leg in legs_of(&view).iter().filter(|leg| cycle.is_some() || state(leg) == "open") {
+        for leg in
+            legs_of(&view).iter().filter(|leg| cycle.is_some() || leg.get("state").is_some_and(|state| state == "open"))
+        {
             let mut leg = leg.clone();
             if let Some(fields) = leg.as_object_mut() {
                 fields.insert("cycle".into(), Value::String(name.clone()));
@@ -134,12 +141,14 @@ fn legs_of(view: &Value) -> &[Value] {
     view.get("legs").map_or(&[], items_of)
 }
 
-/// `open`, or in which block it was confirmed.
+/// `open`, or in which block it was confirmed or drawn from collateral.
 fn state(leg: &Value) -> String {
-    match leg.get("state") {
-        Some(Value::String(state)) => state.clone(),
-        Some(state) => format!("confirmed in block {}", text_of(state, "confirmed.height")),
-        None => String::new(),
+    let Some(state) = leg.get("state") else { return String::new() };
+    match (state.get("confirmed"), state.get("drawn")) {
+        (Some(at), _) => format!("confirmed in block {}", text_of(at, "height")),
+        (_, Some(at)) => format!("drawn from collateral in block {}", text_of(at, "height")),
+        _ if leg.get("is_escalated") == Some(&Value::Bool(true)) => "open, before the governors".to_owned(),
+        _ => "open".to_owned(),
     }
 }
 
@@ -162,19 +171,24 @@ fn cycles_table(list: &Value) -> String {
 }
 
 fn legs_table(legs: &[Value]) -> String {
-    let mut table = Table::new(&["cycle", "#leg", "#payer", "#payee", "#CNY", "state"]);
+    let mut table = Table::new(&["cycle", "#leg", "#payer", "#payee", "#CNY", "due before", "bank reference", "state"]);
     for leg in legs {
         let cells = ["cycle", "leg", "payer", "payee"].map(|field| text_of(leg, field));
-        table.row(cells.into_iter().chain([cny(&text_of(leg, "amount_fen")), state(leg)]));
+        let due = text_of(leg, "due_ms").parse().map(utc_text).unwrap_or_default();
+        let paid = [cny(&text_of(leg, "amount_fen")), due, text_of(leg, "bank_reference"), state(leg)];
+        table.row(cells.into_iter().chain(paid));
     }
     table.text()
 }
 
 fn statement_text(view: &Value) -> String {
     let list = |field: &str| view.get(field).map_or(&[][..], items_of);
-    let mut gross = Table::new(&["#debtor", "#creditor", "#redemption, CNY", "#exchange, CNY", "#total, CNY"]);
+    let kinds = ["redemption", "exchange", "import", "adjustment", "total"];
+    let columns: Vec<String> = kinds.iter().map(|kind| format!("#{kind}, CNY")).collect();
+    let columns = ["#debtor", "#creditor"].into_iter().chain(columns.iter().map(String::as_str));
+    let mut gross = Table::new(&columns.collect::<Vec<_>>());
     for pair in list("pairs") {
-        let exact = ["redemption", "exchange", "total"].map(|field| cny_exact(&text_of(pair, field)));
+        let exact = kinds.map(|field| cny_exact(&text_of(pair, field)));
         gross.row([text_of(pair, "debtor"), text_of(pair, "creditor")].into_iter().chain(exact));
     }
     let mut nets = Table::new(&["#low", "#high", "#carried in, CNY", "#net, CNY", "#settled, CNY", "#carried on, CNY"]);
