@@ -33,6 +33,8 @@ NOBODY = 0  # the clock is set in no merchant's name
 MERCHANTS = {"supermarket": 1, "fuel": 2, "drugstore": 3, "cafe": 4}
 NAMES = {number: name for name, number in MERCHANTS.items()}
 IDS = sorted(NAMES)
+PARTNER, PARTNER_NAME = 9, "Sky Miles"
+PARTICIPANTS = [*IDS, PARTNER]
 # Class i is issued by merchant i.
 ANCHOR = {1: 10_000, 2: 20_000, 3: 15_000, 4: 30_000}
 EARN_RATE = {1: 1_000_000, 2: 500_000, 3: 800_000, 4: 400_000}
@@ -42,10 +44,26 @@ SPREAD = 20_000
 NO_CONSENT_LIMIT_FEN = 100_000
 CUSTODIAN_MEMBER_LIMIT_FEN = 100_000
 CUSTODIAN_LIMIT_FEN = 100_000_000
+EXCHANGE_MEMBER_LIMIT_FEN = 500_000
+EXCHANGE_PAIR_LIMIT_FEN = 100_000_000
 NET_DEBIT_CAP_FEN = 100_000_000
 
+# So many miles make so many points of the class.
+IMPORT_CLASS, IMPORT_MILES, IMPORT_POINTS = 1, 100, 10
+PREFUNDED_FEN = 1_000_000
+DISPUTE_BUSINESS_DAYS = 7
+
+# --- 3. What the policy chooses ----------------------------------------------------------------------------------
+
+IMPORTERS = 20  # members whose number this divides import
+MILES_BESIDE_NUMBER = 1_000
+# The months whose largest redemption is disputed, and how the dispute goes on.
+DISPUTED = {3: "accepted", 5: "dismissed", 8: "upheld", 11: "silent"}
+
 FIRST_DAY, END_DAY = date(2017, 1, 1), date(2018, 1, 1)
-KINDS = ["set_clock", "confirm_leg", "enrol", "issue", "redeem", "exchange"]
+GROSS_KINDS = ["redemption", "exchange", "import", "adjustment"]
+KINDS = ["set_clock", "report_payment", "confirm_leg", "open_dispute", "answer_dispute", "decide_dispute",
+         "enrol", "issue", "redeem", "exchange", "import"]
 
 
 def local_midnight_ms(day):
@@ -60,6 +78,14 @@ def month_of(day):
 
 def month_text(month):
     return f"{1970 + month // 12:04}-{month % 12 + 1:02}"
+
+
+def end_of_business_day(day, count):
+    """The day after the count-th business day after a day: the demo's are Monday to Friday."""
+    while count:
+        day += timedelta(days=1)
+        count -= day.weekday() < 5
+    return day + timedelta(days=1)
 
 
 # --- 1. Input ----------------------------------------------------------------------------------------------------
@@ -190,6 +216,10 @@ def exchanged_lots(lots, out):
     return {month: points for month, points in share.items() if points}
 
 
+def imported_points(miles):
+    return miles * IMPORT_POINTS // IMPORT_MILES
+
+
 def truncated_fen(amount):
     """Whole fen toward zero, and the signed rest."""
     fen = abs(amount) // FEN * (1 if amount >= 0 else -1)
@@ -223,14 +253,16 @@ class Year:
         self.holdings = defaultdict(dict)  # (member, class) -> {last month: points}
         self.month = month_of(FIRST_DAY)
         self.operations = {kind: defaultdict(int) for kind in KINDS}  # kind -> merchant -> count
-        self.points = {name: defaultdict(int) for name in ("issued", "home", "elsewhere", "in", "out", "lapsed")}
+        self.points = {name: defaultdict(int) for name in ("issued", "home", "elsewhere", "in", "out", "imported", "lapsed")}
         self.honoured = defaultdict(int)  # (merchant, class) -> points
-        self.gross = defaultdict(int)  # (debtor, creditor) -> 10^-8 CNY, of the open cycle
-        self.gross_exchange = defaultdict(int)  # the part of it that exchanges brought about
+        self.gross = defaultdict(lambda: dict.fromkeys(GROSS_KINDS, 0))  # (debtor, creditor) -> 10^-8 CNY, open cycle
         self.pool = defaultdict(int)  # debtor -> 10^-8 CNY, over all cycles
-        self.carry = {(low, high): 0 for low in IDS for high in IDS if low < high}
+        self.carry = {(low, high): 0 for low in PARTICIPANTS for high in PARTICIPANTS if low < high}
         self.cycles = []
-        self.unconfirmed = []
+        self.largest = None  # redemption of the month: (value, reference, issuer, acceptor)
+        self.to_dispute = None  # the same, of the month that ended last
+        self.disputes = []
+        self.imported_in = set()  # (member, quarter)
         self.usage = defaultdict(lambda: defaultdict(int))  # limit -> key with the day -> 10^-8 CNY
         self.peak = defaultdict(int)  # limit -> the most any key used, in 10^-8 CNY
 
@@ -245,19 +277,21 @@ class Year:
             while next_coupon < len(coupons) and coupons[next_coupon][1] < end:
                 next_coupon += 1
             self.set_clock(start, counted=number > 1)
-            self.confirm_legs()
+            self.settle_legs()
+            self.dispute()
             bought = purchases[first_purchase:next_purchase]
             self.enrol(bought)
             self.issue(bought)
             self.redeem(coupons[first_coupon:next_coupon])
             if end.day == 1:
                 self.exchange()
+            self.import_miles(bought)
         self.intervals = len(done)
         self.ended = limit is None
         if self.ended:
             expect(next_purchase == len(purchases) and next_coupon == len(coupons), "every row lies in an interval")
             self.set_clock(END_DAY, counted=True)
-            self.confirm_legs()
+            self.settle_legs()
 
     def set_clock(self, day, counted):
         self.day = day
@@ -266,39 +300,43 @@ class Year:
             self.operations["set_clock"][NOBODY] += 1
         if month_of(day) != self.month:
             self.close()
+            self.to_dispute, self.largest = self.largest and (self.month, *self.largest), None
             self.month = month_of(day)
             self.lapse()
+        self.end_disputes()
 
     def close(self):
         """Nets the open cycle and opens the next."""
-        positions, pairs = dict.fromkeys(IDS, 0), []
+        positions, pairs = dict.fromkeys(PARTICIPANTS, 0), []
+        total = {pair: sum(kinds.values()) for pair, kinds in self.gross.items()}
         for (low, high), carry in self.carry.items():
-            if not (carry or self.gross[low, high] or self.gross[high, low]):
+            owed, back = total.get((low, high), 0), total.get((high, low), 0)
+            if not (carry or owed or back):
                 continue
-            net = carry + self.gross[low, high] - self.gross[high, low]
+            net = carry + owed - back
             fen, rest = truncated_fen(net)
             self.carry[low, high] = rest
             positions[low] -= fen
             positions[high] += fen
             pairs.append({"low": low, "high": high, "net_fen": str(fen), "closing": str(rest)})
-        legs = legs_of(positions)
-        self.unconfirmed += legs
+        legs = [
+            {"payer": payer, "payee": payee, "amount_fen": str(fen), "reported": None, "confirmed": False}
+            for payer, payee, fen in legs_of(positions)
+        ]
         self.cycles.append({
             "cycle": month_text(self.month),
             "gross": self.gross_rows(),
             "pairs": pairs,
-            "legs": [{"payer": a, "payee": b, "amount_fen": str(fen), "confirmed": True} for a, b, fen in legs],
+            "legs": legs,
             "positions": positions,
         })
         self.gross.clear()
-        self.gross_exchange.clear()
 
     def gross_rows(self):
         return [
-            {"debtor": pair[0], "creditor": pair[1], "redemption": str(amount - self.gross_exchange[pair]),
-             "exchange": str(self.gross_exchange[pair])}
-            for pair, amount in sorted(self.gross.items())
-            if amount
+            {"debtor": debtor, "creditor": creditor, **{kind: str(amount) for kind, amount in kinds.items()}}
+            for (debtor, creditor), kinds in sorted(self.gross.items())
+            if sum(kinds.values())
         ]
 
     def lapse(self):
@@ -306,10 +344,50 @@ class Year:
             for month in [month for month in lots if month < self.month]:
                 self.points["lapsed"][issuer] += lots.pop(month)
 
-    def confirm_legs(self):
-        for _, payee, _ in self.unconfirmed:
-            self.operations["confirm_leg"][payee] += 1
-        self.unconfirmed.clear()
+    def settle_legs(self):
+        """Payers report their payments, payees confirm them."""
+        for cycle in self.cycles[-1:]:
+            for number, leg in enumerate(cycle["legs"]):
+                if not leg["confirmed"]:
+                    self.operations["report_payment"][leg["payer"]] += 1
+                    self.operations["confirm_leg"][leg["payee"]] += 1
+                    leg["reported"], leg["confirmed"] = f"{cycle['cycle']}-leg-{number}", True
+
+    def end_disputes(self):
+        """What nobody answered by the end of its time is accepted, what nobody decided is dismissed."""
+        for dispute in self.disputes:
+            if dispute["state"] == "open" and dispute["due"] <= self.day:
+                self.adjust(dispute, "accepted")
+            elif dispute["state"] == "contested" and dispute["due"] <= self.day:
+                dispute["state"] = "dismissed"
+
+    def dispute(self):
+        due = end_of_business_day(self.day, DISPUTE_BUSINESS_DAYS)
+        for dispute in self.disputes:
+            debtor, creditor = dispute["debtor"], dispute["creditor"]
+            if dispute["state"] == "open" and dispute["course"] != "silent":
+                self.operations["answer_dispute"][creditor] += 1
+                if dispute["course"] == "accepted":
+                    self.adjust(dispute, "accepted")
+                else:
+                    dispute["state"], dispute["due"] = "contested", due
+            elif dispute["state"] == "contested" and dispute["course"] == "upheld":
+                for merchant in IDS:
+                    if merchant not in (debtor, creditor):
+                        self.operations["decide_dispute"][merchant] += 1
+                self.adjust(dispute, "upheld")
+        if self.to_dispute and self.to_dispute[0] % 12 + 1 in DISPUTED:
+            month, value, original, issuer, acceptor = self.to_dispute
+            self.operations["open_dispute"][issuer] += 1
+            self.disputes.append({
+                "merchant": acceptor, "original": original, "debtor": issuer, "creditor": acceptor,
+                "amount": value // 2, "state": "open", "course": DISPUTED[month % 12 + 1], "due": due,
+            })
+        self.to_dispute = None
+
+    def adjust(self, dispute, state):
+        dispute["state"] = state
+        self.owe(dispute["creditor"], dispute["debtor"], dispute["amount"], "adjustment")
 
     def enrol(self, purchases):
         for purchase in purchases:
@@ -334,7 +412,7 @@ class Year:
         return [(value_of(points, issuer), issuer, points) for issuer, points in totals if points]
 
     def redeem(self, coupons):
-        for _, _, acceptor, member in coupons:
+        for row, day, acceptor, member in coupons:
             foreign = [holding for holding in self.held(member) if holding[1] != acceptor]
             if not foreign:
                 continue
@@ -345,7 +423,10 @@ class Year:
             self.operations["redeem"][acceptor] += 1
             self.points["elsewhere"][issuer] += points
             self.honoured[acceptor, issuer] += points
-            self.owe(issuer, acceptor, value)
+            self.owe(issuer, acceptor, value, "redemption")
+            if not self.largest or value > self.largest[0]:
+                original = reference(self.seed, "redeem", acceptor, row, local_midnight_ms(day))
+                self.largest = (value, original, issuer, acceptor)
             if self.custodian[member] != acceptor:
                 self.use("no_consent", member, value)
             else:
@@ -373,17 +454,34 @@ class Year:
             self.points["in"][target] += points_out
             obligation = value_of(points_out, target)
             assert value >= obligation, "no exchange yields more than went in"
-            self.owe(source, target, obligation)
-            self.gross_exchange[source, target] += obligation
+            self.owe(source, target, obligation, "exchange")
             self.pool[source] += value - obligation
+            self.use("exchange_member", member, value)
+            self.use("exchange_pair", (source, target), value)
             if target == custodian:
                 self.use_custodian(custodian, member, source, value)
 
-    def owe(self, debtor, creditor, amount):
-        self.gross[debtor, creditor] += amount
+    def import_miles(self, purchases):
+        quarter = self.month - self.month % 3
+        for member in dict.fromkeys(purchase.member for purchase in purchases):
+            if member % IMPORTERS or (member, quarter) in self.imported_in:
+                continue
+            self.imported_in.add((member, quarter))
+            points = imported_points(MILES_BESIDE_NUMBER + member)
+            lots = self.holdings[member, IMPORT_CLASS]
+            expires = self.month + LIFE_MONTHS[IMPORT_CLASS]
+            lots[expires] = lots.get(expires, 0) + points
+            self.operations["import"][PARTNER] += 1
+            self.points["imported"][IMPORT_CLASS] += points
+            self.owe(PARTNER, IMPORT_CLASS, value_of(points, IMPORT_CLASS), "import")
+
+    def owe(self, debtor, creditor, amount, kind):
+        self.gross[debtor, creditor][kind] += amount
         # Legs weigh on the cap too, but phase 2 has confirmed them all before anything new is owed.
-        owed = sum(self.gross[debtor, other] - self.gross[other, debtor] for other in IDS if other != debtor)
-        self.peak["net_debit_cap"] = max(self.peak["net_debit_cap"], owed)
+        signed = lambda pair: 1 if pair[0] == debtor else -1 if pair[1] == debtor else 0
+        owed = sum(signed(pair) * sum(kinds.values()) for pair, kinds in self.gross.items())
+        limit = "prefunded" if debtor == PARTNER else "net_debit_cap"
+        self.peak[limit] = max(self.peak[limit], owed)
 
     def use_custodian(self, custodian, member, issuer, value):
         self.use("custodian_member", (issuer, member), value)
@@ -401,7 +499,10 @@ class Year:
             "no_consent": NO_CONSENT_LIMIT_FEN,
             "custodian_member": CUSTODIAN_MEMBER_LIMIT_FEN,
             "custodian": CUSTODIAN_LIMIT_FEN,
+            "exchange_member": EXCHANGE_MEMBER_LIMIT_FEN,
+            "exchange_pair": EXCHANGE_PAIR_LIMIT_FEN,
             "net_debit_cap": NET_DEBIT_CAP_FEN,
+            "prefunded": PREFUNDED_FEN,
         }
         for name, limit in limits.items():
             expect(self.peak[name] <= limit * FEN, f"{name} stays within {limit} fen, peak {self.peak[name] // FEN}")
@@ -419,21 +520,23 @@ class Year:
                 lines.append(f"{member},{issuer},{month_text(month)},{points}\n")
         by_kind = {kind: sum(counts.values()) for kind, counts in self.operations.items()}
         return {
-            "format": "tally-replay-report/1",
+            "format": "tally-replay-report/2",
             "seed": self.seed,
             "intervals": self.intervals,
             "ended": self.ended,
             "operations": {**by_kind, "total": sum(by_kind.values())},
             "merchants": [self.merchant_report(merchant, outstanding[merchant]) for merchant in IDS],
+            "partners": [self.partner_report()],
             "cycles": [{key: value for key, value in cycle.items() if key != "positions"} for cycle in self.cycles],
             "open_gross": self.gross_rows(),
+            "disputes": self.dispute_rows(),
             "holdings": {"members": len(members), "sha256": hashlib.sha256("".join(lines).encode("ascii")).hexdigest()},
         }
 
     def merchant_report(self, merchant, outstanding):
         points = {name: counts[merchant] for name, counts in self.points.items()}
         redeemed = points["home"] + points["elsewhere"]
-        left = points["issued"] - redeemed + points["in"] - points["out"] - points["lapsed"]
+        left = points["issued"] - redeemed + points["in"] - points["out"] + points["imported"] - points["lapsed"]
         expect(left == outstanding, f"points of class {merchant} are conserved")
         honoured = [
             {"class": issuer, "points": str(self.honoured[merchant, issuer]),
@@ -445,7 +548,7 @@ class Year:
             "merchant": merchant,
             "name": NAMES[merchant],
             "class": merchant,
-            "operations": {kind: self.operations[kind][merchant] for kind in KINDS if kind != "set_clock"},
+            "operations": self.operations_of(merchant),
             "issued_points": str(points["issued"]),
             "redeemed_points": str(redeemed),
             "redeemed_at_home_points": str(points["home"]),
@@ -454,11 +557,35 @@ class Year:
             "honoured_value": str(sum(int(row["value"]) for row in honoured)),
             "exchanged_in_points": str(points["in"]),
             "exchanged_out_points": str(points["out"]),
+            "imported_points": str(points["imported"]),
             "lapsed_points": str(points["lapsed"]),
             "outstanding_points": str(outstanding),
             "pool_claim": str(self.pool[merchant]),
-            "net_fen": {cycle["cycle"]: str(cycle["positions"][merchant]) for cycle in self.cycles},
+            "net_fen": self.nets_of(merchant),
         }
+
+    def partner_report(self):
+        points = self.points["imported"][IMPORT_CLASS]
+        value = str(value_of(points, IMPORT_CLASS))
+        return {
+            "partner": PARTNER,
+            "name": PARTNER_NAME,
+            "operations": self.operations_of(PARTNER),
+            "imported": [{"class": IMPORT_CLASS, "points": str(points), "value": value}] if points else [],
+            "imported_value": value,
+            "net_fen": self.nets_of(PARTNER),
+        }
+
+    def operations_of(self, participant):
+        return {kind: self.operations[kind][participant] for kind in KINDS if kind != "set_clock"}
+
+    def nets_of(self, participant):
+        return {cycle["cycle"]: str(cycle["positions"][participant]) for cycle in self.cycles}
+
+    def dispute_rows(self):
+        shown = ("merchant", "original", "debtor", "creditor", "amount", "state")
+        rows = [{key: dispute[key] for key in shown} | {"amount": str(dispute["amount"])} for dispute in self.disputes]
+        return sorted(rows, key=lambda row: (row["merchant"], row["original"]))
 
 
 # --- Comparison --------------------------------------------------------------------------------------------------
@@ -509,10 +636,13 @@ def vectors():
     return [
         f"set_clock 1483851600000     {reference(seed, 'set_clock', 0, 1483851600000, 1483851600000)}",
         f"confirm_leg 3, 2017-01:0    {reference(seed, 'confirm_leg', 3, '2017-01:0', 1485925200000)}",
+        f"report_payment 1, 2017-01:0 {reference(seed, 'report_payment', 1, '2017-01:0', 1485925200000)}",
+        f"open_dispute 1, 2017-03     {reference(seed, 'open_dispute', 1, '2017-03', 1491022800000)}",
         f"enrol 4, 900                {reference(seed, 'enrol', 4, 900, first_row)}",
         f"issue 4, 31198570044        {reference(seed, 'issue', 4, 31198570044, first_row)}",
         f"redeem 1, 1                 {reference(seed, 'redeem', 1, 1, new_year)}",
         f"exchange 1, 900:2017-12     {reference(seed, 'exchange', 1, '900:2017-12', 1514782799999)}",
+        f"import 9, 900:2017-01       {reference(seed, 'import', PARTNER, '900:2017-01', 1483851599999)}",
         f"commitment of 900           {commitment(seed, 900)}",
         "900 is drawn in             "
         + " ".join(month_text(m) for m in range(december - 11, december + 1) if is_drawn(seed, 900, m)),
@@ -530,6 +660,11 @@ def self_test():
     assert exchanged_lots({5: 1, 6: 1, 7: 1}, 2) == {5: 1, 6: 1}, "equal remainders go to the earliest month"
     assert exchanged_lots({5: 1, 9: 99}, 50) == {5: 1, 9: 49} and exchanged_lots({5: 1, 9: 99}, 10) == {9: 10}
     assert truncated_fen(-1_500_000) == (-1, -500_000) and truncated_fen(1_999_999) == (1, 999_999)
+    assert imported_points(2_907) == 290 and imported_points(9) == 0
+    # Fridays, Saturdays and Sundays; the last day counts in full.
+    assert end_of_business_day(date(2017, 12, 1), 7) == date(2017, 12, 13)
+    assert end_of_business_day(date(2017, 4, 1), 7) == date(2017, 4, 12)
+    assert end_of_business_day(date(2017, 9, 3), 7) == date(2017, 9, 13)
     assert legs_of({1: -5, 2: 3, 3: 4, 4: -2}) == [(1, 3, 4), (4, 2, 2), (1, 2, 1)] and legs_of({1: 0, 2: 0}) == []
     assert legs_of({1: -2, 2: -2, 3: 1, 4: 3}) == [(1, 4, 2), (2, 3, 1), (2, 4, 1)], "equals go by the lowest id"
     found = list(mismatches({"a": [1, "2"], "b": 3}, {"a": [1, 2, 4], "c": True}))

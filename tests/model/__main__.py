@@ -63,7 +63,7 @@ class Run:
             place = f"block {height}, operation {index} ({kind}, {operation['reference']})"
             self.differences.compare(place, "reference", receipt["reference"], operation["reference"])
             self.differences.compare(place, "", receipt["outcome"], outcomes[index - first_index])
-            self.coverage.count(kind, receipt["outcome"])
+            self.coverage.count(self.books, operation["body"], outcomes[index - first_index])
 
     def dump(self, state):
         """Compares the whole state; the model's own must add up."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from amounts import read_rate
 from books import Counters, Key, PointClass
 from rejections import Rejected
+from splits import is_well_formed, require_main
 
 MAX_DECIMALS = 2
 MAX_LIFE_MONTHS = 24
@@ -13,6 +14,7 @@ MAX_LIFE_MONTHS = 24
 def create_class(books, operation):
     """Opens a class of the merchant's own."""
     number, terms = operation.says["class"], operation.says["terms"]
+    require_merchant(books, operation)
     if number in books.classes:
         raise Rejected("class_exists")
     opened = read_terms(operation.merchant, terms)
@@ -20,6 +22,7 @@ def create_class(books, operation):
         raise Rejected("class_out_of_bounds")
     if any(merchant not in books.merchants for merchant in opened.accepted_by):
         raise Rejected("unknown_merchant")
+    require_main(books, opened)
     open_class(books, number, opened)
     return "class_created"
 
@@ -32,7 +35,7 @@ def open_class(books, number, opened):
 
 def read_terms(issuer, terms):
     """The terms of a class, as genesis and `create_class` write them."""
-    listed = terms.get("permissions")
+    listed, sub = terms.get("permissions"), terms.get("sub")
     return PointClass(
         issuer=issuer,
         decimals=terms["decimals"],
@@ -43,20 +46,32 @@ def read_terms(issuer, terms):
         custodian_member_limit_fen=int(terms["custodian_member_limit_fen"]),
         custodian_limit_fen=int(terms["custodian_limit_fen"]),
         permissions={entry["holder"]: tuple(entry["uses"]) for entry in listed} if listed else None,
+        industries=tuple(terms.get("industries", ())),
+        main=sub["main"] if sub else None,
+        split_rate=read_rate(sub["split_rate"]) if sub else None,
     )
 
 
 def within_bounds(books, terms):
     """What docs/formats.md, section 4, says of terms, and the alliance's bounds of the anchor."""
     low, high = books.parameters["min_anchor"], books.parameters["max_anchor"]
-    rising = list(terms.accepted_by) == sorted(set(terms.accepted_by))
+    rising = all(list(listed) == sorted(set(listed)) for listed in (terms.accepted_by, terms.industries))
     life = 1 <= terms.life_months <= MAX_LIFE_MONTHS
-    return terms.decimals <= MAX_DECIMALS and low <= terms.anchor <= high and life and rising
+    own = terms.decimals <= MAX_DECIMALS and low <= terms.anchor <= high and life and rising
+    return own and is_well_formed(terms)
+
+
+def require_merchant(books, operation):
+    """What a partner may not do."""
+    if operation.merchant in books.partners:
+        raise Rejected("wrong_party")
 
 
 def add_key(books, operation):
     """Adds an operator key of the own merchant; it signs from the next block on."""
     says = operation.says
+    if "acceptor" in says["roles"]:
+        require_merchant(books, operation)
     name = operation.merchant, says["public_key"]
     if name in books.keys:
         raise Rejected("key_exists")

@@ -47,6 +47,12 @@ def read_rate(text):
     return Fraction(text)
 
 
+def write_rate(rate):
+    """A rate as the shortest decimal; every rate is a whole number of millionths."""
+    whole, millionths = divmod(int(_whole(rate * 10**6)), 10**6)
+    return f"{whole}.{millionths:06}".rstrip("0").rstrip(".")
+
+
 def read_fen(text):
     """A number of fen as CNY."""
     return int(text) * FEN
@@ -55,6 +61,11 @@ def read_fen(text):
 def write_fen(value):
     """CNY as a number of fen; the value must be whole fen."""
     return _whole(value / FEN)
+
+
+def read_obligation(text):
+    """A number of 10^-8 CNY as CNY."""
+    return int(text) * OBLIGATION_UNIT
 
 
 def write_obligation(value):

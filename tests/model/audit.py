@@ -25,7 +25,21 @@ def audit_money(books):
     assert sum(books.payable.values()) == sum(books.receivable.values()), "payable is receivable"
     reserved = sum(hold.reserved for hold in books.holds.values() if hold.state == "open")
     assert sum(books.reserved.values()) == reserved, "reserved by holds"
-    unconfirmed = sum(leg.amount_fen for leg in books.legs.values() if leg.confirmed is None)
+    unconfirmed = sum(leg.amount_fen for leg in books.legs.values() if leg.state == "open")
     assert sum(books.unconfirmed.values()) * 100 == unconfirmed, "unconfirmed legs"
     for statement in books.statements.values():
         assert sum(fen for _, fen in statement.positions) == 0, "positions sum to zero"
+    assert min(books.collateral.values()) >= 0, "collateral is not drawn twice"
+    audit_adjustments(books)
+
+
+def audit_adjustments(books):
+    """What was booked back is what disputes ended in; nothing else of a debt is ever taken back for its debtor."""
+    adjusted = sum(gross.adjustment for gross in books.gross.values())
+    ended = (dispute.amount for dispute in books.disputes.values() if dispute.state in ("accepted", "upheld"))
+    assert adjusted == sum(ended), "adjustments are disputes that succeeded"
+    for name, dispute in books.disputes.items():
+        assert 0 < dispute.amount <= books.debts[name].value, "no more is disputed than was owed"
+    for number, terms in books.classes.items():
+        assert number not in books.announced or books.now < books.announced[number][1], "no change is late"
+        assert terms.main is None or books.classes[terms.main].issuer == terms.issuer, "a split stays with its issuer"

@@ -12,32 +12,9 @@ from fractions import Fraction
 
 import when
 from rejections import Rejected
+from tables import TABLES, Table
 
-NOTHING = object()
 POOL = 0
-
-
-class Table(dict):
-    """A dictionary that notes each change in a journal shared by all tables."""
-
-    def __init__(self, journal):
-        super().__init__()
-        self.journal = journal
-
-    def __setitem__(self, key, value):
-        self.journal.append((self, key, self.get(key, NOTHING)))
-        super().__setitem__(key, value)
-
-    def __delitem__(self, key):
-        self.journal.append((self, key, self[key]))
-        super().__delitem__(key)
-
-    def put_back(self, key, value):
-        """Undoes one change, without noting it."""
-        if value is NOTHING:
-            super().__delitem__(key)
-        else:
-            super().__setitem__(key, value)
 
 
 @dataclass(frozen=True)
@@ -62,7 +39,10 @@ class Member:
 
 @dataclass(frozen=True)
 class PointClass:
-    """A kind of points and its terms. `permissions` is None where the terms list none."""
+    """A kind of points and its terms, at its present anchor. `permissions` is None where the terms list none.
+
+    `main` and `split_rate` are those of a sub class, None of any other.
+    """
 
     issuer: int
     decimals: int
@@ -73,6 +53,9 @@ class PointClass:
     custodian_member_limit_fen: int
     custodian_limit_fen: int
     permissions: dict | None
+    industries: tuple = ()
+    main: int | None = None
+    split_rate: Fraction | None = None
 
 
 @dataclass(frozen=True)
@@ -84,13 +67,14 @@ class Counters:
     redeemed: int = 0
     redemptions_reversed: int = 0
     lapsed: int = 0
+    imported: int = 0
     exchanged_in: int = 0
     exchanged_out: int = 0
     held: int = 0
 
     def outstanding(self):
         """The live points of all holdings."""
-        came = self.issued + self.redemptions_reversed + self.exchanged_in
+        came = self.issued + self.redemptions_reversed + self.imported + self.exchanged_in
         return came - self.issues_reversed - self.redeemed - self.lapsed - self.exchanged_out - self.held
 
 
@@ -117,34 +101,6 @@ class Movement:
     lots: tuple
 
 
-TABLES = (
-    "merchants",  # merchant -> net debit cap, CNY
-    "keys",  # (merchant, public key) -> Key
-    "stores",  # (merchant, store) -> (redeem_limit_fen, refund_limit_fen)
-    "members",  # address -> Member
-    "classes",  # class -> PointClass
-    "references",  # (merchant, reference) -> Kept
-    "holdings",  # (member, class) -> lots
-    "owed",  # (member, class) -> owed points
-    "counters",  # class -> Counters
-    "live",  # (class, month) -> points in holdings that last through that month
-    "used",  # what a limit or a grant was charged -> fen or points
-    "holds",  # (merchant, reference) -> holds.Hold
-    "sales",  # (merchant, reference of a redeem or capture) -> reversals.Sale
-    "purchases",  # (merchant, reference of an issue) -> reversals.Purchase
-    "gross",  # (cycle, debtor, creditor) -> settlement.Gross
-    "payable",  # merchant -> CNY of the open cycle
-    "receivable",  # merchant -> CNY of the open cycle
-    "reserved",  # merchant -> CNY that open holds may come to cost it
-    "unconfirmed",  # merchant -> CNY of legs it pays that are not confirmed
-    "claims",  # merchant -> CNY that it owes the pool
-    "carries",  # (low, high) -> CNY
-    "statements",  # cycle -> settlement.Statement
-    "pair_nets",  # (cycle, low, high) -> settlement.PairNet
-    "legs",  # (cycle, number) -> settlement.Leg
-)
-
-
 class Books:
     """The tables, the alliance's parameters, and the block that is being executed."""
 
@@ -157,7 +113,7 @@ class Books:
         self.chain_id = None
         self.offset_minutes = 0
         self.simulated = False
-        self.open_cycle = 0
+        self.open_month = 0
         self.unswept = False
         self.height, self.now = 0, 0
         self.keys_before = {}
@@ -178,8 +134,17 @@ class Books:
 
     @property
     def month(self):
-        """The local month of the block; its settlement cycle too."""
+        """The local month of the block."""
         return when.month_of(self.now, self.offset_minutes)
+
+    @property
+    def cycle(self):
+        """The settlement cycle of the block, by its first month."""
+        return self.cycle_of(self.month)
+
+    def cycle_of(self, month):
+        """The settlement cycle of a month: cycles are counted from January."""
+        return month - month % self.parameters["cycle_months"]
 
     def mark(self):
         """A point to come back to."""

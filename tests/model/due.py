@@ -1,25 +1,34 @@
 """What happens because time has passed, at the start of a block: rules.md section 7."""
 
 import address
+import closing
+import disputes
 import holdings
 import holds
+import legs
 import lots as lot
-import settlement
+import rates
 import when
 
 SWEPT_PER_BLOCK = 1000
 
 
 def due_work(books):
-    """Time-outs, then each ended month's close and lapses, then the sweep; gives their records."""
+    """Time-outs of holds, ended months, anchors, escalations, disputes, then the sweep; gives their records."""
     books.operation = None
     records = holds.time_out(books)
-    while books.open_cycle < books.month:
-        records.append(settlement.close(books, books.open_cycle))
-        records += lapse(books, books.open_cycle)
-        books.open_cycle += 1
+    while books.open_month < books.month:
+        records += end_month(books, books.open_month)
+        books.open_month += 1
         books.unswept = True
-    return records + sweep(books)
+    return records + rates.take_effect(books) + legs.escalate(books) + disputes.time_out(books) + sweep(books)
+
+
+def end_month(books, month):
+    """The close of a month's cycle, if it ends with the month, then the month's lapses."""
+    cycle = books.cycle_of(month)
+    records = [closing.close(books, cycle)] if books.cycle_of(month + 1) != cycle else []
+    return records + lapse(books, month)
 
 
 def lapse(books, month):

@@ -3,16 +3,37 @@
 A dump is {table: {name: value}}, all as text. What is nothing (a zero, an empty holding) is left out on both sides.
 """
 
-import consent
-from amounts import write_fen, write_obligation
+import business_days
+import joint
+import rates
+from amounts import write_fen, write_obligation, write_rate
 from genesis import CLOCK
-from when import write_month
+from when import write_day, write_month
+from written import (
+    announced,
+    counters,
+    dispute,
+    gross,
+    hold,
+    join,
+    key,
+    leg,
+    lots,
+    made_by,
+    member,
+    pair_net,
+    position,
+    statement,
+    store,
+)
 
 
 def dump(books):
     """All tables that are compared."""
     return {
-        "schedule": {"open_cycle": write_month(books.open_cycle)},
+        "schedule": schedule(books),
+        "business_days": business_days_named(books),
+        "voices": voices(books),
         "members": {name: member(books, record) for name, record in books.members.items()},
         "keys": {join(*name): key(record) for name, record in books.keys.items() if name[0] != CLOCK},
         "stores": {join(*name): store(limits) for name, limits in books.stores.items()},
@@ -22,7 +43,19 @@ def dump(books):
         "classes": {str(number): counters(record) for number, record in books.counters.items()},
         "live": {join(number, write_month(month)): str(points) for (number, month), points in books.live.items()},
         "used": used(books),
+        "imports": imports(books),
+        **anchors(books),
         **settlement(books),
+    }
+
+
+def anchors(books):
+    """The rate table, and what is to come of it."""
+    return {
+        "rates": {"version": str(rates.version_of(books))},
+        "anchors": {str(number): write_rate(terms.anchor) for number, terms in books.classes.items()},
+        "announced": {str(number): announced(*change) for number, change in books.announced.items()},
+        "versions": {str(version): made_by(record) for version, record in books.versions.items()},
     }
 
 
@@ -30,62 +63,43 @@ def settlement(books):
     """The tables of who owes whom."""
     return {
         "gross": {join(write_month(name[0]), *name[1:]): gross(record) for name, record in books.gross.items()},
-        "positions": {str(merchant): position(books, merchant) for merchant in books.merchants},
+        "positions": {str(party): position(books, party) for party in books.caps},
+        "collateral": {str(party): write_fen(amount) for party, amount in books.collateral.items()},
         "claims": {str(merchant): write_obligation(owed) for merchant, owed in books.claims.items()},
         "carries": {join(*pair): write_obligation(carry) for pair, carry in books.carries.items()},
         "statements": {write_month(cycle): statement(record) for cycle, record in books.statements.items()},
         "pair_nets": {join(write_month(name[0]), *name[1:]): pair_net(net) for name, net in books.pair_nets.items()},
         "legs": {join(write_month(cycle), number): leg(record) for (cycle, number), record in books.legs.items()},
+        "disputes": {join(*name): dispute(record) for name, record in books.disputes.items()},
     }
 
 
-def join(*parts):
-    """A name of several parts."""
-    return "/".join(str(part) for part in parts)
+def schedule(books):
+    """The month that has not lapsed, and the cycle that is open."""
+    cycle = books.cycle_of(books.open_month)
+    return {"open_month": write_month(books.open_month), "open_cycle": write_month(cycle)}
 
 
-def lots(held):
-    """Lots by month."""
-    return {write_month(month): str(points) for month, points in held}
+def business_days_named(books):
+    """The days that are not what their weekday makes them."""
+    named = {day: is_one for day, is_one in books.calendar.items() if is_one != business_days.by_weekday(day)}
+    return {write_day(day): "yes" if is_one else "no" for day, is_one in named.items()}
 
 
-def member(books, record):
-    """A member, with the wallet key as it is now."""
-    waits = record.recovery is not None and books.now < record.recovery[1]
-    recovery = {"wallet_key": record.recovery[0], "effective_ms": str(record.recovery[1])} if waits else None
-    return {
-        "custodian": str(record.custodian),
-        "holder": record.holder,
-        "wallet_key": consent.wallet_key(books, record),
-        "recovery": recovery,
-        "frozen": record.frozen,
-    }
+def voices(books):
+    """Who has asked for joint acts that wait, by when that began; what is asked for is not said."""
+    waiting = {}
+    for kept in books.voices.values():
+        if not joint.forgotten(books, kept):
+            name = join(kept.begun_ms, *sorted(kept.merchants))
+            waiting[name] = waiting.get(name, 0) + 1
+    return {name: str(acts) for name, acts in waiting.items()}
 
 
-def key(record):
-    """An operator key."""
-    return {"roles": list(record.roles), "store_id": record.store, "revoked": record.revoked}
-
-
-def store(limits):
-    """The limits of a store."""
-    return {"redeem_limit_fen": str(limits[0]), "refund_limit_fen": str(limits[1])}
-
-
-def hold(held):
-    """An open hold."""
-    return {
-        "member": held.member,
-        "class": str(held.point_class),
-        "release_ms": str(held.release_ms),
-        "lots": lots(held.lots),
-    }
-
-
-def counters(record):
-    """The counters of a class and what is outstanding."""
-    counted = {name: str(value) for name, value in vars(record).items()}
-    return {**counted, "outstanding": str(record.outstanding())}
+def imports(books):
+    """How many external references of each partner have served."""
+    partners = [partner for partner, _ in books.imports]
+    return {str(partner): str(partners.count(partner)) for partner in books.partners}
 
 
 def used(books):
@@ -99,48 +113,6 @@ def used(books):
         elif name[0] == books.day:
             spent[join(limit, *name[1:])] = str(amount)
     return spent
-
-
-def gross(record):
-    """What a debtor came to owe a creditor in a cycle."""
-    return {"redemption": write_obligation(record.redemption), "exchange": write_obligation(record.exchange)}
-
-
-def position(books, merchant):
-    """A merchant's part of the open cycle, and what waits beside it."""
-    return {
-        "payable": write_obligation(books.payable.get(merchant, 0)),
-        "receivable": write_obligation(books.receivable.get(merchant, 0)),
-        "reserved": write_obligation(books.reserved.get(merchant, 0)),
-        "unconfirmed_fen": write_fen(books.unconfirmed.get(merchant, 0)),
-    }
-
-
-def statement(record):
-    """A close."""
-    positions = {str(merchant): str(fen) for merchant, fen in record.positions}
-    return {
-        "height": str(record.height),
-        "time_ms": str(record.time_ms),
-        "positions": positions,
-        "legs": str(record.legs),
-    }
-
-
-def pair_net(net):
-    """How a pair was netted."""
-    amounts = {name: write_obligation(getattr(net, name)) for name in ("opening", "net", "closing")}
-    return {**amounts, "net_fen": str(net.net_fen)}
-
-
-def leg(record):
-    """A payment leg."""
-    return {
-        "payer": str(record.payer),
-        "payee": str(record.payee),
-        "amount_fen": str(record.amount_fen),
-        "confirmed": record.confirmed,
-    }
 
 
 def without_nothing(value):

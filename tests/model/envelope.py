@@ -5,12 +5,18 @@ its reference; then whether the reference is known. Nothing of that is kept. Wha
 """
 
 import admin
+import business_days
+import disputes
 import exchange
 import holds
+import imports
+import legs
 import membership
 import points
+import rates
 import reversals
 import settlement
+import splits
 import when
 from books import Kept
 from rejections import NOT_KEPT, Rejected
@@ -23,6 +29,9 @@ LONGEST_VALIDITY = when.DAY
 KINDS = {
     "set_clock": ("clock", admin.set_clock),
     "create_class": ("governor", admin.create_class),
+    "announce_anchor": ("governor", rates.announce_anchor),
+    "set_business_days": ("governor", business_days.set_business_days),
+    "set_collateral": ("governor", settlement.set_collateral),
     "add_key": ("governor", admin.add_key),
     "revoke_key": ("governor", admin.revoke_key),
     "rotate_key": ("governor", admin.rotate_key),
@@ -43,7 +52,14 @@ KINDS = {
     "reverse_redeem": ("acceptor", reversals.reverse_redeem),
     "reverse_issue": ("issuer", reversals.reverse_issue),
     "exchange": ("acceptor", exchange.exchange),
-    "confirm_leg": ("treasurer", settlement.confirm_leg),
+    "split": ("acceptor", splits.split),
+    "import": ("issuer", imports.import_points),
+    "confirm_leg": ("treasurer", legs.confirm_leg),
+    "report_payment": ("treasurer", legs.report_payment),
+    "draw_collateral": ("governor", legs.draw_collateral),
+    "open_dispute": ("treasurer", disputes.open_dispute),
+    "answer_dispute": ("treasurer", disputes.answer_dispute),
+    "decide_dispute": ("governor", disputes.decide_dispute),
 }
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import consent
+import disputes
 import holdings
 import lots as lot
 import points
@@ -87,6 +88,7 @@ def capture(books, operation):
     obligation = settlement.owe_acceptor(books, operation.merchant, number, value, judge_cap=False)
     books.holds[name] = replace(held, state="captured")
     sales.remember_sale(books, operation, member, number, spent, held.anchor)
+    disputes.remember_debt(books, operation, books.classes[number].issuer, operation.merchant, obligation)
     return {
         "captured": {
             "member": member,

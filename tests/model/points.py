@@ -1,6 +1,7 @@
 """Issue, transfer, redeem: rules.md section 2."""
 
 import consent
+import disputes
 import holdings
 import sales
 import settlement
@@ -78,6 +79,7 @@ def redeem(books, operation):
     spent = holdings.lose(books, member, number, points, "redeemed")
     obligation = settlement.owe_acceptor(books, operation.merchant, number, value, judge_cap=True)
     sales.remember_sale(books, operation, member, number, spent, books.classes[number].anchor)
+    disputes.remember_debt(books, operation, books.classes[number].issuer, operation.merchant, obligation)
     return {
         "redeemed": {
             "cash_off_fen": str(fen_of(value)),
@@ -94,6 +96,8 @@ def judge_spending(books, operation, judge_period=lambda: None):
     member = books.member_of(address)
     if terms.accepted_by and operation.merchant not in terms.accepted_by:
         raise Rejected("not_accepted")
+    if terms.industries and books.merchants[operation.merchant] not in terms.industries:
+        raise Rejected("outside_industry")
     require_permitted(terms, member.holder, "redeem")
     require_not_frozen(member)
     word = consent.consent_of(books, operation, member)

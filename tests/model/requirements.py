@@ -35,6 +35,12 @@ def require_balance(books, member, number, points):
         raise Rejected("insufficient_points")
 
 
+def require_min_out(says, out):
+    """Something comes out of a change of class, and no less than was asked for."""
+    if out == 0 or out < int(says["min_out"]):
+        raise Rejected("below_min_out")
+
+
 def require_one_fen(value):
     """What is worth less than one fen takes nothing off a bill."""
     if fen_of(value) < 1:

@@ -7,6 +7,7 @@ closed stay closed, the value is booked against in the open one.
 from dataclasses import replace
 
 import consent
+import disputes
 import holdings
 import lots as lot
 import sales
@@ -42,6 +43,7 @@ def reverse_redeem(books, operation):
     spent_before = lot.total(sale.spent)
     if points > spent_before:
         raise Rejected("above_original")
+    disputes.require_covered(books, name, sale.value_of(spent_before - points))
     value = sale.value_of(points)
     consent.store_charges(books, operation, "refund", charge_of(value))
     back, stays = lot.last(sale.spent, points)

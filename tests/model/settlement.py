@@ -1,15 +1,14 @@
-"""Who owes whom: booking, net debit caps, the close of a cycle, its legs and their confirmation. rules.md section 4."""
-
-from __future__ import annotations
+"""Who owes whom: booking, what open holds reserve, net debit caps and collateral. rules.md section 4."""
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-import when
-from amounts import FEN, MAX_PAIR_TOTAL, cut_to_fen
+import joint
+from amounts import FEN, MAX_PAIR_TOTAL, read_fen
 from rejections import Rejected
 
 NONE = Fraction(0)
+MAX_COLLATERAL = Fraction(10**13)
 
 
 @dataclass(frozen=True)
@@ -18,36 +17,12 @@ class Gross:
 
     redemption: Fraction = NONE
     exchange: Fraction = NONE
+    imported: Fraction = NONE
+    adjustment: Fraction = NONE
 
-
-@dataclass(frozen=True)
-class PairNet:
-    """How the close netted a pair: CNY, and whole fen that the lower id owes the higher."""
-
-    opening: Fraction
-    net: Fraction
-    net_fen: int
-    closing: Fraction
-
-
-@dataclass(frozen=True)
-class Statement:
-    """What a close came to: what each merchant is owed, in fen, and how many legs pay it."""
-
-    height: int
-    time_ms: int
-    positions: tuple
-    legs: int
-
-
-@dataclass(frozen=True)
-class Leg:
-    """One payment that a close asks for. `confirmed` is the height of its confirmation."""
-
-    payer: int
-    payee: int
-    amount_fen: int
-    confirmed: int | None = None
+    def total(self):
+        """All kinds together."""
+        return self.redemption + self.exchange + self.imported + self.adjustment
 
 
 def owe_acceptor(books, merchant, number, value, judge_cap):
@@ -71,12 +46,18 @@ def owe_issuer(books, merchant, number, value):
     return value
 
 
+def owe_pool(books, issuer, value):
+    """Adds to what an issuer owes the alliance's pool; gives what was added."""
+    books.claims[issuer] = books.claims.get(issuer, NONE) + value
+    return value
+
+
 def book(books, debtor, creditor, kind, value):
     """Books a value, negative for a reversal, that the debtor owes the creditor in the open cycle."""
-    name = books.month, debtor, creditor
+    name = books.cycle, debtor, creditor
     before = books.gross.get(name, Gross())
     after = replace(before, **{kind: getattr(before, kind) + value})
-    if abs(after.redemption + after.exchange) > MAX_PAIR_TOTAL:
+    if abs(after.total()) > MAX_PAIR_TOTAL:
         raise Rejected("overflow")
     books.gross[name] = after
     books.payable[debtor] = books.payable.get(debtor, NONE) + value
@@ -89,80 +70,35 @@ def reserve(books, issuer, value):
         books.reserved[issuer] = books.reserved.get(issuer, NONE) + value
 
 
-def require_cap(books, merchant):
-    """A merchant's net debit may not exceed its cap."""
-    owed = books.payable.get(merchant, NONE) - books.receivable.get(merchant, NONE)
-    waiting = books.reserved.get(merchant, NONE) + books.unconfirmed.get(merchant, NONE)
-    if max(NONE, owed) + waiting > books.merchants[merchant]:
+def require_cap(books, party, name="net_debit_cap"):
+    """The net debit of a merchant or partner may not exceed its cap and its collateral."""
+    if net_debit(books, party) > books.caps[party] + books.collateral[party]:
+        raise Rejected(name)
+
+
+def net_debit(books, party):
+    """What a merchant or partner owes on balance, may come to owe, and has been asked to pay."""
+    owed = books.payable.get(party, NONE) - books.receivable.get(party, NONE)
+    return max(NONE, owed) + books.reserved.get(party, NONE) + books.unconfirmed.get(party, NONE)
+
+
+def set_collateral(books, operation):
+    """The merchants put on record, together, what one of them or a partner has posted."""
+    party, collateral = operation.says["merchant"], read_fen(operation.says["collateral_fen"])
+    if party not in books.caps:
+        raise Rejected("unknown_merchant")
+    if collateral > MAX_COLLATERAL:
+        raise Rejected("overflow")
+    is_lower = collateral < books.collateral[party]
+    if is_lower and net_debit(books, party) > books.caps[party] + collateral:
         raise Rejected("net_debit_cap")
+    voiced = joint.voice(books, operation, books.merchants)
+    if voiced:
+        return voiced
+    books.collateral[party] = collateral
+    return "collateral_set"
 
 
-def close(books, cycle):
-    """Nets the pairs of a cycle that ended and says who pays whom; gives its record."""
-    pairs = {tuple(sorted(name[1:])) for name in books.gross if name[0] == cycle} | set(books.carries)
-    positions = {}
-    for low, high in sorted(pairs):
-        net_fen = net_pair(books, cycle, low, high)
-        positions[low] = positions.get(low, 0) - net_fen
-        positions[high] = positions.get(high, 0) + net_fen
-    positions = {merchant: fen for merchant, fen in sorted(positions.items()) if fen}
-    legs = legs_of(positions)
-    for number, leg in enumerate(legs):
-        books.legs[cycle, number] = leg
-        books.unconfirmed[leg.payer] = books.unconfirmed.get(leg.payer, NONE) + leg.amount_fen * FEN
-    books.statements[cycle] = Statement(books.height, books.now, tuple(positions.items()), len(legs))
-    for merchant in list(books.payable):
-        del books.payable[merchant]
-    for merchant in list(books.receivable):
-        del books.receivable[merchant]
-    return {"closed": {"cycle": when.write_month(cycle), "positions": len(positions), "legs": len(legs)}}
-
-
-def net_pair(books, cycle, low, high):
-    """What the lower id owes the higher in whole fen; the rest is carried into the next cycle."""
-    opening = books.carries.get((low, high), NONE)
-    net = opening + gross_total(books, cycle, low, high) - gross_total(books, cycle, high, low)
-    net_fen = cut_to_fen(net)
-    closing = net - net_fen * FEN
-    books.pair_nets[cycle, low, high] = PairNet(opening, net, net_fen, closing)
-    books.carries[low, high] = closing
-    if not closing:
-        del books.carries[low, high]
-    return net_fen
-
-
-def gross_total(books, cycle, debtor, creditor):
-    """All that a debtor came to owe a creditor in a cycle."""
-    gross = books.gross.get((cycle, debtor, creditor), Gross())
-    return gross.redemption + gross.exchange
-
-
-def legs_of(positions):
-    """The largest debtor pays the largest creditor the smaller amount, and so on; ties go to the lower id."""
-    left, legs = dict(positions), []
-    while any(left.values()):
-        payer = min(left, key=lambda merchant: (left[merchant], merchant))
-        payee = min(left, key=lambda merchant: (-left[merchant], merchant))
-        amount = min(-left[payer], left[payee])
-        left[payer] += amount
-        left[payee] -= amount
-        legs.append(Leg(payer, payee, amount))
-    return legs
-
-
-def confirm_leg(books, operation):
-    """The payee says that a leg was paid."""
-    says = operation.says
-    name = when.read_month(says["cycle"]), says["leg"]
-    leg = books.legs.get(name)
-    if leg is None:
-        raise Rejected("unknown_leg")
-    if leg.payee != operation.merchant:
-        raise Rejected("wrong_party")
-    if leg.confirmed is not None:
-        raise Rejected("leg_confirmed")
-    if int(says["amount_fen"]) != leg.amount_fen:
-        raise Rejected("leg_amount")
-    books.legs[name] = replace(leg, confirmed=books.height)
-    books.unconfirmed[leg.payer] = books.unconfirmed[leg.payer] - leg.amount_fen * FEN
-    return "leg_confirmed"
+def unconfirmed(books, payer, amount_fen):
+    """Adds to what a payer has been asked to pay and is not confirmed, or takes off."""
+    books.unconfirmed[payer] = books.unconfirmed.get(payer, NONE) + amount_fen * FEN

@@ -17,6 +17,16 @@ def day_of(time_ms, offset_minutes):
     return (time_ms + offset_minutes * 60_000) // DAY
 
 
+def day_start(day, offset_minutes):
+    """The time at which a local day starts."""
+    return day * DAY - offset_minutes * 60_000
+
+
+def weekday_of(day):
+    """The weekday of a day: 1 is Monday, 7 is Sunday."""
+    return (EPOCH + timedelta(days=day)).isoweekday()
+
+
 def month_of(time_ms, offset_minutes):
     """The local month of a time."""
     day = EPOCH + timedelta(days=day_of(time_ms, offset_minutes))
@@ -27,7 +37,17 @@ def month_end(month, offset_minutes):
     """The time at which a local month has ended and the next one starts."""
     year, index = divmod(month + 1, 12)
     first_day = (date(1970 + year, index + 1, 1) - EPOCH).days
-    return first_day * DAY - offset_minutes * 60_000
+    return day_start(first_day, offset_minutes)
+
+
+def write_day(day):
+    """A day as "2017-01-27"."""
+    return (EPOCH + timedelta(days=day)).isoformat()
+
+
+def read_day(text):
+    """A day from "2017-01-27"."""
+    return (date.fromisoformat(text) - EPOCH).days
 
 
 def write_month(month):

@@ -149,6 +149,7 @@ impl Load {
                     to_class,
                     points: Points(points.0 + 10),
                     min_out: Points(1),
+                    quote: None,
                 })
             }
             _ => Body::Transfer(Transfer { class, from: member, to: address(other), points }),
@@ -226,7 +227,7 @@ fn genesis() -> Genesis {
     let genesis = json!({
         "name": "bench", "time_ms": GENESIS_MS, "utc_offset_minutes": 480, "clock": "real",
         "parameters": {
-            "idle_block_ms": 1000, "min_anchor": "0.001", "max_anchor": "1", "exchange_spread": "0.02",
+            "idle_block_ms": 1000, "min_anchor": "0.001", "max_anchor": "1", "exchange": { "spread": "0.02" },
             "no_consent_limit_fen": "0", "refund_window_days": 30,
         },
         "merchants": (1..=MERCHANTS).map(merchant).collect::<Vec<_>>(),

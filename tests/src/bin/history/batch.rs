@@ -10,6 +10,9 @@ use crate::propose::{Proposal, propose, role_of};
 use crate::word;
 use crate::world::{Key, Sent, World};
 
+/// How many transactions of a thousand are a partner's.
+const PARTNERS: u64 = 80;
+
 /// A transaction before it is signed.
 pub struct Batch {
     pub merchant: u16,
@@ -59,7 +62,10 @@ impl Batch {
 
 /// The next transaction of some merchant.
 pub fn next(world: &mut World) -> Option<Batch> {
-    let mut merchant = world.random.between(1, world.merchants.len() as u64) as u16;
+    let mut merchant = world.random.between(1, world.merchant_count().into()) as u16;
+    if world.random.chance(PARTNERS) {
+        merchant = world.random.between(u64::from(world.merchant_count()) + 1, world.merchants.len() as u64) as u16;
+    }
     if let Some(id) = busy_merchant(world)
         && world.random.chance(400)
     {

@@ -4,7 +4,7 @@ use serde_json::json;
 use tally_contracts::types::{DAY_MS, HOUR_MS};
 
 use crate::batch::Batch;
-use crate::world::{Hold, World};
+use crate::world::{Hold, VOICES_KNOWN_FOR_MS, World};
 
 /// The time of a next block, later than now.
 pub fn next_time(world: &mut World) -> u64 {
@@ -33,7 +33,15 @@ fn instant(world: &mut World) -> u64 {
     let sales = world.sales.iter().chain(&world.purchases).flat_map(|sale| sale.ends(world.refund_window_ms));
     let recoveries = world.members.iter().filter_map(|member| member.recovery.as_ref().map(|(_, at)| *at));
     let grants = world.grants.iter().filter_map(|grant| grant["expires_ms"].as_u64());
+    let ends_day = world.random.chance(200);
+    let changes = world.classes.iter().filter_map(|class| class.changes_ms);
+    let disputes = world.disputes.iter().filter(|dispute| !dispute.is_ended).map(|dispute| dispute.due_ms);
+    let voices = world.acts.iter().map(|act| act.begun_ms + VOICES_KNOWN_FOR_MS + 1);
+    // Legs are due, and much of what business days measure ends, when a day does.
+    let days =
+        (1..=3).filter(|_| ends_day).map(|later| world.calendar.day_start_ms(world.calendar.day(now).plus(later)));
     let all = holds.chain(sales).chain(recoveries).chain(grants);
+    let all = all.chain(changes).chain(disputes).chain(voices).chain(days);
     let all: Vec<u64> = all.filter(|at| (now + 1..now + 3 * DAY_MS).contains(at)).collect();
     let at = world.random.one(&all).copied().unwrap_or(now + 1);
     if world.random.chance(300) { at - 1 } else { at }

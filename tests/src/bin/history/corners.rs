@@ -60,5 +60,7 @@ fn share_equally<W: Write>(story: &mut Story<W>) -> Result<()> {
     story.issue(1, 1, &member, 10_100)?;
     story.next_month()?;
     story.issue(1, 1, &member, 10_100)?;
-    story.exchange(1, &member, (1, 3), 202).map(drop)
+    story.exchange(1, &member, (1, 3), 202)?;
+    // And back without a spread, at the same anchor: nothing is left for the pool.
+    story.exchange(1, &member, (3, 1), 100).map(drop)
 }

@@ -1,7 +1,8 @@
-//! A crowd: so many holdings and holds that the due work of one block does not get through them.
+//! A crowd: so many holdings, holds and disputes that the due work of one block does not get through them.
 //!
-//! More than a thousand holds time out at once, and more than a thousand holdings have points that lapsed with one month.
-//! What is done to those that wait must come out as if nothing waited.
+//! More than a thousand holds time out at once, as many disputes are accepted by silence at once, and more than a thousand
+//! holdings have points that lapsed with one month. What is done to the holds and holdings that wait must come out as if
+//! nothing waited.
 
 use std::io::Write;
 
@@ -12,11 +13,15 @@ use tally_contracts::types::{DAY_MS, HOUR_MS};
 use crate::batch::Batch;
 use crate::propose::Proposal;
 use crate::story::Story;
+use crate::terms::COLOSSAL;
 
 const CROWD: u64 = 1_150;
+const QUARRELLERS: usize = 1_050;
 const PER_BATCH: usize = 80;
 /// Merchant 1 acts for itself: its own class, its own members, no limit.
 const MERCHANT: u16 = 1;
+/// Owes merchant 1 for what the crowd spends of its class.
+const DEBTOR: u16 = 2;
 
 /// Plays the crowd's part at the start of a history.
 ///
@@ -28,8 +33,10 @@ pub fn play<W: Write>(story: &mut Story<W>) -> Result<()> {
         let commitment = format!("{number:064x}");
         Proposal::plain("enrol", json!({ "holder": "member", "commitment": commitment }))
     };
+    let known = story.world.members.len();
     submit(story, (0..CROWD).map(enrol).collect())?;
-    let members: Vec<String> = story.world.members.iter().map(|member| member.address.clone()).collect();
+    let members: Vec<String> = story.world.members[known..].iter().map(|member| member.address.clone()).collect();
+    fall_silent_together(story, &members[..QUARRELLERS])?;
     let issue = |member: &String| {
         let lines = json!([{ "category": 1, "amount_fen": "1000000" }]);
         Proposal::plain("issue", json!({ "class": class, "member": member, "lines": lines }))
@@ -37,6 +44,36 @@ pub fn play<W: Write>(story: &mut Story<W>) -> Result<()> {
     submit(story, members.iter().map(issue).collect())?;
     time_out_together(story, &members, class)?;
     lapse_together(story, &members, class, &issue)
+}
+
+/// What everybody spent is disputed at once; when nobody has answered, some are answered and reversed after all.
+fn fall_silent_together<W: Write>(story: &mut Story<W>, members: &[String]) -> Result<()> {
+    let (_, class, _) = COLOSSAL[2];
+    let issue = |member: &String| {
+        let lines = json!([{ "category": 1, "amount_fen": "1" }]);
+        Proposal::plain("issue", json!({ "class": class, "member": member, "lines": lines }))
+    };
+    let redeem =
+        |member: &String| Proposal::plain("redeem", json!({ "class": class, "member": member, "points": "1" }));
+    let dispute = |sale: &String| {
+        let named = json!({ "merchant": MERCHANT, "original": sale, "amount": "1", "reason": "all of them" });
+        Proposal::plain("open_dispute", named)
+    };
+    let soon = story.world.now + 1;
+    submit_in_block(story, (DEBTOR, soon), members.iter().map(issue).collect())?;
+    let mut sales = submit_in_block(story, (MERCHANT, soon + 1), members.iter().map(redeem).collect())?;
+    sales.sort_unstable();
+    submit_in_block(story, (DEBTOR, soon + 2), sales.iter().map(dispute).collect())?;
+    let due_ms = story.world.disputes.last().map_or(0, |dispute| dispute.due_ms);
+    let late = |(at, sale): (usize, &String)| match at % 3 {
+        0 => Proposal::plain("reverse_redeem", json!({ "original": sale, "points": "1" })),
+        more => {
+            let named = json!({ "merchant": MERCHANT, "original": sale, "accept": more == 1 });
+            Proposal::plain("answer_dispute", named)
+        }
+    };
+    submit_at(story, due_ms, sales.iter().rev().take(80).enumerate().map(late).collect())?;
+    submit(story, Vec::new())
 }
 
 fn hold(member: &str, class: u32, release_ms: u64) -> Proposal {
@@ -96,7 +133,7 @@ fn ends(holds: &[String]) -> Vec<Proposal> {
 /// Submits operations of the merchant, all in the next block.
 fn submit<W: Write>(story: &mut Story<W>, proposals: Vec<Proposal>) -> Result<()> {
     let time_ms = story.world.now + 1;
-    submit_in_block(story, time_ms, proposals)
+    submit_in_block(story, (MERCHANT, time_ms), proposals).map(drop)
 }
 
 /// Submits them in the very block of a time; where the clock is simulated that block is the clock's, and the next one it is.
@@ -105,16 +142,23 @@ fn submit_at<W: Write>(story: &mut Story<W>, time_ms: u64, proposals: Vec<Propos
         story.go_on_until(time_ms)?;
         return submit(story, proposals);
     }
-    submit_in_block(story, time_ms, proposals)
+    submit_in_block(story, (MERCHANT, time_ms), proposals).map(drop)
 }
 
-fn submit_in_block<W: Write>(story: &mut Story<W>, time_ms: u64, proposals: Vec<Proposal>) -> Result<()> {
+/// Submits operations of a merchant in the block of a time; gives their references.
+fn submit_in_block<W: Write>(
+    story: &mut Story<W>,
+    (merchant, time_ms): (u16, u64),
+    proposals: Vec<Proposal>,
+) -> Result<Vec<String>> {
     story.world.now = time_ms;
     let mut batches: Vec<Batch> = Vec::new();
     let mut proposals = proposals.into_iter().peekable();
     while proposals.peek().is_some() {
         let part = proposals.by_ref().take(PER_BATCH).collect();
-        batches.push(Batch::of(&mut story.world, MERCHANT, part));
+        batches.push(Batch::of(&mut story.world, merchant, part));
     }
-    story.block(time_ms, &batches)
+    story.block(time_ms, &batches)?;
+    let operations = batches.iter().flat_map(|batch| &batch.operations);
+    Ok(operations.map(|operation| operation["reference"].as_str().unwrap_or_default().to_owned()).collect())
 }

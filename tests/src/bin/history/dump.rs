@@ -1,25 +1,33 @@
 //! The contracts' state as the model writes its own, so that the two can be laid side by side (`tests/model/dump.py`).
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use tally_contracts::authorization::SpendGrant;
 use tally_contracts::crypto::PublicKey;
 use tally_contracts::encoding::decode_own;
-use tally_contracts::governance::Schedule;
-use tally_contracts::membership::{KeyRecord, Member};
-use tally_contracts::points::{ClassTotals, Hold, Lot, Movement, StoreLimits};
-use tally_contracts::settlement::{Gross, Leg, LegState, PairNet, Position, Statement};
+use tally_contracts::exchange::{RateTable, RateVersion};
+use tally_contracts::governance::{Schedule, Voices};
+use tally_contracts::membership::{KeyRecord, Member, Merchant};
+use tally_contracts::points::{AnnouncedAnchor, ClassTotals, Hold, Lot, Movement, PointClass, StoreLimits};
+use tally_contracts::settlement::{Dispute, Gross, Leg, LegState, PairNet, Position, Statement};
 use tally_contracts::state::{Key, MemoryStore, Store as _, tag};
 use tally_contracts::types::{
     Address, ClassId, Day, Fen, Hash, MerchantId, Month, Obligation, Points, Reference, StoreId,
 };
 
-use crate::world::World;
+use crate::world::{VOICES_KNOWN_FOR_MS, World};
+
+/// Weekdays before this one are business days where the calendar does not say otherwise.
+const SATURDAY: u8 = 6;
 
 /// Every table that is compared.
 pub fn dump(world: &World, store: &MemoryStore) -> Value {
     let schedule: Schedule = decode_own(&store.get(&[tag::schedule]).expect("genesis wrote the schedule"));
     let mut state = json!({
-        "schedule": { "open_cycle": schedule.open_cycle },
+        "schedule": { "open_month": schedule.open_month, "open_cycle": schedule.open_cycle },
+        "voices": voices(world, store),
+        "business_days": business_days(store),
         "members": table(store, tag::members, |name: Address, bytes| {
             (name.to_string(), member(world.now, &decode_own(bytes)))
         }),
@@ -41,9 +49,25 @@ pub fn dump(world: &World, store: &MemoryStore) -> Value {
             (format!("{class}/{month}"), json!(decode_own::<Points>(bytes)))
         }),
         "used": used(world, store),
+        "imports": imports(store),
     });
+    rates(store, &mut state);
     settlement(store, &mut state);
     state
+}
+
+/// The rate table, and what is to come of it.
+fn rates(store: &MemoryStore, state: &mut Value) {
+    let rates: RateTable = store.get(&[tag::rates]).map_or_else(RateTable::default, |bytes| decode_own(&bytes));
+    state["rates"] = json!({ "version": rates.version.to_string() });
+    state["versions"] =
+        table(store, tag::rate_versions, |version: u32, bytes| (version.to_string(), rate_version(&decode_own(bytes))));
+    state["anchors"] = table(store, tag::classes, |class: ClassId, bytes| {
+        (class.to_string(), json!(decode_own::<PointClass>(bytes).terms.anchor))
+    });
+    state["announced"] = table(store, tag::classes, |class: ClassId, bytes| {
+        (class.to_string(), json!(decode_own::<PointClass>(bytes).announced.map(announced)))
+    });
 }
 
 fn settlement(store: &MemoryStore, state: &mut Value) {
@@ -67,6 +91,12 @@ fn settlement(store: &MemoryStore, state: &mut Value) {
     });
     state["legs"] = table(store, tag::legs, |(cycle, number): (Month, u16), bytes| {
         (format!("{cycle}/{number}"), leg(&decode_own(bytes)))
+    });
+    state["collateral"] = table(store, tag::merchants, |party: MerchantId, bytes| {
+        (party.to_string(), json!(decode_own::<Merchant>(bytes).collateral_fen))
+    });
+    state["disputes"] = table(store, tag::disputes, |(merchant, reference): (MerchantId, Reference), bytes| {
+        (format!("{merchant}/{reference}"), dispute(&decode_own(bytes)))
     });
 }
 
@@ -126,6 +156,57 @@ fn counters(totals: &ClassTotals) -> Value {
     counters
 }
 
+/// Who has asked for joint acts that wait, by when that began; what is asked for is not said.
+fn voices(world: &World, store: &MemoryStore) -> Value {
+    let mut waiting: BTreeMap<String, u64> = BTreeMap::new();
+    for (_, bytes) in store.scan(&[tag::voices], &[tag::voices + 1], usize::MAX) {
+        let voices: Voices = decode_own(&bytes);
+        if voices.since_ms + VOICES_KNOWN_FOR_MS < world.now {
+            continue;
+        }
+        let mut merchants: Vec<u16> = voices.merchants.iter().map(|merchant| merchant.0).collect();
+        merchants.sort_unstable();
+        let merchants: String = merchants.iter().map(|merchant| format!("/{merchant}")).collect();
+        *waiting.entry(format!("{}{merchants}", voices.since_ms)).or_default() += 1;
+    }
+    waiting.into_iter().map(|(name, acts)| (name, json!(acts.to_string()))).collect()
+}
+
+/// The days that are not what their weekday makes them.
+fn business_days(store: &MemoryStore) -> Value {
+    let mut days = Map::new();
+    for (key, bytes) in store.scan(&[tag::business_days], &[tag::business_days + 1], usize::MAX) {
+        let (day, is_business) = (Day::take(&mut &key[1..]), decode_own::<bool>(&bytes));
+        if is_business != (day.weekday() < SATURDAY) {
+            days.insert(day.to_string(), json!(if is_business { "yes" } else { "no" }));
+        }
+    }
+    Value::Object(days)
+}
+
+/// How many external references of each partner have served.
+fn imports(store: &MemoryStore) -> Value {
+    let mut served: BTreeMap<String, u64> = BTreeMap::new();
+    for (key, _) in store.scan(&[tag::imports], &[tag::imports + 1], usize::MAX) {
+        *served.entry(MerchantId::take(&mut &key[1..]).to_string()).or_default() += 1;
+    }
+    served.into_iter().map(|(partner, count)| (partner, json!(count.to_string()))).collect()
+}
+
+fn rate_version(version: &RateVersion) -> Value {
+    json!({
+        "class": version.class.to_string(),
+        "anchor": version.anchor,
+        "effective_ms": version.effective_ms.to_string(),
+        "in_effect": version.is_effective,
+        "time_ms": version.time_ms.to_string(),
+    })
+}
+
+fn announced(change: AnnouncedAnchor) -> Value {
+    json!({ "anchor": change.anchor, "effective_ms": change.effective_ms.to_string() })
+}
+
 /// What the limits of today and the grants that are good still were charged.
 fn used(world: &World, store: &MemoryStore) -> Value {
     let today = world.calendar.day(world.now);
@@ -143,6 +224,8 @@ fn used(world: &World, store: &MemoryStore) -> Value {
     add(tag::custodian_used, &|key| format!("custodian/{}/{}", ClassId::take(key), MerchantId::take(key)));
     add(tag::store_redeemed, &|key| format!("store_redeem/{}/{}", MerchantId::take(key), StoreId::take(key)));
     add(tag::store_refunded, &|key| format!("store_refund/{}/{}", MerchantId::take(key), StoreId::take(key)));
+    add(tag::exchanged_by_member, &|key| format!("exchange_member/{}", Address::take(key)));
+    add(tag::exchanged_by_pair, &|key| format!("exchange_pair/{}/{}", ClassId::take(key), ClassId::take(key)));
     for (key, bytes) in store.scan(&[tag::grants_used], &[tag::grants_used + 1], usize::MAX) {
         let (_, id) = <(Day, Hash)>::take(&mut &key[1..]);
         if let Some(name) = grant_name(world, &id) {
@@ -176,14 +259,31 @@ fn pair_net(net: &PairNet) -> Value {
 }
 
 fn leg(leg: &Leg) -> Value {
-    let confirmed = match leg.state {
-        LegState::Open => None,
-        LegState::Confirmed { height } => Some(height),
+    let (state, ended) = match leg.state {
+        LegState::Open => ("open", None),
+        LegState::Confirmed { height } => ("confirmed", Some(height)),
+        LegState::Drawn { height } => ("drawn", Some(height)),
     };
     json!({
         "payer": leg.payer.to_string(),
         "payee": leg.payee.to_string(),
         "amount_fen": leg.amount_fen,
-        "confirmed": confirmed,
+        "due_ms": leg.due_ms.to_string(),
+        "deadline_ms": leg.deadline_ms.to_string(),
+        "bank_reference": leg.bank_reference,
+        "is_escalated": leg.is_escalated,
+        "state": state,
+        "ended": ended,
+    })
+}
+
+fn dispute(dispute: &Dispute) -> Value {
+    json!({
+        "debtor": dispute.debtor.to_string(),
+        "creditor": dispute.creditor.to_string(),
+        "amount": dispute.amount,
+        "reason": dispute.reason,
+        "state": dispute.state,
+        "due_ms": dispute.due_ms.to_string(),
     })
 }

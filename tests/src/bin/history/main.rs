@@ -4,11 +4,12 @@
 //!
 //! The seed decides everything: two runs with one seed write the same bytes. An even seed has a simulated clock, an odd one
 //! a real one. With --staged it starts with what chance does not meet (`titans.rs`, `corners.rs`,
-//! `crowd.rs`). The lines are a genesis, blocks with their transactions and what the contracts did (due records, receipts,
+//! `quarrels.rs`, `crowd.rs`). The lines are a genesis, blocks with their transactions and what the contracts did (due records, receipts,
 //! movements), a dump of the state every so many blocks, and an end. `tests/model/` executes the same transactions by the
 //! rules of `docs/rules.md` and compares. Signatures are real; the model does not judge them, for what is not signed rightly
 //! reaches no block.
 
+mod agreement;
 mod alliance;
 mod batch;
 mod chain;
@@ -18,7 +19,9 @@ mod crowd;
 mod dump;
 mod observe;
 mod propose;
+mod quarrels;
 mod story;
+mod terms;
 mod titans;
 mod word;
 mod world;
@@ -44,6 +47,7 @@ fn main() -> Result<()> {
     if arguments.is_staged {
         titans::play(&mut story)?;
         corners::play(&mut story)?;
+        quarrels::play(&mut story)?;
         crowd::play(&mut story)?;
     }
     while story.operations < arguments.operations {

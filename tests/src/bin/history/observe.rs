@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::world::{Class, Hold, Key, Member, Sale, World, time_of};
+use crate::terms;
+use crate::world::{Act, Debt, Dispute, Hold, Key, Leg, Member, Sale, World, time_of};
 
 /// An operation that was applied, and what its receipt says.
 pub struct Applied<'a> {
@@ -15,6 +16,7 @@ pub struct Applied<'a> {
 
 /// Learns from one applied operation.
 pub fn observe(world: &mut World, applied: &Applied<'_>) {
+    owed(world, applied);
     match applied.kind {
         "enrol" | "enrol_wallet" => enrolled(world, applied),
         "create_class" => class_created(world, applied),
@@ -22,7 +24,11 @@ pub fn observe(world: &mut World, applied: &Applied<'_>) {
         "capture" | "void" => hold_ended(world, applied),
         "reverse_redeem" | "reverse_issue" => reversed(world, applied),
         "add_key" | "revoke_key" | "rotate_key" => keys_changed(world, applied),
-        "confirm_leg" => leg_confirmed(world, applied),
+        "announce_anchor" => anchor_announced(world, applied),
+        "import" => world.imported.push((applied.merchant, text(&applied.says["external_reference"]))),
+        "confirm_leg" | "report_payment" => leg_changed(world, applied),
+        "open_dispute" | "answer_dispute" => dispute_changed(world, applied),
+        "set_business_days" | "set_collateral" | "draw_collateral" | "decide_dispute" => voiced(world, applied),
         _ => member_changed(world, applied),
     }
 }
@@ -40,7 +46,39 @@ fn enrolled(world: &mut World, applied: &Applied<'_>) {
 
 fn class_created(world: &mut World, applied: &Applied<'_>) {
     let id = number(&applied.says["class"]) as u32;
-    world.classes.push(Class { id, issuer: applied.merchant, is_colossal: false });
+    world.classes.push(terms::class(id, applied.merchant, &applied.says["terms"]));
+}
+
+fn anchor_announced(world: &mut World, applied: &Applied<'_>) {
+    world.rate_version = number(&applied.receipt["anchor_announced"]["version"]) as u32;
+    if let Some(class) = world.class_mut(number(&applied.says["class"]) as u32) {
+        class.changes_ms = Some(number(&applied.says["effective_ms"]));
+    }
+}
+
+/// What an operation made one party owe another.
+fn owed(world: &mut World, applied: &Applied<'_>) {
+    let Some(receipt) = applied.receipt.as_object().and_then(|receipt| receipt.values().next()) else { return };
+    let Some(amount) = receipt["obligation"].as_str().and_then(|text| text.parse::<i128>().ok()) else { return };
+    if applied.kind == "reverse_redeem" {
+        let original = text(&applied.says["original"]);
+        let mut debts = world.debts.iter_mut();
+        if let Some(debt) = debts.find(|debt| debt.merchant == applied.merchant && debt.reference == original) {
+            debt.amount = debt.amount.saturating_sub(amount.unsigned_abs());
+        }
+        return;
+    }
+    let issuer = |class: &Value| world.class(number(class) as u32).map_or(0, |class| class.issuer);
+    let (debtor, creditor) = match applied.kind {
+        "exchange" => (issuer(&applied.says["from_class"]), issuer(&applied.says["to_class"])),
+        "import" => (applied.merchant, issuer(&applied.says["class"])),
+        "capture" => (issuer(&receipt["class"]), applied.merchant),
+        _ => (issuer(&applied.says["class"]), applied.merchant),
+    };
+    let (merchant, reference) = (applied.merchant, text(&applied.operation["reference"]));
+    if amount > 0 {
+        world.debts.push(Debt { merchant, reference, debtor, creditor, amount: amount.unsigned_abs() });
+    }
 }
 
 fn sold(world: &mut World, applied: &Applied<'_>) {
@@ -109,11 +147,88 @@ fn keys_changed(world: &mut World, applied: &Applied<'_>) {
     }
 }
 
-fn leg_confirmed(world: &mut World, applied: &Applied<'_>) {
-    let (cycle, number_) = (text(&applied.says["cycle"]), number(&applied.says["leg"]) as u16);
-    let mut legs = world.legs.iter_mut();
-    if let Some(leg) = legs.find(|leg| leg.cycle == cycle && leg.number == number_) {
-        leg.is_confirmed = true;
+fn leg_changed(world: &mut World, applied: &Applied<'_>) {
+    if let Some(leg) = leg_mut(world, applied.says) {
+        match applied.kind {
+            "report_payment" => leg.is_reported = true,
+            _ => leg.is_paid = true,
+        }
+    }
+}
+
+fn leg_mut<'a>(world: &'a mut World, says: &Value) -> Option<&'a mut Leg> {
+    let (cycle, place) = (text(&says["cycle"]), number(&says["leg"]) as u16);
+    world.legs.iter_mut().find(|leg| leg.cycle == cycle && leg.number == place)
+}
+
+fn dispute_changed(world: &mut World, applied: &Applied<'_>) {
+    if applied.kind == "open_dispute" {
+        let (merchant, reference) = (number(&applied.says["merchant"]) as u16, text(&applied.says["original"]));
+        let debt = world.debts.iter().find(|debt| debt.merchant == merchant && debt.reference == reference);
+        let (debtor, creditor) = debt.map_or((0, 0), |debt| (debt.debtor, debt.creditor));
+        let due_ms = number(&applied.receipt["dispute_opened"]["answer_due_ms"]);
+        let (is_contested, is_ended) = (false, false);
+        world.disputes.push(Dispute { merchant, reference, debtor, creditor, due_ms, is_contested, is_ended });
+        return;
+    }
+    if let Some(dispute) = dispute_mut(world, applied.says) {
+        let due_ms = applied.receipt["dispute_contested"]["decision_due_ms"].as_u64();
+        (dispute.is_contested, dispute.is_ended) = (due_ms.is_some(), due_ms.is_none());
+        dispute.due_ms = due_ms.unwrap_or(dispute.due_ms);
+    }
+}
+
+fn dispute_mut<'a>(world: &'a mut World, says: &Value) -> Option<&'a mut Dispute> {
+    let (merchant, reference) = (number(&says["merchant"]) as u16, text(&says["original"]));
+    world.disputes.iter_mut().find(|dispute| dispute.merchant == merchant && dispute.reference == reference)
+}
+
+/// A joint act was asked for, or carried out.
+fn voiced(world: &mut World, applied: &Applied<'_>) {
+    let is_act = |act: &Act| act.kind == applied.kind && act.says == *applied.says;
+    let voices = number(&applied.receipt["voiced"]["voices"]) as usize;
+    let mut known = world.acts.iter().find(|act| is_act(act)).map(|act| (act.begun_ms, act.voices.clone()));
+    world.acts.retain(|act| !is_act(act));
+    if voices == 1 {
+        known = None;
+    }
+    if voices > 0 {
+        let (begun_ms, mut voices) = known.unwrap_or((world.now, Vec::new()));
+        voices.push(applied.merchant);
+        world.acts.push(Act { kind: applied.kind.to_owned(), says: applied.says.clone(), begun_ms, voices });
+        return;
+    }
+    match applied.kind {
+        "draw_collateral" => {
+            if let Some(leg) = leg_mut(world, applied.says) {
+                leg.is_paid = true;
+            }
+        }
+        "decide_dispute" => {
+            if let Some(dispute) = dispute_mut(world, applied.says) {
+                dispute.is_ended = true;
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Learns from a record of due work, beyond what it made of holdings.
+pub fn observe_due(world: &mut World, record: &Value) {
+    let changed = &record["anchor_changed"];
+    if !changed.is_null() {
+        world.rate_version = number(&changed["version"]) as u32;
+        if let Some(class) = world.class_mut(number(&changed["class"]) as u32) {
+            (class.anchor, class.changes_ms) = (terms::millionths(&changed["anchor"]), None);
+        }
+    }
+    if let Some(leg) = leg_mut(world, &record["leg_escalated"]) {
+        leg.is_escalated = true;
+    }
+    let timed_out = &record["dispute_timed_out"];
+    if let Some(dispute) = dispute_mut(world, timed_out) {
+        dispute.is_contested = timed_out["state"] == "contested";
+        dispute.is_ended = !dispute.is_contested;
     }
 }
 

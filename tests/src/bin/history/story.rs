@@ -15,7 +15,7 @@ use crate::batch::{self, Batch};
 use crate::chain::{Chain, block_line, movements};
 use crate::clock;
 use crate::dump::dump;
-use crate::observe::{Applied, observe};
+use crate::observe::{Applied, observe, observe_due};
 use crate::propose::Proposal;
 use crate::world::{Leg, World};
 
@@ -214,6 +214,7 @@ impl<W: Write> Story<W> {
             if let DueRecord::Closed(closed) = record {
                 world.legs.extend(legs(&self.chain, closed.cycle));
             }
+            observe_due(world, &json!(record));
         }
         for (batch, receipts) in batches.iter().zip(&run.receipts) {
             for (operation, receipt) in batch.operations.iter().zip(receipts) {
@@ -240,9 +241,12 @@ fn legs(chain: &Chain, cycle: Month) -> Vec<Leg> {
     let leg = |((cycle, number), leg): ((Month, u16), LegRecord)| Leg {
         cycle: cycle.to_string(),
         number,
+        payer: leg.payer.0,
         payee: leg.payee.0,
         amount_fen: leg.amount_fen.0,
-        is_confirmed: false,
+        is_reported: false,
+        is_escalated: false,
+        is_paid: false,
     };
     rows.into_iter().map(leg).collect()
 }

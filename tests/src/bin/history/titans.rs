@@ -9,9 +9,9 @@ use std::io::Write;
 use anyhow::Result;
 use serde_json::json;
 
-use crate::alliance::COLOSSAL;
 use crate::propose::Proposal;
 use crate::story::Story;
+use crate::terms::COLOSSAL;
 
 /// Points of class 101 worth 9 x 10^12 CNY: 5 CNY a minor unit.
 const NINE: u64 = 1_800_000_000_000;
@@ -33,7 +33,7 @@ pub fn play<W: Write>(story: &mut Story<W>) -> Result<()> {
     fill_pair(story, (first, &of_two), (second, &of_one))?;
     fill_class(story, second, &of_two)?;
     fill_lapsed(story, second, third, &of_two)?;
-    // Worth 5 x 10^17 CNY, more than 64 bits of fen: nothing here counts it in fen.
+    // Worth 5 x 10^17 CNY, more than 64 bits of fen: nothing can be charged so much.
     story.issue(2, third, &of_two, 60_000_000)?;
     story.exchange(2, &of_two, (third, fourth), 50_000_000_000_000).map(drop)
 }

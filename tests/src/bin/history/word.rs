@@ -91,7 +91,8 @@ fn grant(world: &mut World, (member, class): (&str, u32), merchant: u16) -> Opti
 
 fn new_grant(world: &mut World, (member, class): (&str, u32), merchant: u16) -> Option<Value> {
     let mut key = world.member(member)?.key_at(world.now)?.clone();
-    let mut acceptors: Vec<u16> = (1..=6).filter(|id| *id == merchant || world.random.chance(300)).collect();
+    let all = 1..=world.merchants.len() as u16;
+    let mut acceptors: Vec<u16> = all.filter(|id| *id == merchant || world.random.chance(300)).collect();
     let mut expires_ms = world.now + world.random.between(1, DAY_MS);
     let (mut chain_id, mut member, mut class) = (world.chain_id, member.to_owned(), class);
     let (times, last) = if world.random.chance(60) { (4, 9) } else { (1, 59) };

@@ -15,6 +15,9 @@ const REMEMBERED: usize = 400;
 /// For so long the ledger knows a reference.
 pub const KNOWN_FOR_MS: u64 = 90 * DAY_MS;
 
+/// For so long voices for a joint act wait for others.
+pub const VOICES_KNOWN_FOR_MS: u64 = 30 * DAY_MS;
+
 /// The alliance as a generator of operations sees it.
 pub struct World {
     pub random: Random,
@@ -22,6 +25,7 @@ pub struct World {
     pub calendar: Calendar,
     pub is_simulated: bool,
     pub refund_window_ms: u64,
+    pub rate_version: u32,
     /// Time and height of the block that is being made.
     pub now: u64,
     pub height: u64,
@@ -35,6 +39,13 @@ pub struct World {
     pub sales: Vec<Sale>,
     pub purchases: Vec<Sale>,
     pub legs: Vec<Leg>,
+    /// What operations made one party owe another.
+    pub debts: Vec<Debt>,
+    pub disputes: Vec<Dispute>,
+    /// Joint acts that some merchants have asked for.
+    pub acts: Vec<Act>,
+    /// External references that imports carried, by partner.
+    pub imported: Vec<(u16, String)>,
     pub grants: Vec<Value>,
     /// Operations that were sent, in single transactions and in atomic ones.
     pub sent: Vec<Sent>,
@@ -49,9 +60,10 @@ pub struct World {
     names: u64,
 }
 
-/// A merchant with its operator keys.
+/// A merchant, or a partner, with its operator keys.
 pub struct Merchant {
     pub id: u16,
+    pub is_partner: bool,
     pub keys: Vec<Key>,
 }
 
@@ -69,6 +81,12 @@ pub struct Class {
     pub id: u32,
     pub issuer: u16,
     pub is_colossal: bool,
+    /// Its present anchor, in millionths.
+    pub anchor: u64,
+    /// The main class of a sub class.
+    pub main: Option<u32>,
+    /// When the change of its anchor that was announced takes effect.
+    pub changes_ms: Option<u64>,
 }
 
 /// A member.
@@ -107,9 +125,42 @@ pub struct Sale {
 pub struct Leg {
     pub cycle: String,
     pub number: u16,
+    pub payer: u16,
     pub payee: u16,
     pub amount_fen: u64,
-    pub is_confirmed: bool,
+    pub is_reported: bool,
+    pub is_escalated: bool,
+    /// Confirmed, or drawn from collateral.
+    pub is_paid: bool,
+}
+
+/// What an operation made one party owe another, in units of 10^-8 CNY.
+pub struct Debt {
+    pub merchant: u16,
+    pub reference: String,
+    pub debtor: u16,
+    pub creditor: u16,
+    pub amount: u128,
+}
+
+/// A dispute about what an operation made its debtor owe.
+pub struct Dispute {
+    pub merchant: u16,
+    pub reference: String,
+    pub debtor: u16,
+    pub creditor: u16,
+    /// When the clock that runs does so no longer.
+    pub due_ms: u64,
+    pub is_contested: bool,
+    pub is_ended: bool,
+}
+
+/// A joint act under way.
+pub struct Act {
+    pub kind: String,
+    pub says: Value,
+    pub begun_ms: u64,
+    pub voices: Vec<u16>,
 }
 
 /// An operation that was sent.
@@ -152,6 +203,7 @@ impl World {
             calendar: Calendar::default(),
             is_simulated: false,
             refund_window_ms: 0,
+            rate_version: 1,
             now: 0,
             height: 0,
             clock_key: None,
@@ -163,6 +215,10 @@ impl World {
             sales: Vec::new(),
             purchases: Vec::new(),
             legs: Vec::new(),
+            debts: Vec::new(),
+            disputes: Vec::new(),
+            acts: Vec::new(),
+            imported: Vec::new(),
             grants: Vec::new(),
             sent: Vec::new(),
             sent_together: Vec::new(),
@@ -211,6 +267,11 @@ impl World {
         self.merchants.iter().find(|merchant| merchant.id == id)
     }
 
+    /// The merchants of the alliance, without its partners: ids from 1 up to this.
+    pub fn merchant_count(&self) -> u16 {
+        self.merchants.iter().filter(|merchant| !merchant.is_partner).count() as u16
+    }
+
     /// A member by its address.
     pub fn member(&self, address: &str) -> Option<&Member> {
         self.members.iter().find(|member| member.address == address)
@@ -224,6 +285,11 @@ impl World {
     /// A class by its id.
     pub fn class(&self, id: u32) -> Option<&Class> {
         self.classes.iter().find(|class| class.id == id)
+    }
+
+    /// The same, to be changed.
+    pub fn class_mut(&mut self, id: u32) -> Option<&mut Class> {
+        self.classes.iter_mut().find(|class| class.id == id)
     }
 
     /// The live points of a holding.
@@ -241,6 +307,11 @@ impl World {
         keep_last(&mut self.sent);
         keep_last(&mut self.sent_together);
         keep_last(&mut self.legs);
+        keep_last(&mut self.debts);
+        keep_last(&mut self.disputes);
+        keep_last(&mut self.imported);
+        let oldest_ms = self.now.saturating_sub(VOICES_KNOWN_FOR_MS + HOUR_MS);
+        self.acts.retain(|act| act.begun_ms > oldest_ms);
         self.grants.retain(|grant| grant["expires_ms"].as_u64().unwrap_or(0) + 2 * HOUR_MS > self.now);
     }
 }

@@ -1,13 +1,14 @@
 //! What a governor does: classes, keys, limits of stores.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Proposal;
-use crate::alliance::{ROLES, STORES, terms};
+use crate::alliance::{PARTNER_ROLES, ROLES, STORES};
+use crate::terms::{rate, sub_terms, terms};
 use crate::world::{Key, World};
 
 /// With so many classes, few new ones open; with so many keys, few are added.
-const ENOUGH_CLASSES: usize = 14;
+const ENOUGH_CLASSES: usize = 26;
 const ENOUGH_KEYS: usize = 10;
 /// With so few keys, those that are added take every role, and mostly none is revoked.
 const FEW_KEYS: usize = 5;
@@ -15,16 +16,20 @@ const FEW_KEYS: usize = 5;
 /// One of the governor's kinds.
 pub fn propose(world: &mut World, merchant: u16, kind: &'static str) -> Option<Proposal> {
     match kind {
-        "create_class" => create_class(world),
+        "create_class" => create_class(world, merchant),
         "add_key" => add_key(world, merchant),
         "set_store_limits" => Some(set_store_limits(world)),
         _ => end_key(world, merchant, kind),
     }
 }
 
-fn create_class(world: &mut World) -> Option<Proposal> {
-    let merchants = world.merchants.len() as u16;
-    let mut terms = terms(world, merchants);
+fn create_class(world: &mut World, merchant: u16) -> Option<Proposal> {
+    let merchants = world.merchant_count();
+    let main = world.classes.iter().find(|class| class.issuer == merchant).map(|class| (class.id, class.anchor));
+    let mut terms = match main {
+        Some(main) if world.random.chance(500) => sub_terms(world, merchants, main),
+        _ => terms(world, merchants),
+    };
     let is_taken = world.classes.len() >= ENOUGH_CLASSES || world.random.chance(100);
     let class = if is_taken { world.random.one(&world.classes)?.id } else { world.random.between(200, 900) as u32 };
     match world.random.between(0, 29) {
@@ -37,9 +42,30 @@ fn create_class(world: &mut World) -> Option<Proposal> {
         6 => terms["accepted_by"] = json!([1, 60_000]),
         7 => terms["accepted_by"] = json!([0, 1]),
         8 => terms["accepted_by"] = json!([1, 1]),
-        _ => {}
+        9 => terms["accepted_by"] = json!([1, merchants + 1]),
+        10 => terms["industries"] = json!([6110, 5211]),
+        11 => terms["industries"] = json!([5211, 5211]),
+        _ => spoil_sub(world, &mut terms),
     }
     Some(Proposal::plain("create_class", json!({ "class": class, "terms": terms })))
+}
+
+/// Now and then the main class of a sub class is none of the issuer's, or its points would yield too much.
+fn spoil_sub(world: &mut World, terms: &mut Value) {
+    if terms["sub"].is_null() {
+        return;
+    }
+    match world.random.between(0, 19) {
+        0 => (terms["industries"], terms["accepted_by"]) = (json!([]), json!([])),
+        1 => terms["sub"]["split_rate"] = rate(u64::MAX),
+        2 => terms["sub"]["main"] = json!(9_999),
+        3..=6 => {
+            let any: Vec<u32> = world.classes.iter().map(|class| class.id).collect();
+            terms["sub"]["main"] = json!(world.random.one(&any));
+            terms["sub"]["split_rate"] = rate(1);
+        }
+        _ => {}
+    }
 }
 
 fn add_key(world: &mut World, merchant: u16) -> Option<Proposal> {
@@ -51,9 +77,11 @@ fn add_key(world: &mut World, merchant: u16) -> Option<Proposal> {
     } else {
         world.new_key()
     };
-    let mut roles: Vec<&str> = ROLES.into_iter().filter(|_| world.random.chance(600)).collect();
+    let is_partner = world.merchant(merchant)?.is_partner && !world.random.chance(150);
+    let all = if is_partner { &PARTNER_ROLES[..] } else { &ROLES[..] };
+    let mut roles: Vec<&str> = all.iter().copied().filter(|_| world.random.chance(600)).collect();
     if roles.is_empty() || in_use < FEW_KEYS {
-        roles = ROLES.to_vec();
+        roles = all.to_vec();
     }
     let store = world.random.chance(250).then(|| world.random.between(1, STORES.into()) as u32);
     let mut says = json!({ "public_key": public_key, "roles": roles });

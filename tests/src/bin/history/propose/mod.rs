@@ -1,6 +1,10 @@
 //! What a merchant might submit: mostly what can succeed, and for every rule now and then what breaks it.
 
 mod admin;
+mod disputes;
+mod exchange;
+mod joint;
+mod legs;
 mod members;
 mod points;
 mod sales;
@@ -33,13 +37,16 @@ impl Proposal {
 }
 
 /// Each kind with the role that it takes, and how often it is proposed.
-pub const KINDS: [(&str, &str, u64); 23] = [
+pub const KINDS: [(&str, &str, u64); 33] = [
     ("set_clock", "clock", 1),
     ("create_class", "governor", 1),
     ("add_key", "governor", 2),
     ("revoke_key", "governor", 2),
     ("rotate_key", "governor", 2),
     ("set_store_limits", "governor", 2),
+    ("announce_anchor", "governor", 4),
+    ("set_business_days", "governor", 3),
+    ("set_collateral", "governor", 4),
     ("enrol", "acceptor", 3),
     ("enrol_wallet", "acceptor", 2),
     ("register_wallet", "acceptor", 3),
@@ -55,8 +62,31 @@ pub const KINDS: [(&str, &str, u64); 23] = [
     ("void", "acceptor", 4),
     ("reverse_redeem", "acceptor", 9),
     ("reverse_issue", "issuer", 8),
-    ("exchange", "acceptor", 9),
+    ("exchange", "acceptor", 13),
+    ("split", "acceptor", 7),
+    ("import", "issuer", 1),
     ("confirm_leg", "treasurer", 5),
+    ("report_payment", "treasurer", 3),
+    ("draw_collateral", "governor", 6),
+    ("open_dispute", "treasurer", 6),
+    ("answer_dispute", "treasurer", 6),
+    ("decide_dispute", "governor", 7),
+];
+
+/// What a partner mostly proposes, and how often; the rest is what merchants do.
+const PARTNER_KINDS: [(&str, u64); 12] = [
+    ("import", 60),
+    ("open_dispute", 5),
+    ("answer_dispute", 3),
+    ("confirm_leg", 2),
+    ("report_payment", 3),
+    ("draw_collateral", 2),
+    ("decide_dispute", 2),
+    ("set_collateral", 1),
+    ("set_business_days", 1),
+    ("create_class", 1),
+    ("add_key", 1),
+    ("issue", 1),
 ];
 
 /// The role that a kind takes.
@@ -66,18 +96,32 @@ pub fn role_of(kind: &str) -> &'static str {
 
 /// Something that a merchant might submit.
 pub fn propose(world: &mut World, merchant: u16) -> Option<Proposal> {
-    let kind = world.random.weighted(&KINDS.map(|(kind, _, weight)| (kind, weight)));
+    let is_partner = world.merchant(merchant).is_some_and(|merchant| merchant.is_partner);
+    let kind = if is_partner && !world.random.chance(50) {
+        world.random.weighted(&PARTNER_KINDS)
+    } else {
+        world.random.weighted(&KINDS.map(|(kind, _, weight)| (kind, weight)))
+    };
     match kind {
         "issue" => points::issue(world, merchant),
         "transfer" => points::transfer(world, merchant),
         "redeem" => points::redeem(world, merchant),
         "hold" => points::hold(world, merchant),
-        "exchange" => points::exchange(world, merchant),
+        "exchange" => exchange::exchange(world, merchant),
+        "split" => exchange::split(world, merchant),
+        "import" => exchange::import(world, merchant),
+        "announce_anchor" => exchange::announce_anchor(world, merchant),
         "capture" => sales::capture(world, merchant),
         "void" => sales::void(world, merchant),
         "reverse_redeem" => sales::reverse_redeem(world, merchant),
         "reverse_issue" => sales::reverse_issue(world, merchant),
-        "confirm_leg" => sales::confirm_leg(world, merchant),
+        "confirm_leg" => legs::confirm_leg(world, merchant),
+        "report_payment" => legs::report_payment(world, merchant),
+        "open_dispute" => disputes::open_dispute(world, merchant),
+        "answer_dispute" => disputes::answer_dispute(world, merchant),
+        "set_business_days" | "set_collateral" | "draw_collateral" | "decide_dispute" => {
+            joint::propose(world, merchant, kind)
+        }
         "enrol" | "enrol_wallet" => members::enter(world, merchant, kind),
         "register_wallet" | "rotate_wallet" | "recover_wallet" => members::change_key(world, merchant, kind),
         "freeze" | "unfreeze" => members::freeze(world, merchant, kind),

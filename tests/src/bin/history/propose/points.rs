@@ -1,4 +1,4 @@
-//! Issue, transfer, redeem, hold, exchange.
+//! Issue, transfer, redeem, hold.
 
 use serde_json::json;
 use tally_contracts::types::{DAY_MS, HOUR_MS};
@@ -11,9 +11,13 @@ use crate::world::World;
 pub fn issue(world: &mut World, merchant: u16) -> Option<Proposal> {
     let own: Vec<(u32, bool)> =
         world.classes.iter().filter(|c| c.issuer == merchant).map(|c| (c.id, c.is_colossal)).collect();
-    let (mut class, mut is_colossal) = *world.random.one(&own)?;
-    if is_colossal && world.random.chance(500) {
-        (class, is_colossal) = own[0];
+    let foreign = (some_class(world)?, false);
+    let (mut class, mut is_colossal) = *world.random.one(&own).unwrap_or(&foreign);
+    if let Some(first) = own.first()
+        && class != first.0
+        && world.random.chance(500)
+    {
+        (class, is_colossal) = *first;
     }
     if world.random.chance(40) {
         (class, is_colossal) = (some_class(world)?, false);
@@ -86,29 +90,4 @@ fn spent(world: &mut World, member: &str, class: u32) -> u64 {
     let balance = world.balance(member, class);
     let is_moderate = !world.class(class).is_some_and(|class| class.is_colossal) && world.random.chance(500);
     if is_moderate { world.random.magnitude(balance.clamp(1, 60_000)) } else { some_of(world, balance) }
-}
-
-/// Points of one class for another's.
-pub fn exchange(world: &mut World, merchant: u16) -> Option<Proposal> {
-    let (member, from_class) = some_holding(world, merchant)?;
-    let own = world.classes.iter().find(|class| class.issuer == merchant).map(|class| class.id);
-    let colossal = world.classes.iter().find(|class| class.is_colossal).map(|class| class.id);
-    let to_class = match world.random.between(0, 49) {
-        0 => from_class,
-        1 => colossal?,
-        2..=20 => own?,
-        _ => some_class(world)?,
-    };
-    let balance = world.balance(&member, from_class);
-    let points = some_of(world, balance);
-    let min_out = if world.random.chance(900) { 0 } else { world.random.magnitude(points.max(1)) };
-    let word = word::for_giving(world, &member, merchant);
-    let says = json!({
-        "member": member,
-        "from_class": from_class,
-        "to_class": to_class,
-        "points": points.to_string(),
-        "min_out": min_out.to_string(),
-    });
-    Some(Proposal::with_word("exchange", says, word))
 }

@@ -1,4 +1,4 @@
-//! What takes up an operation from before: capture, void, reversals, and the confirmation of a leg.
+//! What takes up an operation from before: capture, void, reversals.
 
 use serde_json::json;
 use tally_contracts::types::DAY_MS;
@@ -87,21 +87,4 @@ fn some_sale(world: &mut World, merchant: u16, is_redemption: bool) -> Option<(S
         5..=14 => world.random.one(&any).cloned(),
         _ => world.random.one(&recent).cloned(),
     }
-}
-
-/// A payment confirmed, mostly by its payee.
-pub fn confirm_leg(world: &mut World, merchant: u16) -> Option<Proposal> {
-    let wants_own = !world.random.chance(100);
-    let wants_open = !world.random.chance(150);
-    let legs = world.legs.iter();
-    let legs = legs.filter(|leg| (leg.payee == merchant || !wants_own) && !(leg.is_confirmed && wants_open));
-    let legs: Vec<_> = legs.map(|leg| (leg.cycle.clone(), leg.number, leg.amount_fen)).collect();
-    let (cycle, mut leg, mut amount_fen) = world.random.one(&legs)?.clone();
-    match world.random.between(0, 24) {
-        0 => leg += 40,
-        1 => amount_fen += 1,
-        _ => {}
-    }
-    let says = json!({ "cycle": cycle, "leg": leg, "amount_fen": amount_fen.to_string() });
-    Some(Proposal::plain("confirm_leg", says))
 }
