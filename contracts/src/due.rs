@@ -3,8 +3,8 @@
 //! It runs at the start of the first block past its time: first a bounded number of holds that time out, then the ended
 //! months, oldest first, each with the close of the cycle that ends with it and the lapse of its points, then anchors that
 //! take effect, legs that go to the governors and disputes whose clock ran out, then a bounded part of the lapse sweep.
-//! What it did stands in the transparency log. A close never waits: whether a hold can be captured, and whether a lot counts, is judged
-//! by time alone.
+//! What it did stands in the transparency log. A close never waits: whether a hold can be captured, and whether a lot
+//! counts, is judged by time alone.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -12,7 +12,7 @@ use crate::receipt::Applied;
 use crate::rejection::Rejection;
 use crate::settlement::{self, Debt};
 use crate::state::Overlay;
-use crate::types::{Address, ClassId, Hash, Points};
+use crate::types::{Address, ClassId, Hash, Obligation, Points};
 
 const EXTERNAL: Domain = Domain::new("tally/external-reference/v1\0");
 
@@ -54,8 +54,7 @@ impl Verb for ImportPoints {
     }
 
     fn execute(&self, overlay: &mut Overlay<'_>, caller: &Caller<'_>) -> Result<Done, Rejection> {
-        let partner = own_record(overlay, caller.merchant);
-        if !partner.is_partner {
+        if !own_record(overlay, caller.merchant).is_partner {
             return Err(Rejection::WrongParty);
         }
         let class = require_class(overlay, self.class)?;
@@ -85,7 +84,7 @@ impl Verb for ImportPoints {
         let balance = credit(overlay, &(self.member, self.class), &[lot], Reason::Imported)?;
         let obligation = class.terms.value_at(points, class.received_anchor());
         settlement::book_uncapped(overlay, &Debt::import(caller.merchant, class.issuer, obligation))?;
-        if settlement::net_debit(overlay, caller.merchant) > partner.net_debit_limit() {
+        if settlement::room(overlay, caller.merchant) < Obligation(0) {
             return Err(Rejection::NotPrefunded);
         }
         let month = overlay.context.month();

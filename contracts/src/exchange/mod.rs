@@ -20,7 +20,7 @@ pub use quote::{Ask, LimitLeft, Quote, quote};
 pub use rate::{Conversion, convert, split_lots};
 pub use split_points::Split;
 pub use state::{ImportRatio, PairTerms, RateTable, RateVersion};
-pub use terms::{TermsOfDay, left, terms_of, version};
+pub use terms::{TermsOfDay, limits_left, terms_of, version};
 
 pub(crate) use announce_anchor::change_anchors;
 

@@ -83,8 +83,8 @@ impl Quote {
     }
 }
 
-/// Answers as of a block that would come now, its due work done; the quote stands for `ttl_ms`, but not past the day, whose spread and limits it
-/// is about.
+/// Answers as of a block that would come now, its due work done; the quote stands for `ttl_ms`, but not past the day, whose
+/// spread and limits it is about.
 ///
 /// # Errors
 /// The rule by which the exchange would be refused, but for limits: what of them is left is part of the answer.
@@ -98,7 +98,7 @@ pub fn quote(store: &dyn Store, context: BlockContext<'_>, ask: &Ask, ttl_ms: u6
     price::require_holder(overlay, &ask.member, (&source, &target))?;
     let Priced { given, value_given, charged, terms: today, conversion, .. } =
         price::price(overlay, ask, (&source, &target), None)?;
-    let (member_left, pair_left) = terms::left(overlay, (ask.member, pair), &today);
+    let (member_left, pair_left) = terms::limits_left(overlay, (ask.member, pair), &today);
     let mut limits = vec![
         LimitLeft { rule: Rejection::ExchangeMemberLimit, left_fen: member_left },
         LimitLeft { rule: Rejection::ExchangePairLimit, left_fen: pair_left },

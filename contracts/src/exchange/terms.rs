@@ -47,7 +47,7 @@ pub fn version(overlay: &mut Overlay<'_>) -> u32 {
 }
 
 /// What is left of the limits of the block's day: the member's, and the pair's.
-pub fn left(overlay: &mut Overlay<'_>, (member, pair): (Address, Pair), terms: &TermsOfDay) -> (Fen, Fen) {
+pub fn limits_left(overlay: &mut Overlay<'_>, (member, pair): (Address, Pair), terms: &TermsOfDay) -> (Fen, Fen) {
     let day = overlay.context.day();
     let of_member = overlay.exchanged_by_member.get(&(day, member)).unwrap_or_default();
     let of_pair = overlay.exchanged_by_pair.get(&(day, pair.0, pair.1)).unwrap_or_default();

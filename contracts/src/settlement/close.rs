@@ -1,4 +1,5 @@
-//! The close of a cycle: gross by pair -> net by pair -> positions -> legs. One step, for its pairs are of merchants and partners only.
+//! The close of a cycle: gross by pair -> net by pair -> positions -> legs. One step, for its pairs are of merchants and
+//! partners only.
 
 use std::collections::{BTreeMap, BTreeSet};
 

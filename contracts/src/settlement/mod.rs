@@ -27,7 +27,7 @@ pub use report_payment::{MAX_BANK_REFERENCE_BYTES, ReportPayment};
 pub use set_collateral::SetCollateral;
 pub use state::{Gross, Leg, LegState, NetPosition, PairNet, Position, Statement};
 
-pub(crate) use book::{Debt, book, book_if_it_fits, book_pool, book_uncapped, net_debit, reserve, room, unreserve};
+pub(crate) use book::{Debt, book, book_if_it_fits, book_pool, book_uncapped, reserve, room, unreserve};
 pub(crate) use close::close_cycle;
 pub(crate) use deadlines::escalate_legs;
 pub(crate) use dispute::{require_covered, time_out_disputes};

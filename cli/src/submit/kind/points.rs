@@ -96,18 +96,8 @@ pub enum Kind {
     },
     /// Turn points of one class into points of another.
     Exchange {
-        /// The card code.
-        #[arg(long)]
-        member: Address,
-        #[arg(long)]
-        from_class: ClassId,
-        #[arg(long)]
-        to_class: ClassId,
-        #[arg(long)]
-        points: Points,
-        /// Fewer than this are not accepted.
-        #[arg(long)]
-        min_out: Points,
+        #[command(flatten)]
+        change: Change,
         /// The rate table's version of the quote that it goes by.
         #[arg(long, value_name = "VERSION", requires = "quote_until_ms")]
         quote_version: Option<u32>,
@@ -117,18 +107,8 @@ pub enum Kind {
     },
     /// Turn points of a main class into points of one of its sub classes.
     Split {
-        /// The card code.
-        #[arg(long)]
-        member: Address,
-        #[arg(long)]
-        from_class: ClassId,
-        #[arg(long)]
-        to_class: ClassId,
-        #[arg(long)]
-        points: Points,
-        /// Fewer than this are not accepted.
-        #[arg(long)]
-        min_out: Points,
+        #[command(flatten)]
+        change: Change,
     },
     /// Turn a partner's own points into points of a class, as the partner.
     Import {
@@ -146,6 +126,23 @@ pub enum Kind {
     },
 }
 
+/// Points of one class that become points of another.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Change {
+    /// The card code.
+    #[arg(long)]
+    member: Address,
+    #[arg(long)]
+    from_class: ClassId,
+    #[arg(long)]
+    to_class: ClassId,
+    #[arg(long)]
+    points: Points,
+    /// Fewer than this are not accepted.
+    #[arg(long)]
+    min_out: Points,
+}
+
 impl Kind {
     pub fn body(&self, given: &Given) -> Body {
         match *self {
@@ -160,12 +157,14 @@ impl Kind {
             Self::Void { hold } => Body::Void(Void { hold }),
             Self::ReverseRedeem { original, points } => Body::ReverseRedeem(ReverseRedeem { original, points }),
             Self::ReverseIssue { original, amount_fen } => Body::ReverseIssue(ReverseIssue { original, amount_fen }),
-            Self::Exchange { member, from_class, to_class, points, min_out, quote_version, quote_until_ms } => {
+            Self::Exchange { change, quote_version, quote_until_ms } => {
+                let Change { member, from_class, to_class, points, min_out } = change;
                 let terms = |(version, valid_until_ms)| QuoteTerms { version, valid_until_ms };
                 let quote = quote_version.zip(quote_until_ms).map(terms);
                 Body::Exchange(Exchange { member, from_class, to_class, points, min_out, quote })
             }
-            Self::Split { member, from_class, to_class, points, min_out } => {
+            Self::Split { change } => {
+                let Change { member, from_class, to_class, points, min_out } = change;
                 Body::Split(Split { member, from_class, to_class, points, min_out })
             }
             Self::Import { ref external_reference, class, member, units } => {

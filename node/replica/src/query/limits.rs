@@ -84,7 +84,7 @@ impl Asked<'_> {
         let mut overlay = Overlay::new(self.snapshot.store, context, Cache::default());
         let pair = (*from_class, *to_class);
         let terms = exchange::terms_of(&mut overlay, pair);
-        let (of_member, of_pair) = exchange::left(&mut overlay, (*member, pair), &terms);
+        let (of_member, of_pair) = exchange::limits_left(&mut overlay, (*member, pair), &terms);
         Some(if rule == Rejection::ExchangeMemberLimit { of_member } else { of_pair })
     }
 
