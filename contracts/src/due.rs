@@ -1,8 +1,9 @@
 //! Due work: what happens because block time has passed, not because anyone asked.
 //!
 //! It runs at the start of the first block past its time: first a bounded number of holds that time out, then the ended
-//! months, oldest first, each with the close of the cycle that ends with it and the lapse of its points, then anchors that
-//! take effect, legs that go to the governors and disputes whose clock ran out, then a bounded part of the lapse sweep.
+//! months, oldest first, each with the close of the cycle that ends with it and the lapse of its points, then the
+//! distribution of the pool for each, anchors that take effect, legs that go to the governors, disputes whose clock ran out,
+//! run-offs that end, changes that take effect, then a bounded part of the buy-outs and of the lapse sweep.
 //! What it did stands in the transparency log. A close never waits: whether a hold can be captured, and whether a lot
 //! counts, is judged by time alone.
 
@@ -12,8 +13,10 @@ use wincode::{SchemaRead, SchemaWrite};
 
 use crate::encoding;
 use crate::exchange::{AnchorChanged, change_anchors};
-use crate::governance::{self, Schedule};
-use crate::points::{Lapsed, TimedOut, lapse, release};
+use crate::governance::{self, ChangeActivated, Schedule, activate};
+use crate::membership::{WoundUp, wind_up};
+use crate::points::{BoughtOut, Lapsed, TimedOut, buy_out, lapse, release};
+use crate::pool::{Distributed, distribute};
 use crate::settlement::{CycleClosed, DisputeTimedOut, LegEscalated, close_cycle, escalate_legs, time_out_disputes};
 use crate::state::{Overlay, Store, tag};
 use crate::types::Calendar;
@@ -46,12 +49,25 @@ pub enum DueRecord {
     /// A dispute's clock ran out.
     #[wincode(tag = 7)]
     DisputeTimedOut(DisputeTimedOut),
+    /// The pool was shared out.
+    #[wincode(tag = 8)]
+    Distributed(Distributed),
+    /// A run-off is over.
+    #[wincode(tag = 9)]
+    WoundUp(WoundUp),
+    /// The time of a change that passed has come.
+    #[wincode(tag = 10)]
+    ChangeActivated(ChangeActivated),
+    /// Points of a closed class were bought out or exchanged.
+    #[wincode(tag = 11)]
+    BoughtOut(BoughtOut),
 }
 
 /// Runs what is due at the block's time.
 pub(crate) fn run(overlay: &mut Overlay<'_>) -> Vec<DueRecord> {
     let mut done: Vec<DueRecord> = release::time_out(overlay).into_iter().map(DueRecord::TimedOut).collect();
     let month = overlay.context.month();
+    let mut ended_months = Vec::new();
     let mut schedule = overlay.schedule.get(&()).expect("genesis wrote the schedule");
     while schedule.open_month < month {
         let ended = schedule.open_month;
@@ -63,10 +79,15 @@ pub(crate) fn run(overlay: &mut Overlay<'_>) -> Vec<DueRecord> {
         }
         done.extend(lapse::lapse_month(overlay, ended).into_iter().map(DueRecord::Lapsed));
         overlay.schedule.put((), schedule.clone());
+        ended_months.push(ended);
     }
+    done.extend(ended_months.into_iter().filter_map(|month| distribute(overlay, month)).map(DueRecord::Distributed));
     done.extend(change_anchors(overlay).into_iter().map(DueRecord::AnchorChanged));
     done.extend(escalate_legs(overlay).into_iter().map(DueRecord::LegEscalated));
     done.extend(time_out_disputes(overlay).into_iter().map(DueRecord::DisputeTimedOut));
+    done.extend(wind_up(overlay).into_iter().map(DueRecord::WoundUp));
+    done.extend(activate(overlay).into_iter().map(DueRecord::ChangeActivated));
+    done.extend(buy_out(overlay).into_iter().map(DueRecord::BoughtOut));
     let holdings = lapse::sweep(overlay);
     if holdings > 0 {
         done.push(DueRecord::Swept { holdings });
@@ -84,7 +105,15 @@ pub fn due_at_ms(store: &dyn Store, calendar: Calendar) -> u64 {
     if schedule.swept_before < schedule.open_month {
         return 0;
     }
-    let work_lists = [tag::hold_timeouts, tag::anchor_changes, tag::leg_deadlines, tag::dispute_deadlines];
+    let work_lists = [
+        tag::hold_timeouts,
+        tag::anchor_changes,
+        tag::leg_deadlines,
+        tag::dispute_deadlines,
+        tag::run_offs,
+        tag::activations,
+        tag::buy_outs,
+    ];
     let firsts = work_lists.into_iter().filter_map(|tag| first_ms(store, tag));
     firsts.fold(calendar.start_ms(schedule.open_month.plus(1)), u64::min)
 }

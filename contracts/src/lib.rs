@@ -25,6 +25,7 @@ pub mod due;
 
 pub mod membership;
 pub mod points;
+pub mod pool;
 pub mod exchange;
 pub mod settlement;
 pub mod governance;

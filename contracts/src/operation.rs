@@ -16,7 +16,7 @@ use crate::receipt::{self, Applied};
 use crate::rejection::Rejection;
 use crate::state::Overlay;
 use crate::types::{Address, ClassId, Hash, MerchantId, Reference, StoreId, TillId};
-use crate::{exchange, governance, membership, points, settlement};
+use crate::{exchange, governance, membership, points, pool, settlement};
 
 /// What the index of references remembers of an operation.
 const OPERATION: Domain = Domain::new("tally/operation/v1\0");
@@ -229,6 +229,11 @@ kinds! {
     43 OpenDispute "open_dispute" Some(Role::Treasurer) => settlement::OpenDispute, "Disputes what an operation made the merchant owe.";
     44 AnswerDispute "answer_dispute" Some(Role::Treasurer) => settlement::AnswerDispute, "Accepts or contests a dispute.";
     45 DecideDispute "decide_dispute" Some(Role::Governor) => settlement::DecideDispute, "Decides a contested dispute, jointly.";
+    50 Propose "propose" Some(Role::Governor) => governance::Propose, "Proposes a change, and votes for it.";
+    51 Vote "vote" Some(Role::Governor) => governance::VoteOn, "Votes on a proposal.";
+    52 Depart "depart" Some(Role::Governor) => membership::Depart, "Lets a wound-up merchant go.";
+    60 Refer "refer" Some(Role::Acceptor) => pool::Refer, "Refers a member to another merchant.";
+    61 ClaimReferral "claim_referral" Some(Role::Acceptor) => pool::ClaimReferral, "Names the purchase that converted a referral.";
 }
 
 impl Operation {

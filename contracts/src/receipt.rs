@@ -113,6 +113,8 @@ pub enum Applied {
         expires: Month,
         /// Live points of the class after it.
         balance: Points,
+        /// What the issuer owes the alliance pool for them, exact.
+        pool_obligation: Obligation,
     },
     /// Points changed hands.
     #[wincode(tag = 21)]
@@ -199,6 +201,8 @@ pub enum Applied {
         owed: Points,
         /// Live points of the class after it.
         balance: Points,
+        /// What of its levy the issuer no longer owes the alliance pool, exact; zero or less.
+        pool_obligation: Obligation,
     },
     /// Points became points of another class.
     #[wincode(tag = 30)]
@@ -280,6 +284,30 @@ pub enum Applied {
         /// How many carry it out.
         needed: u16,
     },
+    /// The vote is counted.
+    #[wincode(tag = 50)]
+    Voted {
+        /// Merchants for it so far.
+        approvals: u16,
+        /// Merchants against it so far.
+        against: u16,
+        /// How many have to be for it.
+        needed: u16,
+        /// Once it has passed: in the first block at or past this time it takes effect, in ms since 1970.
+        effective_ms: Option<u64>,
+    },
+    /// The merchant has left.
+    #[wincode(tag = 51)]
+    Departed {
+        /// The first height that its node does not validate.
+        from_height: Height,
+    },
+    /// The referral is on record.
+    #[wincode(tag = 60)]
+    Referred,
+    /// The referral counts as converted.
+    #[wincode(tag = 61)]
+    ReferralConverted,
 }
 
 impl Applied {

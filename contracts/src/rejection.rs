@@ -61,6 +61,7 @@ rules! {
     109 RoleMissing "role_missing" "the key's roles do not allow this operation"
     110 ClockBackwards "clock_backwards" "the clock is set forward only, and stands alone in its block"
     111 WrongStore "wrong_store" "the key is bound to a store that is not the operation's"
+    112 Departed "departed" "the merchant has left the alliance: its keys sign nothing"
 
     // Authority (200-299).
     201 WrongParty "wrong_party" "the merchant is not the party that may do this"
@@ -78,6 +79,9 @@ rules! {
     213 MemberFrozen "member_frozen" "the member is frozen"
     214 MemberNotFrozen "member_not_frozen" "the member is not frozen"
     215 HolderNotPermitted "holder_not_permitted" "the class does not permit this to the member's kind of holder"
+    216 MerchantSuspended "merchant_suspended" "the merchant is suspended: it issues no points and has no voice"
+    217 MerchantLeaving "merchant_leaving" "the merchant is leaving the alliance"
+    218 MerchantGone "merchant_gone" "the merchant has left the alliance"
 
     // What is named must exist, or must not yet (300-399).
     300 UnknownClass "unknown_class" "there is no such point class"
@@ -98,6 +102,9 @@ rules! {
     315 NoSuchSplit "no_such_split" "the class is no sub class of that main class"
     316 OutsideIndustry "outside_industry" "points of this class are not spent in the merchant's industry"
     317 NotExchangeable "not_exchangeable" "points of a sub class are not exchanged"
+    318 UnknownProposal "unknown_proposal" "there is no such proposal"
+    319 MerchantExists "merchant_exists" "the merchant's number is taken"
+    320 UnknownReferral "unknown_referral" "the member was not referred to the merchant"
 
     // Amounts (400-499).
     400 AmountZero "amount_zero" "the amount is zero"
@@ -116,6 +123,10 @@ rules! {
     413 NoticeTooShort "notice_too_short" "the announcement does not come early enough before it takes effect"
     414 StaleQuote "stale_quote" "the quote has ended, or the rates have changed since"
     415 NoticeTooLong "notice_too_long" "the announcement lies too far ahead"
+    416 ParametersOutOfBounds "parameters_out_of_bounds" "a number lies outside its bounds, or what is fixed would change"
+    417 ScopeNarrowed "scope_narrowed" "merchants or industries that accept the points would no longer do so"
+    418 BelowCriteria "below_criteria" "the merchant's revenue or members do not suffice"
+    419 NotAttested "not_attested" "no attester on record has signed this admission"
 
     // Limits (500-599).
     500 NoConsentLimit "no_consent_limit" "the member's daily limit for redemptions without the member's own consent is used up"
@@ -138,6 +149,7 @@ rules! {
     604 NotDisputable "not_disputable" "the operation was refused, or nobody owes another participant for it"
     605 DisputeUnbalanced "dispute_unbalanced" "the operation made the debtor owe less than is disputed"
     606 DisputeLate "dispute_late" "the time to dispute the operation has passed"
+    607 PositionsOpen "positions_open" "something is still to be settled with the merchant, or bought out of its points"
 
     // What happened before stands in the way (700-799).
     700 HoldCaptured "hold_captured" "the hold was captured already"
@@ -154,6 +166,17 @@ rules! {
     711 DisputeClosed "dispute_closed" "the dispute was answered already, or has ended"
     712 Disputed "disputed" "the sale is disputed, or was adjusted after a dispute"
     713 DisputeNotContested "dispute_not_contested" "the dispute is not before the governors"
+    714 VotingClosed "voting_closed" "the vote is over"
+    715 ChangePending "change_pending" "another change of the same has passed and is not in effect yet"
+    716 ChangeSuperseded "change_superseded" "what it was to change is not what it was any more"
+    717 ClassClosed "class_closed" "the class is closed: its issuer has left or is about to"
+    718 NotSuspended "not_suspended" "the merchant is not suspended"
+    719 NotLeaving "not_leaving" "the merchant is not leaving"
+    720 RunOffRunning "run_off_running" "the merchant's run-off is not over"
+    721 LastMerchant "last_merchant" "no other merchant would have a voice"
+    722 ReferralExists "referral_exists" "the member was referred to the merchant before"
+    723 ReferralConverted "referral_converted" "the referral is converted already"
+    724 NotConverting "not_converting" "the operation is no purchase that converts the referral"
 }
 
 impl Rejection {

@@ -80,6 +80,7 @@ pub fn genesis() -> Genesis {
             net_debit_cap_fen: Fen(1_000_000),
             collateral_fen: Fen(0),
             industry: 5_200 + id,
+            base_share: 1,
         })
         .collect();
     let class = |(id, anchor): (u32, &str)| GenesisClass {
@@ -97,11 +98,12 @@ pub fn genesis() -> Genesis {
             idle_block_ms: 1_000,
             min_anchor: "0.01".parse().expect("a rate"),
             max_anchor: "0.03".parse().expect("a rate"),
-            anchor_notice_business_days: 15,
+            notice_business_days: 15,
             no_consent_limit_fen: Fen(20_000),
             refund_window_days: 30,
             exchange: ExchangeParameters::default(),
             settlement: SettlementParameters::default(),
+            ..Parameters::default()
         },
         merchants,
         partners: Vec::new(),

@@ -1,50 +1,59 @@
-//! Runs the worked examples of `docs/settlement.md`: what the page says happens is what the contracts do.
+//! Runs the worked examples of `docs/settlement.md` and `docs/governance.md`: what the pages say happens is what the contracts
+//! do.
 //!
-//! A block of the page that is fenced as `alliance` is a genesis whose keys are left out; each block fenced as `example` is a
+//! A block of a page that is fenced as `alliance` is a genesis whose keys are left out; each block fenced as `example` is a
 //! history of its own in that alliance. Its lines, by turns of `=>`:
 //!
 //! - `2017-02-01`: time goes on to the start of that day, and due work runs; `{..}` behind `=>` is one of its records;
 //! - `NAME: MERCHANT KIND {body} => {outcome}`: an operation, alone in its block, and what its receipt says at least. The name
 //!   is for later lines: `@NAME` in a body is the operation's reference. Members are written `@anna` and are enrolled by
-//!   merchant 1 before;
-//! - `TABLE KEY.. => {record}`: what a record says at least, or `none`. Tables: gross, net, carry, leg, position, pool, dispute.
+//!   merchant 1 before. An `admit` gets its keys, and its attestation where `@signed` (or, wrongly, `@forged`) stands;
+//! - `TABLE KEY.. => {record}`: what a record says at least, or `none`. Tables: gross, net, carry, leg, position, pool, dispute,
+//!   proposal, merchant, contribution, distribution, share (a merchant's of a distribution), validators (who, by height).
 
 use std::collections::BTreeMap;
 
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
-use tally_contracts::crypto::{PublicKey, Signature};
+use tally_contracts::crypto::{PublicKey, Signature, sign};
 use tally_contracts::encoding;
 use tally_contracts::execute::{BlockContext, execute_block};
 use tally_contracts::genesis::Genesis;
-use tally_contracts::governance::genesis_writes;
-use tally_contracts::membership::{Enrol, HolderKind, member_address};
+use tally_contracts::governance::change::{Admit, attested_bytes};
+use tally_contracts::governance::{Proposal, ValidatorSet, genesis_writes};
+use tally_contracts::membership::{Enrol, HolderKind, Merchant, member_address};
+use tally_contracts::pool::{Contribution, Distribution};
 use tally_contracts::settlement::{Dispute, Gross, Leg, PairNet, Position};
 use tally_contracts::state::{Key, MemoryStore, read, tag};
 use tally_contracts::transaction::{Body, CheckedTransaction, Operation, Transaction};
 use tally_contracts::types::{HOUR_MS, Hash, Height, MerchantId, Month, Obligation, Reference};
 
-const PAGE: &str = include_str!("../../docs/settlement.md");
+const PAGES: [&str; 2] = [include_str!("../../docs/settlement.md"), include_str!("../../docs/governance.md")];
+/// The one who attests admissions, among the test keys.
+const ATTESTER: u64 = 5_000;
 const MEMBERS: [&str; 2] = ["anna", "bert"];
 
 #[test]
 fn every_worked_example_is_what_happens() {
-    let alliance: Vec<String> = fenced("alliance");
-    let [alliance] = &alliance[..] else { panic!("the page has one alliance") };
-    let examples = fenced("example");
-    assert!(examples.len() >= 6, "the page has {} examples", examples.len());
-    for (example, number) in examples.iter().zip(1..) {
-        let mut world = World::found(alliance);
-        for line in example.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            world.run(line).unwrap_or_else(|wrong| panic!("example {number}, `{line}`: {wrong}"));
+    for page in PAGES {
+        let title = page.lines().next().unwrap_or_default();
+        let alliance: Vec<String> = fenced(page, "alliance");
+        let [alliance] = &alliance[..] else { panic!("{title}: the page has one alliance") };
+        let examples = fenced(page, "example");
+        assert!(examples.len() >= 6, "{title}: the page has {} examples", examples.len());
+        for (example, number) in examples.iter().zip(1..) {
+            let mut world = World::found(alliance);
+            for line in example.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+                world.run(line).unwrap_or_else(|wrong| panic!("{title}: example {number}, `{line}`: {wrong}"));
+            }
         }
     }
 }
 
-/// Blocks of the page that are fenced under a name; a line that is indented goes on with the one before.
-fn fenced(name: &str) -> Vec<String> {
+/// Blocks of a page that are fenced under a name; a line that is indented goes on with the one before.
+fn fenced(page: &str, name: &str) -> Vec<String> {
     let open = format!("```{name}\n");
-    let blocks = PAGE.split(open.as_str()).skip(1);
+    let blocks = page.split(open.as_str()).skip(1);
     blocks.map(|rest| rest.split("```").next().unwrap_or_default().replace("\n  ", " ")).collect()
 }
 
@@ -66,7 +75,9 @@ struct World {
 
 impl World {
     fn found(alliance: &str) -> Self {
-        let mut genesis: Value = serde_json::from_str(alliance).expect("the alliance is JSON");
+        let attester = PublicKey::of(&key(ATTESTER)).to_string();
+        let mut genesis: Value =
+            serde_json::from_str(&alliance.replace("@attester", &attester)).expect("the alliance is JSON");
         for (list, roles) in [
             ("merchants", json!(["issuer", "acceptor", "treasurer", "governor"])),
             ("partners", json!(["issuer", "treasurer"])),
@@ -123,11 +134,30 @@ impl World {
         for (name, value) in &self.names {
             body = body.replace(&format!("\"@{name}\""), &format!("\"{value}\""));
         }
-        let body: Value = json_of(&body)?;
+        let mut body: Value = json_of(&body)?;
+        if let Some(admit) = body.pointer_mut("/change/admit") {
+            self.complete(admit)?;
+        }
         let body: Body = serde_json::from_value(json!({ kind: body })).map_err(|e| e.to_string())?;
         let (reference, outcome) = self.submit(merchant, body);
         self.names.insert(name.to_owned(), reference.to_string());
         Ok(outcome)
+    }
+
+    /// Fills in what an admission on a page leaves out: keys, and the attester's signature.
+    fn complete(&self, admit: &mut Value) -> Result<(), String> {
+        let id = admit["merchant"].as_u64().ok_or("an admission names its merchant")?;
+        let of = |number: u64| json!(PublicKey::of(&key(id + number)));
+        let roles = ["issuer", "acceptor", "treasurer", "governor"];
+        admit["validator_key"] = of(1_000);
+        admit["network_key"] = of(2_000);
+        admit["operator_keys"] = json!([{ "public_key": of(0), "roles": roles }]);
+        admit["attester"] = json!(PublicKey::of(&key(ATTESTER)));
+        let signer = if admit["attestation"] == "@signed" { ATTESTER } else { id };
+        admit["attestation"] = json!(Signature([0; 64]));
+        let stated: Admit = serde_json::from_value(admit.clone()).map_err(|e| e.to_string())?;
+        admit["attestation"] = json!(sign(&key(signer), &attested_bytes(&self.genesis.chain_id(), &stated)));
+        Ok(())
     }
 
     /// One operation, alone in its block; gives its outcome, an applied one without that word.
@@ -172,6 +202,24 @@ impl World {
             "leg" => self.at::<_, Leg>(tag::legs, &(cycle()?, id(2)?.0)),
             "position" => self.at::<_, Position>(tag::positions, &id(1)?),
             "pool" => self.at::<_, Obligation>(tag::pool_claims, &id(1)?),
+            "merchant" => self.at::<_, Merchant>(tag::merchants, &id(1)?),
+            "contribution" => self.at::<_, Contribution>(tag::contributions, &(cycle()?, id(2)?)),
+            "distribution" => self.at::<_, Distribution>(tag::distributions, &cycle()?),
+            "share" => {
+                let all = self.at::<_, Distribution>(tag::distributions, &cycle()?)?;
+                let shares = all["shares"].as_array().cloned().unwrap_or_default();
+                Ok(shares.into_iter().find(|share| share["merchant"] == json!(id(2).ok())).unwrap_or_default())
+            }
+            "validators" => {
+                let from = words.get(1).and_then(|height| height.parse().ok()).map(Height).ok_or("a height")?;
+                let set = read::<_, ValidatorSet>(&self.store, tag::epochs, &from).ok_or("no set starts there")?;
+                Ok(set.validators().iter().map(|validator| json!(validator.merchant)).collect())
+            }
+            "proposal" => {
+                let name = words.get(2).and_then(|name| name.strip_prefix('@')).ok_or("an operation's @name")?;
+                let reference = self.names.get(name).and_then(|r| r.parse().ok()).ok_or("an operation before it")?;
+                self.at::<(MerchantId, Reference), Proposal>(tag::proposals, &(id(1)?, reference))
+            }
             "dispute" => {
                 let name = words.get(2).and_then(|name| name.strip_prefix('@')).ok_or("an operation's @name")?;
                 let reference = self.names.get(name).and_then(|r| r.parse().ok()).ok_or("an operation before it")?;

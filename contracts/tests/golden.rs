@@ -9,18 +9,26 @@ use std::fmt::Write as _;
 use tally_contracts::authorization::{Authorization, SpendGrant, WalletAuthorization};
 use tally_contracts::crypto::{Nonce, PublicKey, Signature};
 use tally_contracts::encoding::encode;
-use tally_contracts::exchange::{AnnounceAnchor, Exchange, ImportPoints, QuoteTerms, Split};
-use tally_contracts::genesis::Role;
-use tally_contracts::governance::{SetBusinessDays, SetClock, SetDay};
+use tally_contracts::exchange::{AnnounceAnchor, Exchange, ImportPoints, ImportRatio, PairTerms, QuoteTerms, Split};
+use tally_contracts::genesis::{OperatorKey, Parameters, Role};
+use tally_contracts::governance::change::{
+    Admit, Change, ChangeClass, ChangeImportRatio, ChangeMerchant, ChangePair, ChangeParameters, ClassExchange, Exit,
+    Reinstate, Suspend, Upgrade, attested_bytes, parameters_hash,
+};
+use tally_contracts::governance::{
+    Ballot, Proposal, ProposalState, Propose, Protocol, SetBusinessDays, SetClock, SetDay, VoteOn,
+};
 use tally_contracts::membership::{
-    AddKey, Enrol, EnrolWallet, Freeze, HolderKind, KeyRecord, Member, RecoverWallet, Recovery, RegisterWallet,
-    RevokeKey, RotateKey, RotateWallet, Unfreeze, Wallet, member_address, wallet_address,
+    AddKey, Admission, Criteria, Depart, Enrol, EnrolWallet, Freeze, HolderKind, KeyRecord, Member, Merchant, Phase,
+    RecoverWallet, Recovery, RegisterWallet, RevokeKey, RotateKey, RotateWallet, Unfreeze, Wallet, member_address,
+    wallet_address,
 };
 use tally_contracts::points::{
     Capture, Charged, ClassTerms, CreateClass, Hold, HoldState, Issue, IssueLine, Lot, Movement, Permission, PlaceHold,
     Purchase, Reason, Redeem, Redemption, ReverseIssue, ReverseRedeem, SetStoreLimits, Standing, StandingDebt,
     SubTerms, Transfer, Use, Void,
 };
+use tally_contracts::pool::{ClaimReferral, Contribution, Distribution, PoolShare, Refer, Referral};
 use tally_contracts::receipt::{Applied, Outcome, Receipt};
 use tally_contracts::rejection::Rejection;
 use tally_contracts::settlement::{
@@ -116,6 +124,11 @@ fn bodies() -> Vec<Body> {
         }),
         Body::AnswerDispute(AnswerDispute { merchant: MerchantId(2), original, accept: true }),
         Body::DecideDispute(DecideDispute { merchant: MerchantId(2), original, upheld: false }),
+        Body::Propose(Propose { change: Box::new(Change::Upgrade(Upgrade { version: 2 })), effective_ms: 9 }),
+        Body::Vote(VoteOn { merchant: MerchantId(2), proposal: original, approves: true }),
+        Body::Depart(Depart { merchant: MerchantId(4) }),
+        Body::Refer(Refer { member, merchant: MerchantId(3) }),
+        Body::ClaimReferral(ClaimReferral { member, merchant: MerchantId(3), original }),
     ]
 }
 
@@ -138,7 +151,16 @@ fn applied() -> Vec<(&'static str, Applied)> {
         ("recovery_started", Applied::RecoveryStarted { effective_ms: 1_483_851_600_000 }),
         ("frozen", Applied::Frozen),
         ("unfrozen", Applied::Unfrozen),
-        ("issued", Applied::Issued { points, repaid: Points(4), expires: month("2018-01"), balance }),
+        (
+            "issued",
+            Applied::Issued {
+                points,
+                repaid: Points(4),
+                expires: month("2018-01"),
+                balance,
+                pool_obligation: Obligation(6),
+            },
+        ),
         ("transferred", Applied::Transferred { from_balance: points, to_balance: balance }),
         ("redeemed", Applied::Redeemed { cash_off_fen: Fen(3), obligation: Obligation(4), balance }),
         ("held", Applied::Held { cash_off_fen: Fen(3), balance }),
@@ -170,7 +192,14 @@ fn applied() -> Vec<(&'static str, Applied)> {
         ),
         (
             "issue_reversed",
-            Applied::IssueReversed { member: MEMBER, class: ClassId(7), points, owed: Points(5), balance },
+            Applied::IssueReversed {
+                member: MEMBER,
+                class: ClassId(7),
+                points,
+                owed: Points(5),
+                balance,
+                pool_obligation: Obligation(-6),
+            },
         ),
     ];
     all.extend(applied_between_issuers());
@@ -211,6 +240,11 @@ fn applied_between_issuers() -> Vec<(&'static str, Applied)> {
         ),
         ("dispute_dismissed", Applied::DisputeDismissed),
         ("dispute_contested", Applied::DisputeContested { decision_due_ms: 8 }),
+        ("voted", Applied::Voted { approvals: 3, against: 1, needed: 3, effective_ms: Some(7) }),
+        ("voted_open", Applied::Voted { approvals: 1, against: 0, needed: 3, effective_ms: None }),
+        ("departed", Applied::Departed { from_height: Height(17) }),
+        ("referred", Applied::Referred),
+        ("referral_converted", Applied::ReferralConverted),
         ("voiced", Applied::Voiced { voices: 2, needed: 3 }),
     ]
 }
@@ -244,7 +278,16 @@ fn standings() -> Vec<(&'static str, Vec<u8>)> {
     let lots = vec![Lot { expires: month("2018-01"), points: Points(3) }];
     let anchor: Rate = "0.015".parse().expect("a rate");
     let (class, member) = (ClassId(7), MEMBER);
-    let purchase = Purchase { class, member, kept_fen: Fen(1_349), earn_rate: anchor, expires: month("2018-01") };
+    let purchase = Purchase {
+        class,
+        member,
+        kept_fen: Fen(1_349),
+        earn_rate: anchor,
+        expires: month("2018-01"),
+        anchor,
+        levy: Rate::from_millionths(10_000),
+        referred_by: Some(MerchantId(3)),
+    };
     let debt =
         StandingDebt { debtor: MerchantId(1), creditor: MerchantId(2), amount: Obligation(5), month: month("2017-03") };
     let hold = Hold {
@@ -286,8 +329,14 @@ fn membership() -> Vec<(&'static str, Vec<u8>)> {
 /// Records of settlement.
 fn settlement() -> Vec<(&'static str, Vec<u8>)> {
     let (one, two) = (MerchantId(1), MerchantId(2));
-    let gross =
-        Gross { redemption: Obligation(1), exchange: Obligation(-2), import: Obligation(3), adjustment: Obligation(4) };
+    let gross = Gross {
+        redemption: Obligation(1),
+        exchange: Obligation(-2),
+        import: Obligation(3),
+        adjustment: Obligation(4),
+        buy_out: Obligation(5),
+        distribution: Obligation(6),
+    };
     let position = Position {
         payable: Obligation(1),
         receivable: Obligation(2),
@@ -321,6 +370,109 @@ fn settlement() -> Vec<(&'static str, Vec<u8>)> {
         ("settlement.statement", encode(&Statement { height: Height(1), time_ms: 2, positions, legs: 4 })),
         ("settlement.leg", encode(&leg)),
         ("settlement.dispute", encode(&dispute)),
+    ]
+}
+
+fn admit() -> Admit {
+    Admit {
+        merchant: MerchantId(5),
+        name: "fifth".into(),
+        validator_key: KEY,
+        network_key: OTHER_KEY,
+        operator_keys: vec![OperatorKey { public_key: KEY, roles: vec![Role::Governor], store_id: None }],
+        net_debit_cap_fen: Fen(1),
+        base_share: 2,
+        criteria: Criteria { annual_revenue_fen: Fen(500_000_000), members: 10_000, industry: 5_211 },
+        attester: KEY,
+        attestation: Signature([0x66; 64]),
+    }
+}
+
+/// Every change, and the records of governance and membership that they make.
+fn governance() -> Vec<(&'static str, Vec<u8>)> {
+    let (class, merchant) = (ClassId(7), MerchantId(2));
+    let rate: Rate = "0.5".parse().expect("a rate");
+    let parameters = Parameters::default();
+    let terms = PairTerms { spread: Some(rate), min_lot_fen: None, daily_limit_fen: Some(Fen(3)) };
+    let ratio = Some(ImportRatio { units: 100, points: 10 });
+    let of_class = ChangeClass {
+        class,
+        earn_rate: rate,
+        life_months: 6,
+        accepted_by: vec![merchant],
+        industries: vec![5_211],
+        custodian_member_limit_fen: Fen(1),
+        custodian_limit_fen: Fen(2),
+    };
+    let exchanges = vec![ClassExchange { from_class: class, to_class: ClassId(8) }];
+    let replaces = parameters_hash(&parameters);
+    let of_merchant = ChangeMerchant { merchant, net_debit_cap_fen: Fen(1), base_share: 2, industry: 3 };
+    let proposal = Proposal {
+        change: Change::Suspend(Suspend { merchant }),
+        proposed_ms: 1,
+        asked_ms: 2,
+        voting_ends_ms: 3,
+        ballots: vec![Ballot { merchant, approves: true }],
+        state: ProposalState::Passed { effective_ms: 4 },
+    };
+    let record = Merchant {
+        is_partner: false,
+        industry: 1,
+        net_debit_cap_fen: Fen(2),
+        collateral_fen: Fen(3),
+        governor_keys: 4,
+        base_share: 5,
+        is_suspended: true,
+        phase: Phase::Departed { successor: merchant, from_height: Height(6) },
+    };
+    let Admit { name, validator_key, network_key, criteria, attester, .. } = admit();
+    let admission = Admission { name, validator_key, network_key, criteria, attester, from_height: Height(9) };
+    let mut all = vec![
+        ("change.parameters", encode(&Change::Parameters(ChangeParameters { replaces, parameters }))),
+        ("change.class", encode(&Change::Class(of_class))),
+        ("change.pair", encode(&Change::Pair(ChangePair { from_class: class, to_class: ClassId(8), terms }))),
+        ("change.import_ratio", encode(&Change::ImportRatio(ChangeImportRatio { partner: merchant, class, ratio }))),
+        ("change.merchant", encode(&Change::Merchant(of_merchant))),
+        ("change.admit", encode(&Change::Admit(admit()))),
+        ("change.suspend", encode(&Change::Suspend(Suspend { merchant }))),
+        ("change.reinstate", encode(&Change::Reinstate(Reinstate { merchant }))),
+        ("change.exit", encode(&Change::Exit(Exit { merchant, successor: MerchantId(3), exchanges }))),
+        ("change.upgrade", encode(&Change::Upgrade(Upgrade { version: 2 }))),
+    ];
+    all.extend([
+        ("admission.attested", attested_bytes(&Hash([0x11; 32]), &admit()).to_vec()),
+        ("governance.proposal", encode(&proposal)),
+        ("governance.protocol", encode(&Protocol { version: 2, from_height: Height(7) })),
+        ("membership.merchant", encode(&record)),
+        ("membership.admission", encode(&admission)),
+    ]);
+    all
+}
+
+/// Records of the pool.
+fn pool() -> Vec<(&'static str, Vec<u8>)> {
+    let merchant = MerchantId(2);
+    let share = PoolShare {
+        merchant,
+        base_share: 1,
+        weight: "1.15".parse().expect("a rate"),
+        share_fen: Fen(2),
+        volume_fen: Fen(3),
+        rebate_due_fen: Fen(4),
+        rebate_paid_fen: Fen(5),
+    };
+    let distribution = Distribution {
+        height: Height(1),
+        time_ms: 2,
+        pool: Obligation(3),
+        shares: vec![share],
+        reserve_fen: Fen(4),
+        carry: Obligation(-5),
+    };
+    vec![
+        ("pool.contribution", encode(&Contribution { referrals: 1, converted: -2, honoured: Obligation(3) })),
+        ("pool.distribution", encode(&distribution)),
+        ("pool.referral", encode(&Referral { by: merchant, time_ms: 1, is_converted: true })),
     ]
 }
 
@@ -378,7 +530,9 @@ fn records() -> BTreeMap<String, Vec<u8>> {
     add("authorization.signing_hash", signed.0.to_vec());
     add("grant.id", grant().id().0.to_vec());
     add("member.wallet_address", wallet_address(&KEY).0.to_vec());
-    for (name, bytes) in standings().into_iter().chain(membership()).chain(settlement()) {
+    for (name, bytes) in
+        standings().into_iter().chain(membership()).chain(settlement()).chain(governance()).chain(pool())
+    {
         add(name, bytes);
     }
     add("member.address", member_address(MerchantId(1), &Hash([0xcc; 32])).0.to_vec());

@@ -34,7 +34,7 @@ fn judge(alliance: &Alliance, bytes: &[u8]) {
     let Alliance { chain, head, world, .. } = alliance;
     codec::canonical::<Block>(bytes);
     let at_once = chain.check(head, bytes);
-    let in_steps = chain.check_alone(bytes).and_then(|sound| chain.check_successor(head, sound));
+    let in_steps = chain.check_alone(&head.rota, bytes).and_then(|sound| chain.check_successor(head, sound));
     match (at_once, in_steps) {
         (Ok(at_once), Ok(in_steps)) => {
             assert_eq!(at_once.id(), in_steps.id());

@@ -50,7 +50,7 @@ fn judge(certificate: &CommitCertificate) {
     let (chain_id, head) = (ALLIANCE.chain.chain_id(), &ALLIANCE.head);
     let _ = certificate.hash();
     for height in [head.height, certificate.height] {
-        let validators = ALLIANCE.chain.validators(height);
+        let validators = head.rota.of(height);
         let block_id = if height == head.height { head.block_id } else { certificate.block_id };
         let is_signed = |merchant: MerchantId| {
             let Some(validator) = validators.get(merchant) else { return false };

@@ -32,7 +32,7 @@ fn start(genesis: Genesis) {
     store.apply(&writes);
     for days in [0, 31] {
         let height = head.height.next();
-        let proposer = chain.validators(height).proposer(height, 0).merchant;
+        let proposer = head.rota.of(height).proposer(height, 0).merchant;
         let now_ms = head.time_ms + 1 + days * DAY_MS;
         let block = chain.propose(&head, Proposal { proposer, now_ms, last_commit: None, transactions: Vec::new() });
         // Past the end of time no block is valid; the second one has no certificate.

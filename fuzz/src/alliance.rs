@@ -63,7 +63,7 @@ impl Alliance {
     pub fn propose(&self, now_ms: u64, transactions: &[Transaction]) -> Block {
         let height = self.head.height.next();
         let proposal = Proposal {
-            proposer: self.chain.validators(height).proposer(height, 0).merchant,
+            proposer: self.head.rota.of(height).proposer(height, 0).merchant,
             now_ms,
             last_commit: self.blocks.last().map(|(_, certificate)| certificate.clone()),
             transactions: valid(transactions, self.chain.chain_id()),

@@ -24,6 +24,7 @@ fn merchant(id: u16, net_debit_cap_fen: Fen) -> GenesisMerchant {
         net_debit_cap_fen,
         collateral_fen: Fen(0),
         industry: 0,
+        base_share: 1,
     }
 }
 

@@ -9,9 +9,10 @@ use tally_contracts::encoding;
 use tally_contracts::exchange::{ImportRatio, PairTerms, RateTable, RateVersion};
 use tally_contracts::execute::KnownReference;
 use tally_contracts::genesis::Parameters;
-use tally_contracts::governance::{Schedule, Voices};
-use tally_contracts::membership::{KeyRecord, Member, Merchant};
+use tally_contracts::governance::{Proposal, Protocol, Schedule, ValidatorSet, Voices};
+use tally_contracts::membership::{Admission, KeyRecord, Member, Merchant, RunOff};
 use tally_contracts::points::{ClassTotals, Hold, Movement, PointClass, StoreLimits};
+use tally_contracts::pool::{Contribution, Distribution, Referral};
 use tally_contracts::settlement::{Dispute, Gross, Leg, PairNet, Position, Statement};
 use tally_contracts::state::{Key, Row, WriteSet, Writes, tag};
 use tally_contracts::types::{
@@ -38,6 +39,16 @@ tables! {
     references: (Day, MerchantId, Reference) => KnownReference,
     voices: Hash => Voices,
     business_days: Day => bool,
+    epochs: Height => ValidatorSet,
+    admissions: MerchantId => Admission,
+    proposals: (MerchantId, Reference) => Proposal,
+    activations: (u64, MerchantId, Reference) => (),
+    run_offs: (u64, MerchantId) => RunOff,
+    protocol: () => Protocol,
+    buy_outs: (u64, ClassId) => (),
+    contributions: (Month, MerchantId) => Contribution,
+    distributions: Month => Distribution,
+    referrals: (MerchantId, Address) => Referral,
     merchants: MerchantId => Merchant,
     operator_keys: (MerchantId, PublicKey) => KeyRecord,
     members: Address => Member,

@@ -58,6 +58,11 @@ fn speaker(body: &Body) -> Speaker {
         | Body::OpenDispute(_)
         | Body::AnswerDispute(_)
         | Body::DecideDispute(_)
+        | Body::Propose(_)
+        | Body::Vote(_)
+        | Body::Depart(_)
+        | Body::Refer(_)
+        | Body::ClaimReferral(_)
         | Body::ConfirmLeg(_) => Speaker::Nobody,
     }
 }

@@ -9,7 +9,7 @@ use wincode::{SchemaRead, SchemaWrite};
 use super::{RateTable, RateVersion};
 use crate::governance::{self, business_days};
 use crate::operation::{Caller, Done, Verb};
-use crate::points::{AnnouncedAnchor, PointClass, require_class};
+use crate::points::{AnnouncedAnchor, PointClass, require_class, require_open_class};
 use crate::receipt::Applied;
 use crate::rejection::Rejection;
 use crate::state::Overlay;
@@ -54,7 +54,7 @@ impl Verb for AnnounceAnchor {
     }
 
     fn execute(&self, overlay: &mut Overlay<'_>, caller: &Caller<'_>) -> Result<Done, Rejection> {
-        let class = require_class(overlay, self.class)?;
+        let class = require_open_class(overlay, self.class)?;
         if class.issuer != caller.merchant {
             return Err(Rejection::WrongParty);
         }
@@ -70,7 +70,7 @@ impl Verb for AnnounceAnchor {
         }
         let now_ms = overlay.context.time_ms;
         let is_lower = self.anchor < class.terms.anchor;
-        let notice = parameters.anchor_notice_business_days;
+        let notice = parameters.notice_business_days;
         let notice_end_ms = business_days::after(overlay, now_ms, notice);
         if self.effective_ms <= now_ms || is_lower && self.effective_ms < notice_end_ms {
             return Err(Rejection::NoticeTooShort);

@@ -5,10 +5,10 @@ use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::price::{Priced, price};
-use super::{Ask, Conversion, change_class, consent_to, terms};
+use super::{Ask, Conversion, change_class, consent_to, require_classes, terms};
 use crate::membership::consent::Consent;
 use crate::operation::{Caller, Done, Takes, Verb};
-use crate::points::{CustodianGain, Reason, Standing, StandingDebt, charge_custodian, require_class};
+use crate::points::{CustodianGain, Reason, Standing, StandingDebt, charge_custodian};
 use crate::receipt::Applied;
 use crate::rejection::Rejection;
 use crate::settlement::{self, Debt};
@@ -58,8 +58,7 @@ impl Verb for Exchange {
     }
 
     fn execute(&self, overlay: &mut Overlay<'_>, caller: &Caller<'_>) -> Result<Done, Rejection> {
-        let source = require_class(overlay, self.from_class)?;
-        let target = require_class(overlay, self.to_class)?;
+        let (source, target) = require_classes(overlay, self.from_class, self.to_class)?;
         let consent = consent_to(overlay, caller, self.member, (self.from_class, &source, &target))?;
         let Self { member, from_class, to_class, points, .. } = *self;
         let ask = Ask { member, from_class, to_class, points };

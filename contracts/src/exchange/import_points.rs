@@ -5,9 +5,9 @@ use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use crate::encoding::{self, Domain};
-use crate::membership::{own_record, require_member};
+use crate::membership::{own_record, require_issuing, require_member};
 use crate::operation::{Caller, Done, Verb};
-use crate::points::{Lot, Reason, Standing, StandingDebt, Use, count, credit, require_class};
+use crate::points::{Lot, Reason, Standing, StandingDebt, Use, count, credit, require_open_class};
 use crate::receipt::Applied;
 use crate::rejection::Rejection;
 use crate::settlement::{self, Debt};
@@ -57,7 +57,9 @@ impl Verb for ImportPoints {
         if !own_record(overlay, caller.merchant).is_partner {
             return Err(Rejection::WrongParty);
         }
-        let class = require_class(overlay, self.class)?;
+        require_issuing(overlay, caller.merchant)?;
+        let class = require_open_class(overlay, self.class)?;
+        require_issuing(overlay, class.issuer)?;
         let ratio = overlay.import_ratios.get(&(caller.merchant, self.class)).ok_or(Rejection::UnknownRatio)?;
         let member = require_member(overlay, &self.member)?;
         class.terms.require_permission(member.holder, Use::Earn)?;

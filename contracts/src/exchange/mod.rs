@@ -24,12 +24,31 @@ pub use terms::{TermsOfDay, limits_left, terms_of, version};
 
 pub(crate) use announce_anchor::change_anchors;
 
+use std::sync::Arc;
+
 use crate::membership::consent::{self, Consent};
+use crate::membership::require_issuing;
 use crate::operation::Caller;
-use crate::points::{Lot, PointClass, Reason, count, credit, sum};
+use crate::points::{Lot, PointClass, Reason, count, credit, require_open_class, sum};
 use crate::rejection::Rejection;
 use crate::state::Overlay;
 use crate::types::{Address, ClassId, Points};
+
+/// Two classes whose points may turn from the first into the second.
+///
+/// # Errors
+/// `unknown_class` and `class_closed` of the source, then of the target; `merchant_suspended`, `merchant_leaving` of the
+/// target's issuer.
+fn require_classes(
+    overlay: &mut Overlay<'_>,
+    from_class: ClassId,
+    to_class: ClassId,
+) -> Result<(Arc<PointClass>, Arc<PointClass>), Rejection> {
+    let source = require_open_class(overlay, from_class)?;
+    let target = require_open_class(overlay, to_class)?;
+    require_issuing(overlay, target.issuer)?;
+    Ok((source, target))
+}
 
 /// Judges whether a member's points may go from one class into another, and by whose word.
 ///
@@ -49,7 +68,7 @@ fn consent_to(
 ///
 /// # Errors
 /// `overflow`.
-fn change_class(
+pub(crate) fn change_class(
     overlay: &mut Overlay<'_>,
     member: Address,
     (from_class, given): (ClassId, &[Lot]),

@@ -6,11 +6,11 @@ use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::price::{self, Priced};
-use super::{QuoteTerms, split_lots, terms};
+use super::{QuoteTerms, require_classes, split_lots, terms};
 use crate::due;
 use crate::encoding::{self, Domain};
 use crate::execute::BlockContext;
-use crate::points::{Lot, require_class};
+use crate::points::Lot;
 use crate::rejection::Rejection;
 use crate::settlement;
 use crate::state::{Cache, Overlay, Store};
@@ -93,8 +93,7 @@ pub fn quote(store: &dyn Store, context: BlockContext<'_>, ask: &Ask, ttl_ms: u6
     let overlay = &mut overlay;
     due::run(overlay);
     let pair = (ask.from_class, ask.to_class);
-    let source = require_class(overlay, pair.0)?;
-    let target = require_class(overlay, pair.1)?;
+    let (source, target) = require_classes(overlay, pair.0, pair.1)?;
     price::require_holder(overlay, &ask.member, (&source, &target))?;
     let Priced { given, value_given, charged, terms: today, conversion, .. } =
         price::price(overlay, ask, (&source, &target), None)?;

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
-use super::{change_class, consent_to};
+use super::{change_class, consent_to, require_classes};
 use crate::operation::{Caller, Done, Takes, Verb};
-use crate::points::{Reason, debit, require_class};
+use crate::points::{Reason, debit};
 use crate::receipt::Applied;
 use crate::rejection::Rejection;
 use crate::settlement;
@@ -43,8 +43,7 @@ impl Verb for Split {
     }
 
     fn execute(&self, overlay: &mut Overlay<'_>, caller: &Caller<'_>) -> Result<Done, Rejection> {
-        let main = require_class(overlay, self.from_class)?;
-        let target = require_class(overlay, self.to_class)?;
+        let (main, target) = require_classes(overlay, self.from_class, self.to_class)?;
         let sub = target.terms.sub.as_ref().filter(|sub| sub.main == self.from_class).ok_or(Rejection::NoSuchSplit)?;
         consent_to(overlay, caller, self.member, (self.from_class, &main, &target))?;
         if self.points == Points(0) {

@@ -31,10 +31,8 @@ pub fn terms_of(overlay: &mut Overlay<'_>, pair: Pair) -> TermsOfDay {
     let parameters = governance::parameters(overlay);
     let general = &parameters.exchange;
     let weekday = overlay.context.day().weekday();
-    let spread = own.spread.unwrap_or(general.spread);
-    let of_day = general.days.iter().find(|day| day.weekday == weekday).map_or(spread, |day| day.spread);
     TermsOfDay {
-        spread: spread.min(of_day),
+        spread: general.spread_on(weekday, own.spread),
         min_lot_fen: own.min_lot_fen.unwrap_or(general.min_lot_fen),
         pair_daily_limit_fen: own.daily_limit_fen.unwrap_or(general.pair_daily_limit_fen),
         member_daily_limit_fen: general.member_daily_limit_fen,

@@ -66,7 +66,7 @@ fn assert_held(overlay: &Overlay<'_>) {
 fn in_holdings(t: &ClassTotals) -> i128 {
     let wide = |points: Points| i128::from(points.0);
     let came = wide(t.issued) + wide(t.imported) + wide(t.redemptions_reversed) + wide(t.exchanged_in);
-    let went = wide(t.issues_reversed) + wide(t.redeemed) + wide(t.exchanged_out);
+    let went = wide(t.issues_reversed) + wide(t.redeemed) + wide(t.exchanged_out) + wide(t.bought_out);
     came - went - wide(t.held)
 }
 

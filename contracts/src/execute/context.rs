@@ -15,8 +15,6 @@ pub struct BlockContext<'a> {
     pub chain_id: ChainId,
     /// The alliance's calendar.
     pub calendar: Calendar,
-    /// How many merchants there are; partners are not counted.
-    pub merchants: u16,
     /// Who may set the clock, if it is a simulated one.
     pub clock_keys: Option<&'a [PublicKey]>,
     /// The local month and day, asked for with every operation.
@@ -36,8 +34,7 @@ impl<'a> BlockContext<'a> {
         };
         let calendar = genesis.calendar();
         let (month, day) = (calendar.month(time_ms), calendar.day(time_ms));
-        let merchants = u16::try_from(genesis.merchants.len()).expect("merchant ids are 16 bits");
-        Self { height, time_ms, chain_id, calendar, merchants, clock_keys, month, day, operation: None }
+        Self { height, time_ms, chain_id, calendar, clock_keys, month, day, operation: None }
     }
 
     /// The local month of the block: the settlement cycle, and the month of expiry.

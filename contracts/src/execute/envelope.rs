@@ -2,7 +2,7 @@
 
 use super::BlockContext;
 use crate::genesis::{Clock, Genesis, MAX_TIME_MS};
-use crate::membership::KeyRecord;
+use crate::membership::{KeyRecord, Merchant, Phase};
 use crate::rejection::Rejection;
 use crate::state::{Cache, Overlay, Store};
 use crate::transaction::{Body, Operation, Transaction};
@@ -40,7 +40,7 @@ impl Authority {
 /// revoked in this block it still signs, whatever the order of transactions.
 ///
 /// # Errors
-/// `expired`, `valid_until_too_far`, `unknown_key`, `key_revoked`.
+/// `expired`, `valid_until_too_far`, `departed`, `unknown_key`, `key_revoked`.
 pub(super) fn authorize(overlay: &Overlay<'_>, transaction: &Transaction) -> Result<Authority, Rejection> {
     let time_ms = overlay.context.time_ms;
     if transaction.valid_until_ms < time_ms {
@@ -54,12 +54,22 @@ pub(super) fn authorize(overlay: &Overlay<'_>, transaction: &Transaction) -> Res
         let keys = overlay.context.clock_keys.unwrap_or_default();
         return if keys.contains(&transaction.public_key) { Ok(Authority::Clock) } else { Err(Rejection::UnknownKey) };
     }
+    if has_left(overlay, transaction.merchant) {
+        return Err(Rejection::Departed);
+    }
     let key = (transaction.merchant, transaction.public_key);
     let record = overlay.operator_keys.committed(&key).ok_or(Rejection::UnknownKey)?;
     if record.revoked.is_some() {
         return Err(Rejection::KeyRevoked);
     }
     Ok(Authority::Operator(record))
+}
+
+/// Whether a merchant had left before the block.
+fn has_left(overlay: &Overlay<'_>, merchant: MerchantId) -> bool {
+    let departed = |record: Option<Merchant>| record.is_some_and(|m| matches!(m.phase, Phase::Departed { .. }));
+    // What the block has met spares the store in all cases but the rare one.
+    departed(overlay.merchants.peek(&merchant)) && departed(overlay.merchants.committed(&merchant))
 }
 
 /// A mempool's filter: what `authorize` would say if the next block had this time. It may be stale; execution decides.

@@ -13,13 +13,14 @@ pub use envelope::{MAX_VALIDITY_MS, check_advisory};
 pub use reference::{KnownReference, known_reference};
 
 use crate::due::{self, DueRecord};
+use crate::governance::ValidatorSet;
 use crate::operation::{Caller, Done};
 use crate::points::Standing;
 use crate::receipt::{Outcome, Receipt};
 use crate::rejection::Rejection;
 use crate::state::{Cache, Overlay, Store, WriteSet};
 use crate::transaction::{CheckedTransaction, Operation, Transaction};
-use crate::types::MerchantId;
+use crate::types::{Height, MerchantId};
 
 use envelope::Authority;
 use reference::Seen;
@@ -32,6 +33,8 @@ pub struct BlockRun {
     pub due: Vec<DueRecord>,
     /// Receipts by transaction and operation.
     pub receipts: Vec<Vec<Receipt>>,
+    /// Validators that it announced, with the first height that they are for.
+    pub epochs: Vec<(Height, ValidatorSet)>,
     /// What it wrote.
     pub writes: WriteSet,
 }
@@ -65,9 +68,11 @@ pub fn execute_next(
         first_index += u32::try_from(transaction.transaction().operations.len()).expect("a transaction is bounded");
     }
     conservation::assert_holds(&overlay);
+    let epochs = overlay.epochs.changes();
+    let epochs = epochs.into_iter().filter_map(|change| Some((change.key, change.after?))).collect();
     let (writes, met) = overlay.finish();
     *cache = met;
-    BlockRun { due, receipts, writes }
+    BlockRun { due, receipts, epochs, writes }
 }
 
 /// Runs one transaction; `first_index` is the position of its first operation in the block.

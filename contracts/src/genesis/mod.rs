@@ -15,7 +15,10 @@ use crate::types::{Calendar, ChainId, ClassId, Day, Fen, MerchantId, Rate};
 mod parameters;
 mod participants;
 
-pub use parameters::{ExchangeDay, ExchangeParameters, Parameters, SettlementParameters};
+pub use parameters::{
+    AdmissionParameters, ExchangeDay, ExchangeParameters, GovernanceParameters, Parameters, PoolParameters,
+    RebateParameters, RebateTier, SettlementParameters,
+};
 pub use participants::{GenesisMerchant, GenesisPartner, Import, OperatorKey, Role};
 
 const GENESIS: Domain = Domain::new("tally/genesis/v1\0");

@@ -28,6 +28,13 @@ pub struct GenesisMerchant {
     /// What it trades in: a code of GB/T 4754 (industrial classification), 0 for none; sub points go by it.
     #[serde(default)]
     pub industry: u16,
+    /// How many parts of the pool's base it has; 1 if it is left out.
+    #[serde(default = "one_part")]
+    pub base_share: u16,
+}
+
+const fn one_part() -> u16 {
+    1
 }
 
 /// A participant of settlement without a validator, whose own points are imported.

@@ -4,8 +4,8 @@
 //! does not, the voice is its only effect.
 
 use super::Voices;
+use super::electorate::Electorate;
 use crate::encoding::{self, Domain};
-use crate::membership::own_record;
 use crate::operation::Caller;
 use crate::receipt::Applied;
 use crate::rejection::Rejection;
@@ -21,18 +21,14 @@ const REMEMBERED_MS: u64 = 30 * DAY_MS;
 /// out. The merchants in `without` have no voice in it.
 ///
 /// # Errors
-/// `wrong_party`, `voiced_already`.
+/// `merchant_suspended`, `wrong_party`, `voiced_already`.
 pub(crate) fn speak(
     overlay: &mut Overlay<'_>,
     caller: &Caller<'_>,
     without: &[MerchantId],
 ) -> Result<Option<Applied>, Rejection> {
-    if own_record(overlay, caller.merchant).is_partner || without.contains(&caller.merchant) {
-        return Err(Rejection::WrongParty);
-    }
-    let mut is_merchant = |id: &&MerchantId| overlay.merchants.get(id).is_some_and(|record| !record.is_partner);
-    let parties = without.iter().filter(|id| is_merchant(id)).count();
-    let eligible = usize::from(overlay.context.merchants) - parties;
+    let electorate = Electorate::now(overlay, without);
+    electorate.require(overlay, caller.merchant)?;
     let now_ms = overlay.context.time_ms;
     let act: Hash = ACT.hash(&[&encoding::encode(&caller.operation.body)]);
     let known = overlay.voices.get(&act).filter(|voices| voices.since_ms + REMEMBERED_MS >= now_ms);
@@ -41,8 +37,7 @@ pub(crate) fn speak(
         return Err(Rejection::VoicedAlready);
     }
     voices.merchants.push(caller.merchant);
-    let count = |number: usize| u16::try_from(number).expect("merchant ids are 16 bits");
-    let (spoken, needed) = (count(voices.merchants.len()), count(eligible * 2 / 3 + 1));
+    let (spoken, needed) = (electorate.count(&voices.merchants), electorate.needed());
     if spoken >= needed {
         overlay.voices.delete(act);
         return Ok(None);

@@ -1,18 +1,26 @@
-//! Governance: what the alliance agreed on, how its merchants act jointly, its calendar of business days, and the simulated
-//! clock of demonstrations.
+//! Governance: what the alliance agreed on, how its merchants change it by vote and act jointly, who validates, its calendar of
+//! business days, and the simulated clock of demonstrations.
 
 pub(crate) mod business_days;
+mod electorate;
 pub(crate) mod joint;
+pub mod change;
+mod proposal;
 mod set_business_days;
 mod set_clock;
 mod start;
 mod state;
+pub(crate) mod validators;
 
 pub use business_days::is_business_day;
+pub use proposal::{Ballot, ChangeActivated, Proposal, ProposalState, Propose, VoteOn};
 pub use set_business_days::{MAX_DAYS, SetBusinessDays, SetDay};
 pub use set_clock::SetClock;
 pub use start::genesis_writes;
-pub use state::{Schedule, Voices};
+pub use state::{Protocol, Schedule, Voices};
+pub use validators::{NOTICE_BLOCKS, Validator, ValidatorSet, epochs};
+
+pub(crate) use proposal::activate;
 
 use std::sync::Arc;
 
@@ -25,4 +33,4 @@ pub(crate) fn parameters(overlay: &mut Overlay<'_>) -> Arc<Parameters> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,12 +1,12 @@
 //! The state before the first block.
 
-use super::Schedule;
+use super::{Schedule, ValidatorSet};
 use crate::execute::BlockContext;
-use crate::genesis::{Genesis, OperatorKey, Role};
-use crate::membership::{KeyRecord, Merchant};
+use crate::genesis::Genesis;
+use crate::membership::{Merchant, Phase, found};
 use crate::points::PointClass;
 use crate::state::{Cache, MemoryStore, Overlay, WriteSet};
-use crate::types::{Fen, Height, MerchantId};
+use crate::types::{Fen, Height};
 
 /// The writes that make the state of height 0 out of nothing.
 ///
@@ -31,6 +31,9 @@ pub fn genesis_writes(genesis: &Genesis) -> WriteSet {
                 net_debit_cap_fen: merchant.net_debit_cap_fen,
                 collateral_fen: merchant.collateral_fen,
                 governor_keys: 0,
+                base_share: merchant.base_share,
+                is_suspended: false,
+                phase: Phase::Staying,
             },
         );
     }
@@ -45,6 +48,9 @@ pub fn genesis_writes(genesis: &Genesis) -> WriteSet {
                 net_debit_cap_fen: Fen(0),
                 collateral_fen: partner.collateral_fen,
                 governor_keys: 0,
+                base_share: 0,
+                is_suspended: false,
+                phase: Phase::Staying,
             },
         );
         for import in &partner.imports {
@@ -63,17 +69,7 @@ pub fn genesis_writes(genesis: &Genesis) -> WriteSet {
     for day in &genesis.calendar.workdays {
         overlay.business_days.put(*day, true);
     }
+    overlay.epochs.put(Height(1), ValidatorSet::of_genesis(genesis));
     overlay.keep();
     overlay.finish().0
-}
-
-/// Puts a participant and its keys on record.
-fn found(overlay: &mut Overlay<'_>, id: MerchantId, keys: &[OperatorKey], participant: Merchant) {
-    let governors = keys.iter().filter(|key| key.roles.contains(&Role::Governor)).count();
-    let governor_keys = u32::try_from(governors).expect("a genesis is far smaller");
-    overlay.merchants.put(id, Merchant { governor_keys, ..participant });
-    for OperatorKey { public_key, roles, store_id } in keys {
-        let record = KeyRecord { roles: roles.clone(), store_id: *store_id, revoked: None };
-        overlay.operator_keys.put((id, *public_key), record);
-    }
 }

@@ -1,6 +1,6 @@
 //! Consent: by whose word a member's points are touched (`docs/rules.md`, "By whose word points are touched").
 
-use super::Member;
+use super::{Member, custodian_of};
 use crate::authorization::{Authorization, SpendGrant, WalletAuthorization};
 use crate::crypto::PublicKey;
 use crate::operation::Caller;
@@ -38,7 +38,7 @@ pub(crate) struct GrantInUse {
 /// `authorization_chain`, `authorization_acceptor`, `authorization_expired`, `wrong_wallet_key`, `grant_member`, `grant_class`,
 /// `grant_acceptor`, `grant_expired`, `grant_too_long`.
 pub(crate) fn judge(
-    overlay: &Overlay<'_>,
+    overlay: &mut Overlay<'_>,
     caller: &Caller<'_>,
     (address, member): (&Address, &Member),
     class: ClassId,
@@ -54,7 +54,7 @@ pub(crate) fn judge(
             judge_grant(grant, &GrantUse { chain_id: overlay.context.chain_id, time_ms, address, class, merchant, key })
                 .map(Consent::Grant)
         }
-        None if member.custodian == caller.merchant && member.wallet.is_none() => Ok(Consent::Custodian),
+        None if member.wallet.is_none() && custodian_of(overlay, member) == caller.merchant => Ok(Consent::Custodian),
         None => Ok(Consent::None),
     }
 }
@@ -64,7 +64,7 @@ pub(crate) fn judge(
 /// # Errors
 /// As [`judge`]; `authorization_required`, `foreign_custodian`.
 pub(crate) fn require(
-    overlay: &Overlay<'_>,
+    overlay: &mut Overlay<'_>,
     caller: &Caller<'_>,
     (address, member): (&Address, &Member),
     class: ClassId,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
-use super::{HolderKind, Member};
+use super::{HolderKind, Member, Phase, own_record};
 use crate::encoding::Domain;
 use crate::operation::{Caller, Done, Verb};
 use crate::receipt::Applied;
@@ -38,6 +38,9 @@ impl Verb for Enrol {
     const MAX_RECEIPT_BYTES: usize = 20;
 
     fn execute(&self, overlay: &mut Overlay<'_>, caller: &Caller<'_>) -> Result<Done, Rejection> {
+        if own_record(overlay, caller.merchant).phase != Phase::Staying {
+            return Err(Rejection::MerchantLeaving);
+        }
         let address = member_address(caller.merchant, &self.commitment);
         if overlay.members.get(&address).is_some() {
             return Err(Rejection::MemberExists);

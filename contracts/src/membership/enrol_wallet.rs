@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
-use super::{HolderKind, Member, Wallet, check_key, consent};
+use super::{HolderKind, Member, Phase, Wallet, check_key, consent, own_record};
 use crate::crypto::PublicKey;
 use crate::encoding::Domain;
 use crate::operation::{Caller, Done, Takes, Verb};
@@ -42,6 +42,9 @@ impl Verb for EnrolWallet {
     }
 
     fn execute(&self, overlay: &mut Overlay<'_>, caller: &Caller<'_>) -> Result<Done, Rejection> {
+        if own_record(overlay, caller.merchant).phase != Phase::Staying {
+            return Err(Rejection::MerchantLeaving);
+        }
         consent::require_wallet(overlay, caller, self.wallet_key)?;
         let address = wallet_address(&self.wallet_key);
         if overlay.members.get(&address).is_some() {

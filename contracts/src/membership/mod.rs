@@ -5,6 +5,7 @@ pub(crate) mod consent;
 mod enrol;
 mod enrol_wallet;
 mod freeze;
+mod leaving;
 mod recover_wallet;
 mod register_wallet;
 mod revoke_key;
@@ -17,14 +18,18 @@ pub use consent::MAX_GRANT_MS;
 pub use enrol::{Enrol, member_address};
 pub use enrol_wallet::{EnrolWallet, wallet_address};
 pub use freeze::{Freeze, Unfreeze};
+pub use leaving::{Depart, RunOff, WoundUp};
 pub use recover_wallet::{RECOVERY_MS, RecoverWallet};
 pub use register_wallet::RegisterWallet;
 pub use revoke_key::RevokeKey;
 pub use rotate_key::RotateKey;
 pub use rotate_wallet::RotateWallet;
-pub use state::{HolderKind, KeyRecord, Member, Merchant, Recovery, Wallet};
+pub use state::{Admission, Criteria, HolderKind, KeyRecord, Member, Merchant, Phase, Recovery, Wallet};
+
+pub(crate) use leaving::wind_up;
 
 use crate::crypto::PublicKey;
+use crate::genesis::{OperatorKey, Role};
 use crate::rejection::Rejection;
 use crate::state::Overlay;
 use crate::types::{Address, MerchantId};
@@ -41,9 +46,13 @@ pub(crate) fn require_member(overlay: &mut Overlay<'_>, address: &Address) -> Re
 ///
 /// # Errors
 /// `unknown_member`, `foreign_custodian`.
-fn require_custody(overlay: &mut Overlay<'_>, address: &Address, merchant: MerchantId) -> Result<Member, Rejection> {
+pub(crate) fn require_custody(
+    overlay: &mut Overlay<'_>,
+    address: &Address,
+    merchant: MerchantId,
+) -> Result<Member, Rejection> {
     let member = require_member(overlay, address)?;
-    if member.custodian != merchant {
+    if custodian_of(overlay, &member) != merchant {
         return Err(Rejection::ForeignCustodian);
     }
     Ok(member)
@@ -59,6 +68,59 @@ fn require_key(overlay: &mut Overlay<'_>, key: &(MerchantId, PublicKey)) -> Resu
         return Err(Rejection::KeyAlreadyRevoked);
     }
     Ok(record)
+}
+
+/// A merchant that is in the alliance.
+///
+/// # Errors
+/// `unknown_merchant` (also a partner), `merchant_gone`.
+pub(crate) fn require_merchant(overlay: &mut Overlay<'_>, merchant: MerchantId) -> Result<Merchant, Rejection> {
+    let record = require_participant(overlay, merchant)?;
+    if record.is_partner { Err(Rejection::UnknownMerchant) } else { Ok(record) }
+}
+
+/// A merchant or partner that is in the alliance.
+///
+/// # Errors
+/// `unknown_merchant`, `merchant_gone`.
+pub(crate) fn require_participant(overlay: &mut Overlay<'_>, merchant: MerchantId) -> Result<Merchant, Rejection> {
+    let record = overlay.merchants.get(&merchant).ok_or(Rejection::UnknownMerchant)?;
+    if matches!(record.phase, Phase::Departed { .. }) { Err(Rejection::MerchantGone) } else { Ok(record) }
+}
+
+/// Refuses new points of a merchant that is suspended or leaves.
+///
+/// # Errors
+/// `merchant_suspended`, `merchant_leaving`.
+pub(crate) fn require_issuing(overlay: &mut Overlay<'_>, issuer: MerchantId) -> Result<(), Rejection> {
+    let record = overlay.merchants.get(&issuer).expect("an issuer is on record");
+    if record.is_suspended {
+        return Err(Rejection::MerchantSuspended);
+    }
+    if record.phase == Phase::Staying { Ok(()) } else { Err(Rejection::MerchantLeaving) }
+}
+
+/// The merchant that acts for a member: the one that enrolled it or, once that is wound up, the one that its members passed to.
+pub(crate) fn custodian_of(overlay: &mut Overlay<'_>, member: &Member) -> MerchantId {
+    let mut custodian = member.custodian;
+    // A successor stays when it is named, so the way never comes back.
+    while let Phase::WoundUp { successor } | Phase::Departed { successor, .. } =
+        overlay.merchants.get(&custodian).expect("a custodian is on record").phase
+    {
+        custodian = successor;
+    }
+    custodian
+}
+
+/// Puts a participant and its keys on record.
+pub(crate) fn found(overlay: &mut Overlay<'_>, id: MerchantId, keys: &[OperatorKey], participant: Merchant) {
+    let governors = keys.iter().filter(|key| key.roles.contains(&Role::Governor)).count();
+    let governor_keys = u32::try_from(governors).expect("a merchant is founded with few keys");
+    overlay.merchants.put(id, Merchant { governor_keys, ..participant });
+    for OperatorKey { public_key, roles, store_id } in keys {
+        let record = KeyRecord { roles: roles.clone(), store_id: *store_id, revoked: None };
+        overlay.operator_keys.put((id, *public_key), record);
+    }
 }
 
 /// The own record of the merchant that submits.

@@ -9,7 +9,7 @@ use crate::genesis::Role;
 use crate::types::{Fen, Height, MerchantId, Obligation, StoreId};
 
 /// A merchant of the alliance, or a partner: whoever takes part in settlement.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
 pub struct Merchant {
     /// Whether it is a partner: it only imports points, on what it has prefunded.
     pub is_partner: bool,
@@ -21,9 +21,87 @@ pub struct Merchant {
     pub collateral_fen: Fen,
     /// Its governor keys that are not revoked.
     pub governor_keys: u32,
+    /// How many parts of the pool's base it has; its share is these times its weight.
+    pub base_share: u16,
+    /// Whether it issues no points and has no voice for now.
+    pub is_suspended: bool,
+    /// Whether it stays.
+    pub phase: Phase,
+}
+
+/// Where a merchant stands between admission and departure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// It takes part.
+    #[wincode(tag = 1)]
+    Staying,
+    /// It leaves: it gives no new points, and those that are out there are spent until the run-off ends.
+    #[wincode(tag = 2)]
+    RunningOff {
+        /// The end of the run-off, in ms since 1970: what is still out there is bought out or exchanged then.
+        until_ms: u64,
+        /// The merchant that its members pass to.
+        successor: MerchantId,
+    },
+    /// The run-off is over; its points serve no more. What it owes and is owed is being settled.
+    #[wincode(tag = 3)]
+    WoundUp {
+        /// The merchant that its members have passed to.
+        successor: MerchantId,
+    },
+    /// It has left: its keys sign nothing more.
+    #[wincode(tag = 4)]
+    Departed {
+        /// The merchant that its members have passed to.
+        successor: MerchantId,
+        /// The first height that its node does not validate.
+        from_height: Height,
+    },
+}
+
+/// A merchant that joined after the founding.
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
+pub struct Admission {
+    /// A name for people.
+    pub name: String,
+    /// The key that signs its node's votes and proposals.
+    pub validator_key: PublicKey,
+    /// The Ed25519 key of its node's libp2p identity: whoever has it may connect.
+    pub network_key: PublicKey,
+    /// What it was admitted on.
+    pub criteria: Criteria,
+    /// The outside party that attested the criteria.
+    pub attester: PublicKey,
+    /// The first height that its node validates.
+    pub from_height: Height,
+}
+
+/// What a merchant is admitted on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Criteria {
+    /// Its revenue of the last business year, in fen.
+    pub annual_revenue_fen: Fen,
+    /// The members that it brings.
+    pub members: u64,
+    /// What it trades in: a code of GB/T 4754.
+    pub industry: u16,
 }
 
 impl Merchant {
+    /// Whether its run-off is over: nobody comes to owe it anything new.
+    #[must_use]
+    pub const fn is_wound_up(&self) -> bool {
+        matches!(self.phase, Phase::WoundUp { .. } | Phase::Departed { .. })
+    }
+
+    /// Whether it has a voice where merchants decide.
+    #[must_use]
+    pub const fn has_voice(&self) -> bool {
+        !self.is_partner && !self.is_suspended && !matches!(self.phase, Phase::Departed { .. })
+    }
+
     /// The most that its net debit may come to.
     #[must_use]
     pub const fn net_debit_limit(&self) -> Obligation {

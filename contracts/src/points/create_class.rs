@@ -6,7 +6,7 @@ use wincode::{SchemaRead, SchemaWrite};
 
 use super::{ClassTerms, PointClass};
 use crate::governance;
-use crate::membership::own_record;
+use crate::membership::{own_record, require_issuing};
 use crate::operation::{Caller, Done, Verb};
 use crate::receipt::Applied;
 use crate::rejection::Rejection;
@@ -34,6 +34,7 @@ impl Verb for CreateClass {
         if own_record(overlay, caller.merchant).is_partner {
             return Err(Rejection::WrongParty);
         }
+        require_issuing(overlay, caller.merchant)?;
         if overlay.classes.get(&self.class).is_some() {
             return Err(Rejection::ClassExists);
         }

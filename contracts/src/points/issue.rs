@@ -4,11 +4,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
-use super::{Lot, Purchase, Reason, Standing, Use, claw_back, count, credit, require_class};
-use crate::membership::require_member;
+use super::{Lot, Purchase, Reason, Standing, Use, claw_back, count, credit, require_open_class};
+use crate::governance;
+use crate::membership::{require_issuing, require_member};
 use crate::operation::{Caller, Done, Verb};
+use crate::pool::levied;
 use crate::receipt::Applied;
 use crate::rejection::Rejection;
+use crate::settlement;
 use crate::state::Overlay;
 use crate::types::{Address, Category, ClassId, Fen, Month, Points};
 
@@ -46,8 +49,8 @@ impl Issue {
 }
 
 impl Verb for Issue {
-    /// Points, repaid, month, balance.
-    const MAX_RECEIPT_BYTES: usize = 8 + 8 + 2 + 8;
+    /// Points, repaid, month, balance, what the pool is owed.
+    const MAX_RECEIPT_BYTES: usize = 8 + 8 + 2 + 8 + 16;
 
     fn check_stateless(&self) -> Result<(), &'static str> {
         if self.lines.is_empty() || self.lines.len() > MAX_LINES {
@@ -65,10 +68,11 @@ impl Verb for Issue {
     }
 
     fn execute(&self, overlay: &mut Overlay<'_>, caller: &Caller<'_>) -> Result<Done, Rejection> {
-        let class = require_class(overlay, self.class)?;
+        let class = require_open_class(overlay, self.class)?;
         if class.issuer != caller.merchant {
             return Err(Rejection::WrongParty);
         }
+        require_issuing(overlay, class.issuer)?;
         let member = require_member(overlay, &self.member)?;
         class.terms.require_permission(member.holder, Use::Earn)?;
         let amount = self.amount().ok_or(Rejection::Overflow)?;
@@ -90,9 +94,14 @@ impl Verb for Issue {
             kept_fen: amount,
             earn_rate: class.terms.earn_rate,
             expires,
+            anchor: class.terms.anchor,
+            levy: governance::parameters(overlay).pool.levy,
+            referred_by: None,
         };
+        let pool_obligation = levied(class.terms.value(points), purchase.levy);
+        settlement::book_pool(overlay, class.issuer, pool_obligation);
         Ok(Done {
-            applied: Applied::Issued { points, repaid, expires, balance },
+            applied: Applied::Issued { points, repaid, expires, balance, pool_obligation },
             standing: Standing::Purchase(purchase),
         })
     }

@@ -6,7 +6,7 @@ use wincode::{SchemaRead, SchemaWrite};
 
 use super::reverse::{require_original, require_window};
 use super::standing::{split_last, sum};
-use super::{Lot, Reason, Redemption, Standing, charge_store_refund, count, credit, require_class};
+use super::{Lot, Reason, Redemption, Standing, charge_store_refund, count, credit, require_open_class};
 use crate::execute;
 use crate::operation::{Caller, Done, Verb};
 use crate::receipt::Applied;
@@ -41,7 +41,7 @@ impl Verb for ReverseRedeem {
         }
         let before = sum(&spent.lots);
         let after = before.checked_sub(self.points).ok_or(Rejection::AboveOriginal)?;
-        let class = require_class(overlay, spent.class)?;
+        let class = require_open_class(overlay, spent.class)?;
         let value_at = |points| class.terms.value_at(points, spent.anchor);
         settlement::require_covered(overlay, (caller.merchant, self.original), value_at(after))?;
         let charged = value_at(self.points).ceil_fen().ok_or(Rejection::Overflow)?;

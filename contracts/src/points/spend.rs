@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Charged, Lot, PointClass, Reason, Spending, Use, charge, charge_store_redeem, debit, require_class};
+use super::{Charged, Lot, PointClass, Reason, Spending, charge, charge_store_redeem, debit, require_open_class};
 use crate::membership::consent::{self, Consent};
 use crate::membership::{Member, own_record, require_member};
 use crate::operation::Caller;
@@ -36,27 +36,20 @@ pub(super) struct Spent {
 
 impl Spend {
     /// # Errors
-    /// `unknown_class`, `unknown_member`, `not_accepted`, `outside_industry`, `holder_not_permitted`, `member_frozen`,
+    /// `unknown_class`, `class_closed`, `merchant_leaving`, `unknown_member`, `not_accepted`, `outside_industry`, `holder_not_permitted`, `member_frozen`,
     /// those of the consent.
     pub(super) fn judge(
         overlay: &mut Overlay<'_>,
         caller: &Caller<'_>,
         (class_id, address): (ClassId, Address),
     ) -> Result<Self, Rejection> {
-        let class = require_class(overlay, class_id)?;
+        let class = require_open_class(overlay, class_id)?;
+        if own_record(overlay, caller.merchant).is_wound_up() {
+            return Err(Rejection::MerchantLeaving);
+        }
         let member: Member = require_member(overlay, &address)?;
-        if !class.terms.is_accepted_by(caller.merchant) {
-            return Err(Rejection::NotAccepted);
-        }
-        if !class.terms.industries.is_empty()
-            && !class.terms.is_accepted_in(own_record(overlay, caller.merchant).industry)
-        {
-            return Err(Rejection::OutsideIndustry);
-        }
-        class.terms.require_permission(member.holder, Use::Redeem)?;
-        if member.is_frozen {
-            return Err(Rejection::MemberFrozen);
-        }
+        let industry = || own_record(overlay, caller.merchant).industry;
+        class.terms.require_spendable(&member, caller.merchant, industry)?;
         let consent = consent::judge(overlay, caller, (&address, &member), class_id)?;
         Ok(Self { class_id, class, member: address, consent })
     }

@@ -55,6 +55,12 @@ pub struct Purchase {
     pub earn_rate: Rate,
     /// The last month in which the points can be spent.
     pub expires: Month,
+    /// CNY per point at the time.
+    pub anchor: Rate,
+    /// The pool's levy at the time.
+    pub levy: Rate,
+    /// The merchant whose referral it converted.
+    pub referred_by: Option<MerchantId>,
 }
 
 /// Points that were spent and did not come back.
@@ -143,7 +149,8 @@ pub(crate) fn sum(lots: &[Lot]) -> Points {
 ///
 /// # Panics
 /// When the lots hold fewer.
-pub(crate) fn split_last(mut lots: Vec<Lot>, points: Points) -> (Vec<Lot>, Vec<Lot>) {
+#[must_use]
+pub fn split_last(mut lots: Vec<Lot>, points: Points) -> (Vec<Lot>, Vec<Lot>) {
     let mut split = Vec::new();
     let mut wanted = points.0;
     while wanted > 0 {

@@ -19,6 +19,15 @@ pub struct PointClass {
     pub terms: ClassTerms,
     /// An anchor that is announced and not in effect yet.
     pub announced: Option<AnnouncedAnchor>,
+    /// Set once its issuer is wound up: its points serve no more.
+    pub end: Option<ClassEnd>,
+}
+
+/// What becomes of the points of a closed class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
+pub struct ClassEnd {
+    /// The class whose points they become; none: they are bought out.
+    pub into: Option<ClassId>,
 }
 
 /// An anchor to come.
@@ -34,7 +43,7 @@ impl PointClass {
     /// A class without an announcement.
     #[must_use]
     pub const fn new(issuer: MerchantId, terms: ClassTerms) -> Self {
-        Self { issuer, terms, announced: None }
+        Self { issuer, terms, announced: None, end: None }
     }
 
     /// What points that change into another class count for: the lower of the present and an announced anchor, so that
@@ -54,7 +63,7 @@ impl PointClass {
 /// Counters of a class over the whole history, in minor units.
 ///
 /// **Invariant** (conservation, asserted after every block): `issued - issues_reversed - redeemed + redemptions_reversed -
-/// lapsed + imported + exchanged_in - exchanged_out - held` equals the live points, and `swept <= lapsed`.
+/// lapsed + imported + exchanged_in - exchanged_out - bought_out - held` equals the live points, and `swept <= lapsed`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 pub struct ClassTotals {
     /// Earned from purchases.
@@ -75,6 +84,8 @@ pub struct ClassTotals {
     pub exchanged_in: Points,
     /// Given into other classes, by exchange or split.
     pub exchanged_out: Points,
+    /// Bought out when their class was closed.
+    pub bought_out: Points,
     /// Set aside in open holds.
     pub held: Points,
     /// Live points in all holdings.
@@ -139,6 +150,9 @@ pub enum Reason {
     /// Made of a partner's points.
     #[wincode(tag = 15)]
     Imported,
+    /// Bought out: the custodian pays the member.
+    #[wincode(tag = 16)]
+    BoughtOut,
 }
 
 /// One change of a holding, with what was left after it: the row that serves the balance, every past balance and the

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use crate::genesis::{MAX_MERCHANTS, Parameters};
-use crate::membership::HolderKind;
+use crate::membership::{HolderKind, Member};
 use crate::rejection::Rejection;
 use crate::types::{ClassId, Fen, MerchantId, Month, Obligation, Points, Rate};
 
@@ -181,6 +181,31 @@ impl ClassTerms {
     #[must_use]
     pub fn is_accepted_in(&self, industry: u16) -> bool {
         self.industries.is_empty() || self.industries.contains(&industry)
+    }
+
+    /// Judges whether a member may spend the points at a merchant at all, as `redeem` and `hold` do (docs/rules.md, section 2):
+    /// by whose word, how many and within which limits is judged after it. The merchant's industry is asked for only where
+    /// it matters.
+    ///
+    /// # Errors
+    /// `not_accepted`, `outside_industry`, `holder_not_permitted`, `member_frozen`.
+    pub fn require_spendable(
+        &self,
+        member: &Member,
+        merchant: MerchantId,
+        industry: impl FnOnce() -> u16,
+    ) -> Result<(), Rejection> {
+        if !self.is_accepted_by(merchant) {
+            return Err(Rejection::NotAccepted);
+        }
+        if !self.industries.is_empty() && !self.is_accepted_in(industry()) {
+            return Err(Rejection::OutsideIndustry);
+        }
+        self.require_permission(member.holder, Use::Redeem)?;
+        if member.is_frozen {
+            return Err(Rejection::MemberFrozen);
+        }
+        Ok(())
     }
 
     /// # Errors

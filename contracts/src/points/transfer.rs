@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
-use super::{Reason, Use, credit, debit, require_class};
+use super::{Reason, Use, credit, debit, require_open_class};
 use crate::membership::{consent, require_member};
 use crate::operation::{Caller, Done, Takes, Verb};
 use crate::receipt::Applied;
@@ -40,7 +40,7 @@ impl Verb for Transfer {
     }
 
     fn execute(&self, overlay: &mut Overlay<'_>, caller: &Caller<'_>) -> Result<Done, Rejection> {
-        let class = require_class(overlay, self.class)?;
+        let class = require_open_class(overlay, self.class)?;
         let receiver = require_member(overlay, &self.to)?;
         let giver = require_member(overlay, &self.from)?;
         class.terms.require_permission(giver.holder, Use::Transfer)?;

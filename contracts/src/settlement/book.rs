@@ -3,6 +3,7 @@
 use super::{Gross, Position};
 use crate::genesis::{MAX_CAP_FEN, MAX_MERCHANTS};
 use crate::governance;
+use crate::pool::contribute_honoured;
 use crate::rejection::Rejection;
 use crate::state::Overlay;
 use crate::types::{MerchantId, Obligation};
@@ -28,6 +29,16 @@ impl Debt {
     /// A dispute of the creditor's, about what it owed the debtor, succeeded.
     pub(crate) fn adjustment(debtor: MerchantId, creditor: MerchantId, value: Obligation) -> Self {
         Self { debtor, creditor, gross: Gross { adjustment: value, ..Gross::default() } }
+    }
+
+    /// The creditor pays its members for points of the debtor's, which leaves.
+    pub(crate) fn buy_out(debtor: MerchantId, creditor: MerchantId, value: Obligation) -> Self {
+        Self { debtor, creditor, gross: Gross { buy_out: value, ..Gross::default() } }
+    }
+
+    /// The pool passed on to the creditor what the debtor owed it.
+    pub(crate) fn distribution(debtor: MerchantId, creditor: MerchantId, value: Obligation) -> Self {
+        Self { debtor, creditor, gross: Gross { distribution: value, ..Gross::default() } }
     }
 
     /// Points of the debtor's became points of the creditor's.
@@ -69,6 +80,7 @@ pub(crate) fn book_uncapped(overlay: &mut Overlay<'_>, debt: &Debt) -> Result<()
     overlay.gross.put(key, booked);
     change_position(overlay, *creditor, |p| p.receivable.0 += amount);
     change_position(overlay, *debtor, |p| p.payable.0 += amount);
+    contribute_honoured(overlay, *creditor, gross.redemption);
     Ok(())
 }
 

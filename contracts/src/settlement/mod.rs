@@ -11,6 +11,7 @@ mod deadlines;
 mod dispute;
 mod draw_collateral;
 mod net;
+mod outstanding;
 mod report_payment;
 mod set_collateral;
 mod state;
@@ -31,6 +32,7 @@ pub(crate) use book::{Debt, book, book_if_it_fits, book_pool, book_uncapped, res
 pub(crate) use close::close_cycle;
 pub(crate) use deadlines::escalate_legs;
 pub(crate) use dispute::{require_covered, time_out_disputes};
+pub(crate) use outstanding::is_open;
 
 #[cfg(test)]
 mod tests;

@@ -18,13 +18,18 @@ pub struct Gross {
     pub import: Obligation,
     /// What disputes of earlier operations came to.
     pub adjustment: Obligation,
+    /// Points of the debtor's, a merchant that leaves, that the creditor pays members of its for.
+    pub buy_out: Obligation,
+    /// What the debtor owed the pool and the pool passed on to the creditor.
+    pub distribution: Obligation,
 }
 
 impl Gross {
     /// All kinds together.
     #[must_use]
     pub const fn total(&self) -> Obligation {
-        Obligation(self.redemption.0 + self.exchange.0 + self.import.0 + self.adjustment.0)
+        let Self { redemption, exchange, import, adjustment, buy_out, distribution } = self;
+        Obligation(redemption.0 + exchange.0 + import.0 + adjustment.0 + buy_out.0 + distribution.0)
     }
 
     /// With another debt on top.
@@ -35,6 +40,8 @@ impl Gross {
             exchange: Obligation(self.exchange.0 + more.exchange.0),
             import: Obligation(self.import.0 + more.import.0),
             adjustment: Obligation(self.adjustment.0 + more.adjustment.0),
+            buy_out: Obligation(self.buy_out.0 + more.buy_out.0),
+            distribution: Obligation(self.distribution.0 + more.distribution.0),
         }
     }
 }

@@ -8,22 +8,28 @@ use crate::crypto::PublicKey;
 use crate::exchange::{ImportRatio, PairTerms, RateTable, RateVersion};
 use crate::execute::{BlockContext, KnownReference};
 use crate::genesis::Parameters;
-use crate::governance::{Schedule, Voices};
-use crate::membership::{KeyRecord, Member, Merchant};
+use crate::governance::{Proposal, Protocol, Schedule, ValidatorSet, Voices};
+use crate::membership::{Admission, KeyRecord, Member, Merchant, RunOff};
 use crate::points::{ClassTotals, Hold, Holdings, LatestMovements, PointClass, StoreLimits};
+use crate::pool::{Contribution, Distribution, Referral};
 use crate::settlement::{Dispute, Gross, Leg, PairNet, Position, Statement};
-use crate::types::{Address, ClassId, Day, Fen, Hash, MerchantId, Month, Obligation, Points, Reference, StoreId};
+use crate::types::{
+    Address, ClassId, Day, Fen, Hash, Height, MerchantId, Month, Obligation, Points, Reference, StoreId,
+};
 
 /// Most records of one table that stay in memory between blocks, of some 200 bytes each.
 const MAX_CACHED_ROWS: usize = 1 << 20;
 /// Tables that are no use to keep: a reference is new, and work lists are asked for what the store has next.
-const UNCACHED: [u8; 6] = [
+const UNCACHED: [u8; 9] = [
     tag::references,
     tag::hold_timeouts,
     tag::expiring,
     tag::anchor_changes,
     tag::leg_deadlines,
     tag::dispute_deadlines,
+    tag::activations,
+    tag::run_offs,
+    tag::buy_outs,
 ];
 
 /// Defines the overlay from its list of tables: number (the tag byte in the store, never reused), name, key and record.
@@ -115,6 +121,14 @@ tables! {
     4 voices: Hash => Voices,
     /// Days that are business days, or not, unlike Monday to Friday.
     5 business_days: Day => bool,
+    /// Validators, by the first height that they are for.
+    6 epochs: Height => ValidatorSet,
+    /// Merchants that joined after the founding.
+    7 admissions: MerchantId => Admission,
+    /// Changes that were proposed, by merchant and reference of the proposal.
+    8 proposals: (MerchantId, Reference) => Proposal,
+    /// When changes that passed take effect, in ms since 1970: a work list.
+    9 activations: (u64, MerchantId, Reference) => (),
     /// Merchants and partners.
     10 merchants: MerchantId => Merchant,
     /// Operator keys, revoked ones too.
@@ -123,6 +137,10 @@ tables! {
     12 members: Address => Member,
     /// What a merchant's stores may do in a day.
     13 store_limits: (MerchantId, StoreId) => StoreLimits,
+    /// When run-offs end, in ms since 1970: a work list.
+    14 run_offs: (u64, MerchantId) => RunOff,
+    /// The version of the protocol; no row for the first.
+    15 protocol: () => Protocol,
     /// Point classes.
     20 classes: ClassId => Arc<PointClass>,
     /// Counters of a class, for conservation.
@@ -135,6 +153,8 @@ tables! {
     24 holds: (MerchantId, Reference) => Hold,
     /// When open holds time out, in ms since 1970: the work list of the time-outs.
     25 hold_timeouts: (u64, MerchantId, Reference) => (),
+    /// When holdings of closed classes are bought out, in ms since 1970: a work list.
+    26 buy_outs: (u64, ClassId) => (),
     /// Who holds lots that end with a month: the work list of the lapse sweep.
     31 expiring: (Month, ClassId, Address) => (),
     /// The rate table's version; no row for the first.
@@ -185,4 +205,10 @@ tables! {
     58 disputes: (MerchantId, Reference) => Dispute,
     /// When the clocks of disputes run out, in ms since 1970: a work list.
     59 dispute_deadlines: (u64, MerchantId, Reference) => (),
+    /// What merchants contributed in a month.
+    60 contributions: (Month, MerchantId) => Contribution,
+    /// How the pool was shared out for a month.
+    61 distributions: Month => Distribution,
+    /// Members that were referred to a merchant.
+    62 referrals: (MerchantId, Address) => Referral,
 }

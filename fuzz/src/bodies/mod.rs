@@ -2,6 +2,7 @@
 //! and a function that makes one of it.
 
 mod exchange;
+mod governance;
 mod membership;
 mod points;
 mod settlement;
@@ -78,6 +79,11 @@ kinds! {
     OpenDispute => settlement::open_dispute,
     AnswerDispute => settlement::answer_dispute,
     DecideDispute => settlement::decide_dispute,
+    Propose => governance::propose,
+    Vote => governance::vote,
+    Depart => governance::depart,
+    Refer => governance::refer,
+    ClaimReferral => governance::claim_referral,
 }
 
 /// What a generator may look at.

@@ -1,5 +1,7 @@
 //! Rule table of the simulated clock, and what genesis refuses.
 
+pub mod proposals;
+
 use super::SetClock;
 use crate::crypto::PublicKey;
 use crate::exchange::{ImportRatio, PairTerms};

@@ -2,5 +2,6 @@
 
 mod enrol;
 mod holders;
+mod joining;
 mod keys;
 mod wallets;

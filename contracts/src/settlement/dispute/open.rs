@@ -7,6 +7,7 @@ use wincode::{SchemaRead, SchemaWrite};
 use super::{Dispute, DisputeState, start_clock};
 use crate::execute;
 use crate::governance::{self, business_days};
+use crate::membership::require_participant;
 use crate::operation::{Caller, Done, Verb};
 use crate::points::{Redemption, Standing, StandingDebt, require_class, sum};
 use crate::receipt::Applied;
@@ -53,6 +54,7 @@ impl Verb for OpenDispute {
         if debt.debtor != caller.merchant {
             return Err(Rejection::WrongParty);
         }
+        require_participant(overlay, debt.creditor)?;
         if overlay.disputes.get(&subject).is_some() {
             return Err(Rejection::DisputeExists);
         }

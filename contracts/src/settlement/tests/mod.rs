@@ -5,7 +5,7 @@ mod legs;
 
 use proptest::prelude::*;
 
-use super::{ConfirmLeg, Leg, LegState, NetPosition, PairNet, Position, Statement, payments};
+use super::{ConfirmLeg, Gross, Leg, LegState, NetPosition, PairNet, Position, Statement, payments};
 use crate::genesis::Role;
 use crate::receipt::{Applied, Outcome};
 use crate::rejection::Rejection;
@@ -154,12 +154,18 @@ fn a_ring_of_debts_cannot_outgrow_the_close() {
 }
 
 #[test]
-fn the_pools_claims_stay_open_across_a_close() {
+fn the_pools_claims_are_in_no_close_and_are_passed_on_in_the_next_cycle() {
     let mut world = World::with_members(1_000);
     world.applied(1, exchange(member(1), (1, 4), 1_000, 0));
-    world.skip_months(1);
     let claim: Option<Obligation> = world.record(tag::pool_claims, &merchant(1));
     assert_eq!(claim, Some(Obligation(22_000_000)));
+    world.skip_months(1);
+    // 22 fen by four equal shares, the first two get one more; what merchant 1 keeps it does not owe.
+    let passed = [2, 3, 4].map(|id| {
+        let gross: Option<Gross> = world.record(tag::gross, &(january().plus(1), merchant(1), merchant(id)));
+        gross.map(|gross| gross.distribution)
+    });
+    assert_eq!(passed, [Some(Obligation(6_000_000)), Some(Obligation(5_000_000)), Some(Obligation(5_000_000))]);
     let statement: Statement = world.record(tag::statements, &january()).expect("closed");
     let net: Vec<(u16, i64)> = statement.positions.iter().map(|p| (p.merchant.0, p.net_fen)).collect();
     assert_eq!(net, [(1, -978), (4, 978)], "the pool is in no position");

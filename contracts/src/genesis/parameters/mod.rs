@@ -1,5 +1,11 @@
 //! Numbers that hold for the whole alliance, with their defaults.
 
+mod governance;
+mod pool;
+
+pub use governance::{AdmissionParameters, GovernanceParameters};
+pub use pool::{PoolParameters, RebateParameters, RebateTier};
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
@@ -20,9 +26,9 @@ pub struct Parameters {
     pub min_anchor: Rate,
     /// Highest anchor value of a class, CNY per point.
     pub max_anchor: Rate,
-    /// How long before it takes effect a lower anchor is announced, in business days; 15 if it is left out.
+    /// How long before it takes effect a change to members' disadvantage is announced, in business days; 15 if it is left out.
     #[serde(default = "default_notice")]
-    pub anchor_notice_business_days: u16,
+    pub notice_business_days: u16,
     /// What may be redeemed from one member in one day without its consent, over all acceptors, in fen.
     pub no_consent_limit_fen: Fen,
     /// For how long after a sale it may be reversed, in days; at most [`MAX_REFUND_WINDOW_DAYS`].
@@ -33,6 +39,18 @@ pub struct Parameters {
     /// Periods of settlement.
     #[serde(default)]
     pub settlement: SettlementParameters,
+    /// The pool, and how it is shared.
+    #[serde(default)]
+    pub pool: PoolParameters,
+    /// Rebates on redemptions honoured for others.
+    #[serde(default)]
+    pub rebate: RebateParameters,
+    /// How the alliance decides.
+    #[serde(default)]
+    pub governance: GovernanceParameters,
+    /// What a merchant must bring to be admitted.
+    #[serde(default)]
+    pub admission: AdmissionParameters,
 }
 
 impl Default for Parameters {
@@ -41,11 +59,15 @@ impl Default for Parameters {
             idle_block_ms: 1_000,
             min_anchor: Rate::from_millionths(10_000),
             max_anchor: Rate::from_millionths(30_000),
-            anchor_notice_business_days: default_notice(),
+            notice_business_days: default_notice(),
             no_consent_limit_fen: Fen(0),
             refund_window_days: 30,
             exchange: ExchangeParameters::default(),
             settlement: SettlementParameters::default(),
+            pool: PoolParameters::default(),
+            rebate: RebateParameters::default(),
+            governance: GovernanceParameters::default(),
+            admission: AdmissionParameters::default(),
         }
     }
 }
@@ -127,7 +149,7 @@ impl SettlementParameters {
 impl Parameters {
     /// # Errors
     /// The first fault, as a sentence that names the field.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         let Self { min_anchor, max_anchor, .. } = self;
         if *min_anchor == Rate::ZERO || min_anchor > max_anchor {
             return Err(format!("anchors must satisfy 0 < min_anchor ({min_anchor}) <= max_anchor ({max_anchor})"));
@@ -142,13 +164,48 @@ impl Parameters {
             let days = self.refund_window_days;
             return Err(format!("refund_window_days is {days}, must be at most {MAX_REFUND_WINDOW_DAYS}"));
         }
-        check_business_days("anchor_notice_business_days", self.anchor_notice_business_days)?;
+        check_business_days("notice_business_days", self.notice_business_days)?;
         self.exchange.check()?;
-        self.settlement.check()
+        self.settlement.check()?;
+        self.pool.check()?;
+        self.rebate.check()?;
+        self.governance.check()?;
+        self.admission.check()
+    }
+}
+
+impl Parameters {
+    /// Whether members are worse off with these than with the ones that were: dearer or tighter in anything.
+    pub(crate) fn are_worse_than(&self, were: &Self) -> bool {
+        self.min_anchor < were.min_anchor
+            || self.max_anchor < were.max_anchor
+            || self.notice_business_days < were.notice_business_days
+            || self.no_consent_limit_fen < were.no_consent_limit_fen
+            || self.refund_window_days < were.refund_window_days
+            || self.exchange.are_worse_than(&were.exchange)
+            || self.governance.run_off_days < were.governance.run_off_days
     }
 }
 
 impl ExchangeParameters {
+    /// The spread on a weekday, 1 to 7, of a pair without a spread of its own; with one, `own` is that.
+    pub(crate) fn spread_on(&self, weekday: u8, own: Option<Rate>) -> Rate {
+        let spread = own.unwrap_or(self.spread);
+        let of_day = self.days.iter().find(|day| day.weekday == weekday);
+        of_day.map_or(spread, |day| day.spread.min(spread))
+    }
+
+    fn are_worse_than(&self, were: &Self) -> bool {
+        // A pair of its own may have any spread; what a weekday takes off it is compared at the highest.
+        let highest = Some(Rate::from_millionths(Rate::ONE));
+        let is_dearer = |own| (1..=7).any(|weekday| self.spread_on(weekday, own) > were.spread_on(weekday, own));
+        is_dearer(None)
+            || is_dearer(highest)
+            || self.min_lot_fen > were.min_lot_fen
+            || self.member_daily_limit_fen < were.member_daily_limit_fen
+            || self.pair_daily_limit_fen < were.pair_daily_limit_fen
+    }
+
     fn check(&self) -> Result<(), String> {
         if self.spread.millionths() >= Rate::ONE {
             return Err(format!("exchange.spread is {}, must be less than 1", self.spread));
