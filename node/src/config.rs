@@ -49,7 +49,7 @@ pub struct Config {
     pub keys: KeyFiles,
     /// Where the node listens.
     pub listen: Listen,
-    /// The other merchants' nodes: nobody else is talked to.
+    /// The other merchants' nodes that this one dials. Besides them, those of merchants that joined later may connect.
     #[serde(default)]
     pub peers: Vec<Peer>,
     /// Observers that this node lets follow the chain.
@@ -93,7 +93,7 @@ impl From<Spread> for crate::consensus::Spread {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyFiles {
-    /// Signs votes and proposals; the genesis names its public half. An observer has none.
+    /// Signs votes and proposals; the genesis, or the merchant's admission, names its public half. An observer has none.
     pub validator: Option<PathBuf>,
     /// Identifies the node to its peers, on both networks; its peer id stands in their configurations.
     pub network: PathBuf,

@@ -10,6 +10,7 @@
 
 use std::collections::btree_map::{self, BTreeMap};
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use tally_contracts::crypto::PublicKey;
@@ -34,7 +35,7 @@ pub struct MempoolOptions {
     pub max_bytes: usize,
     /// Most transactions.
     pub max_transactions: usize,
-    /// Merchants among whom both are shared out evenly, at least 1: nobody takes up another's room.
+    /// Merchants among whom both are shared out evenly at first, at least 1: nobody takes up another's room.
     pub merchants: usize,
     /// Keys that may set a simulated clock, as the genesis lists them; none under the real clock.
     pub clock_keys: Vec<PublicKey>,
@@ -64,6 +65,8 @@ pub enum MempoolError {
 #[derive(Debug)]
 pub struct Mempool {
     options: MempoolOptions,
+    /// Among how many merchants it is shared out.
+    shares: AtomicUsize,
     pool: Mutex<Pool>,
     waiting: watch::Sender<usize>,
 }
@@ -72,7 +75,13 @@ impl Mempool {
     /// An empty mempool.
     #[must_use]
     pub fn new(options: MempoolOptions) -> Self {
-        Self { options, pool: Mutex::default(), waiting: watch::Sender::new(0) }
+        let shares = AtomicUsize::new(options.merchants);
+        Self { options, shares, pool: Mutex::default(), waiting: watch::Sender::new(0) }
+    }
+
+    /// Shares it out evenly among so many merchants, at least 1, from now on. What waits stays.
+    pub fn share_among(&self, merchants: usize) {
+        self.shares.store(merchants, Ordering::Relaxed);
     }
 
     /// Takes a transaction in.
@@ -87,7 +96,8 @@ impl Mempool {
         }
         let bytes = transaction.bytes().len();
         let (lane_bytes, lane_count) = pool.lanes.get(&lane).map_or((0, 0), |l| (l.bytes, l.transactions.len()));
-        let MempoolOptions { max_bytes, max_transactions, merchants, .. } = self.options;
+        let MempoolOptions { max_bytes, max_transactions, .. } = self.options;
+        let merchants = self.shares.load(Ordering::Relaxed);
         let fits = pool.bytes + bytes <= max_bytes
             && pool.places.len() < max_transactions
             && lane_bytes + bytes <= max_bytes / merchants

@@ -4,6 +4,7 @@
 //! **Invariant**: HTTP is served last and stopped first, so nothing is taken that the parts behind it cannot keep; the
 //! replica is flushed after all who write to it have ended.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use anyhow::Context;
 use libp2p::{Multiaddr, PeerId};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tally_contracts::genesis::Clock;
+use tally_contracts::governance::ValidatorSet;
 use tally_ledger::chain::Chain;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -19,6 +21,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use crate::config::{Config, Keys, MerchantKeys, Settings, peer_id};
 use crate::consensus::{self, ConsensusError, ConsensusOptions, ConsensusTimeouts, ValidatorOptions};
+use crate::guests::{self, Guests};
 use crate::http::{Api, ApiOptions, Door};
 use crate::ingress::Admission;
 use crate::ingress::submitter::{self, Submitter, SubmitterOptions};
@@ -57,23 +60,26 @@ impl Node {
         let name = chain.genesis().name.clone();
         let replica = open_replica(&config, chain).await?;
         let head = replica.head();
+        let validators = replica.validators(head.height.next());
+        tell_unlisted(&config, &validators);
+        let guests = guests::follow(&replica);
         let limits = &config.limits;
         let mempool = Arc::new(Mempool::new(MempoolOptions {
             max_bytes: limits.mempool_bytes,
             max_transactions: limits.mempool_transactions,
-            merchants: replica.chain().genesis().merchants.len(),
+            merchants: validators.validators().len(),
             clock_keys,
         }));
         let (network, door) = match &keys.merchant {
             Some(own) => {
-                let network = start_network(&config, &keys, &replica, &mempool).await?;
+                let network = start_network(&config, &keys, &guests, &replica, &mempool).await?;
                 let submitter = open_submitter(&config, own, &replica, &mempool, &network).await?;
                 (Some(network), Some(Door { merchant: own.merchant, submitter }))
             }
             None => (None, None),
         };
         let (stop_consensus, stopping) = watch::channel(false);
-        let options = consensus_options(&config, &keys);
+        let options = consensus_options(&config, &keys, guests);
         let consensus = tokio::spawn(consensus::run(options, replica.clone(), mempool.clone(), stopping));
 
         let listener = TcpListener::bind(config.listen.http).await;
@@ -191,16 +197,31 @@ async fn open_replica(config: &Config, chain: Chain) -> anyhow::Result<Arc<Repli
     Ok(Arc::new(replica))
 }
 
+/// Names the validators that this node does not dial: they must list it, or nobody connects the two.
+fn tell_unlisted(config: &Config, validators: &ValidatorSet) {
+    let listed = config.peers.iter().map(|peer| peer.merchant).chain(config.merchant).collect::<BTreeSet<_>>();
+    let unlisted = validators.validators().iter().map(|validator| validator.merchant).filter(|id| !listed.contains(id));
+    let unlisted: Vec<u16> = unlisted.map(|merchant| merchant.0).collect();
+    if config.merchant.is_some() && !unlisted.is_empty() {
+        tracing::warn!(
+            ?unlisted,
+            "validators that are no `peers` of the configuration: this node waits for them to dial"
+        );
+    }
+}
+
 async fn start_network(
     config: &Config,
     keys: &Keys,
+    guests: &Guests,
     replica: &Arc<Replica>,
     mempool: &Arc<Mempool>,
 ) -> anyhow::Result<NetworkHandle> {
     let peer = |p: &crate::config::Peer| network::Peer { id: p.peer_id, address: p.transactions.clone() };
     let peers = config.peers.iter().map(peer).collect();
     let listen = config.listen.transactions.clone().context("listen.transactions")?;
-    let options = NetworkOptions::new(keys.network.to_bytes(), listen, peers);
+    let mut options = NetworkOptions::new(keys.network.to_bytes(), listen, peers);
+    options.guests = guests.clone();
     let admission = Admission::new(replica.clone(), mempool.clone());
     network::spawn(options, admission.incoming()).await.context("listen.transactions")
 }
@@ -226,7 +247,7 @@ async fn open_submitter(
     tokio::task::spawn_blocking(open).await?.context("data_dir: cannot open the outbox")
 }
 
-fn consensus_options(config: &Config, keys: &Keys) -> ConsensusOptions {
+fn consensus_options(config: &Config, keys: &Keys, guests: Guests) -> ConsensusOptions {
     let address = |(address, id): (&Multiaddr, PeerId)| address.clone().with_p2p(id).unwrap_or_else(|address| address);
     let merchants = config.peers.iter().map(|peer| (&peer.consensus, peer.peer_id));
     let observers = config.observers.iter().map(|observer| (&observer.consensus, observer.peer_id));
@@ -243,6 +264,7 @@ fn consensus_options(config: &Config, keys: &Keys) -> ConsensusOptions {
         network_key: keys.network.to_bytes(),
         listen: config.listen.consensus.clone(),
         peers: merchants.chain(observers).map(address).collect(),
+        guests,
         data_dir: config.data_dir.join("consensus"),
         timeouts,
         spread: config.spread.into(),

@@ -1,13 +1,13 @@
-//! Validators, their votes, and the certificate that commits a block.
+//! Validators' votes, and the certificate that commits a block.
 //!
 //! The signed bytes of a vote are fixed and few, so that an auditor rebuilds them with any Ed25519 library:
 //! `"tally/vote/v1\0" ‖ chain id 32 ‖ type u8 (1 prevote, 2 precommit) ‖ height u64 ‖ round u32 ‖ 1 ‖ block id 32` (for nil:
 //! `0` and 32 zero bytes) `‖ merchant u16`, integers little-endian.
 
 use serde::{Deserialize, Serialize};
-use tally_contracts::crypto::{PublicKey, Signature};
+use tally_contracts::crypto::Signature;
 use tally_contracts::encoding::{self, Domain};
-use tally_contracts::genesis::Genesis;
+use tally_contracts::governance::ValidatorSet;
 use tally_contracts::types::{ChainId, Hash, Height, MerchantId};
 use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
@@ -15,58 +15,7 @@ use wincode::{SchemaRead, SchemaWrite};
 use crate::block::BlockId;
 
 const VOTE: Domain = Domain::new("tally/vote/v1\0");
-const VALIDATORS: Domain = Domain::new("tally/validators/v1\0");
 const COMMIT: Domain = Domain::new("tally/commit/v1\0");
-
-/// One merchant's validator. Every validator has one vote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, SchemaWrite, SchemaRead, Serialize)]
-pub struct Validator {
-    /// The merchant.
-    pub merchant: MerchantId,
-    /// The key that signs its votes and proposals.
-    pub public_key: PublicKey,
-}
-
-/// The validators of a height, by rising merchant id.
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
-pub struct ValidatorSet {
-    validators: Vec<Validator>,
-}
-
-impl ValidatorSet {
-    /// The validators that found the alliance.
-    #[must_use]
-    pub fn of_genesis(genesis: &Genesis) -> Self {
-        let validator =
-            |m: &tally_contracts::genesis::GenesisMerchant| Validator { merchant: m.id, public_key: m.validator_key };
-        Self { validators: genesis.merchants.iter().map(validator).collect() }
-    }
-
-    /// The validators, by rising merchant id.
-    #[must_use]
-    pub fn validators(&self) -> &[Validator] {
-        &self.validators
-    }
-
-    /// A merchant's validator.
-    #[must_use]
-    pub fn get(&self, merchant: MerchantId) -> Option<&Validator> {
-        self.validators.iter().find(|v| v.merchant == merchant)
-    }
-
-    /// Who proposes: the validators take turns by height, and each round passes the turn on.
-    #[must_use]
-    pub fn proposer(&self, height: Height, round: u32) -> &Validator {
-        let turn = (height.0 + u64::from(round)) % self.validators.len() as u64;
-        &self.validators[usize::try_from(turn).expect("a remainder below a length fits")]
-    }
-
-    /// What a header says of the set.
-    #[must_use]
-    pub fn hash(&self) -> Hash {
-        VALIDATORS.hash(&[&encoding::encode(self)])
-    }
-}
 
 /// The two kinds of vote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,7 +140,7 @@ impl CommitCertificate {
             let bytes = vote_bytes(chain_id, VoteKind::Precommit, height, self.round, Some(block_id), *merchant);
             validator.public_key.verify(&bytes, signature).map_err(|_| CertificateError::Signature(index))?;
         }
-        let (signed, validators) = (self.signatures.len(), validators.validators.len());
+        let (signed, validators) = (self.signatures.len(), validators.validators().len());
         if signed * 3 <= validators * 2 {
             return Err(CertificateError::Quorum { signed, validators });
         }

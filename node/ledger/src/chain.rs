@@ -18,9 +18,10 @@ use tally_contracts::types::{ChainId, Hash, Height, MerchantId};
 use wincode::{SchemaRead, SchemaWrite};
 
 use crate::block::{Block, BlockId, Header, MAX_BLOCK_BYTES, Outcome, VERSION, transactions_root};
-use crate::certificate::{CertificateError, CommitCertificate, ValidatorSet};
+use crate::certificate::{CertificateError, CommitCertificate};
 use crate::leaf::Leaf;
 use crate::log::Frontier;
+use crate::rota::Rota;
 
 /// The end of the executed chain: all that the next block is judged by and built on, besides state.
 #[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
@@ -35,6 +36,8 @@ pub struct Head {
     pub outcome: Outcome,
     /// The transparency log's frontier after it.
     pub frontier: Frontier,
+    /// The validators of this height and of those to come.
+    pub rota: Rota,
 }
 
 /// The alliance's rules for the chain: its genesis and what follows from it.
@@ -42,7 +45,6 @@ pub struct Head {
 pub struct Chain {
     genesis: Genesis,
     chain_id: ChainId,
-    validators: ValidatorSet,
 }
 
 /// A block that is no valid successor of its parent.
@@ -136,7 +138,7 @@ impl Chain {
     #[must_use]
     pub fn new(genesis: Genesis) -> Self {
         genesis.check().expect("a chain starts from a checked genesis");
-        Self { chain_id: genesis.chain_id(), validators: ValidatorSet::of_genesis(&genesis), genesis }
+        Self { chain_id: genesis.chain_id(), genesis }
     }
 
     /// The founding agreement.
@@ -151,21 +153,15 @@ impl Chain {
         &self.chain_id
     }
 
-    /// The validators of a height.
-    #[must_use]
-    pub const fn validators(&self, _height: Height) -> &ValidatorSet {
-        &self.validators
-    }
-
     /// The chain before its first block, and the state it starts from.
     #[must_use]
     pub fn start(&self) -> (Head, WriteSet) {
         let writes = genesis_writes(&self.genesis);
         let frontier = Frontier::default();
         let outcome = Outcome { log_size: 0, log_root: frontier.root(), state_hash: writes.state_hash(&self.chain_id) };
-        let head =
-            Head { height: Height(0), time_ms: self.genesis.time_ms, block_id: self.chain_id, outcome, frontier };
-        (head, writes)
+        let rota = Rota::of_genesis(&self.genesis);
+        let (height, time_ms, block_id) = (Height(0), self.genesis.time_ms, self.chain_id);
+        (Head { height, time_ms, block_id, outcome, frontier, rota }, writes)
     }
 
     /// Makes the block that follows `head`.
@@ -181,7 +177,7 @@ impl Chain {
             parent_hash: head.block_id,
             proposer,
             transactions_root: transactions_root(transactions.iter().map(CheckedTransaction::id)),
-            validators_hash: self.validators(head.height.next()).hash(),
+            validators_hash: head.rota.of(head.height.next()).hash(),
             last_commit_hash: last_commit.as_ref().map_or(Hash::ZERO, CommitCertificate::hash),
             outcome: head.outcome,
         };
@@ -212,19 +208,20 @@ impl Chain {
     pub fn check_new(&self, head: &Head, bytes: &[u8], known: Known<'_>) -> Result<CheckedBlock, InvalidBlock> {
         let Block { header, last_commit, transactions } = decode(bytes)?;
         self.check_header(head, &header, last_commit.as_ref())?;
-        let transactions = self.check_parts(&header, last_commit.as_ref(), transactions, known)?;
+        let transactions = self.check_parts(&head.rota, &header, last_commit.as_ref(), transactions, known)?;
         self.check_time(head, &header, &transactions)?;
         Ok(CheckedBlock { id: header.id(), header, transactions })
     }
 
     /// Judges what of a block needs no head, which is nearly all of the work: so many blocks can be judged at once, ahead
-    /// of execution. Followed by [`Self::check_successor`], it accepts what [`Self::check`] accepts.
+    /// of execution. Followed by [`Self::check_successor`], it accepts what [`Self::check`] accepts, provided that `rota`
+    /// gives the block's parent the validators that its head's rota gives it.
     ///
     /// # Errors
     /// An [`InvalidBlock`], which need not be the one that [`Self::check`] meets first.
-    pub fn check_alone(&self, bytes: &[u8]) -> Result<SoundBlock, InvalidBlock> {
+    pub fn check_alone(&self, rota: &Rota, bytes: &[u8]) -> Result<SoundBlock, InvalidBlock> {
         let Block { header, last_commit, transactions } = decode(bytes)?;
-        let transactions = self.check_parts(&header, last_commit.as_ref(), transactions, &|_| None)?;
+        let transactions = self.check_parts(rota, &header, last_commit.as_ref(), transactions, &|_| None)?;
         Ok(SoundBlock { header, last_commit, transactions })
     }
 
@@ -273,13 +270,16 @@ impl Chain {
             log_root: frontier.root(),
             state_hash: run.writes.state_hash(&head.outcome.state_hash),
         };
-        let head = Head { height: header.height, time_ms: header.time_ms, block_id: block.id, outcome, frontier };
+        let rota = head.rota.after(header.height, run.epochs);
+        let (height, time_ms, block_id) = (header.height, header.time_ms, block.id);
+        let head = Head { height, time_ms, block_id, outcome, frontier, rota };
         ExecutedBlock { head, due: run.due, receipts: run.receipts, writes: run.writes.into() }
     }
 
     /// Certificate, transactions and their root, against the header alone.
     fn check_parts(
         &self,
+        rota: &Rota,
         header: &Header,
         last_commit: Option<&CommitCertificate>,
         transactions: Vec<Vec<u8>>,
@@ -287,7 +287,7 @@ impl Chain {
     ) -> Result<Vec<CheckedTransaction>, InvalidBlock> {
         if let Some(certificate) = last_commit {
             let parent = Height(header.height.0.saturating_sub(1));
-            certificate.verify(&self.chain_id, self.validators(parent), parent, &header.parent_hash)?;
+            certificate.verify(&self.chain_id, rota.of(parent), parent, &header.parent_hash)?;
         }
         let transactions = CheckedTransaction::check_new(transactions, &self.chain_id, known)
             .map_err(|(index, error)| InvalidBlock::Transaction { index, error })?;
@@ -302,7 +302,7 @@ impl Chain {
         header: &Header,
         last_commit: Option<&CommitCertificate>,
     ) -> Result<(), InvalidBlock> {
-        let validators = self.validators(head.height.next());
+        let validators = head.rota.of(head.height.next());
         field("version", &header.version, &VERSION)?;
         field("chain_id", &header.chain_id, &self.chain_id)?;
         field("height", &header.height, &head.height.next())?;

@@ -7,6 +7,7 @@
 
 pub mod block;
 pub mod certificate;
+pub mod rota;
 pub mod log;
 pub mod leaf;
 pub mod chain;

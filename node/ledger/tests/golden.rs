@@ -12,9 +12,10 @@ use std::path::PathBuf;
 
 use common::*;
 use tally_contracts::encoding::{decode, encode};
+use tally_contracts::governance::ValidatorSet;
 use tally_contracts::types::{Hash, Height, MerchantId};
 use tally_ledger::block::{Block, Header, Outcome};
-use tally_ledger::certificate::{CommitCertificate, ValidatorSet, VoteKind, vote_bytes};
+use tally_ledger::certificate::{CommitCertificate, VoteKind, vote_bytes};
 use tally_ledger::leaf::Leaf;
 use tally_ledger::log::Frontier;
 use tally_ledger::verify::{Options, Progress, VerifyError, verify};

@@ -6,13 +6,15 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 
 use common::*;
 use tally_contracts::genesis::Genesis;
+use tally_contracts::state::{MemoryStore, Store as _};
 use tally_contracts::types::{Height, MerchantId};
 use tally_ledger::archive::{ArchiveReader, FRAME_HEAD_BYTES, Frame, PREAMBLE_BYTES};
 use tally_ledger::certificate::CommitCertificate;
-use tally_ledger::verify::{CheckKind, Failure, Options, Report, VerifyError, verify};
+use tally_ledger::verify::{CheckKind, Failure, Options, Report, VerifyError, replay, verify};
 
 fn run(archive: &[u8], genesis: &Genesis, threads: usize) -> Result<Report, Box<Failure>> {
     let options = Options { threads: NonZeroUsize::new(threads).unwrap() };
@@ -63,6 +65,25 @@ fn an_archive_of_honest_blocks_verifies() {
     assert_eq!(report.bytes, archive.len() as u64);
     assert!(report.classes.iter().all(|c| c.totals.lapsed.0 > 0 && c.totals.swept == c.totals.lapsed), "{report:#?}");
     assert!(report.checks.iter().any(|c| !c.checked && c.detail.contains("attested only by re-execution")));
+}
+
+#[test]
+fn a_replay_shows_every_block_on_the_state_before_it_until_it_is_broken_off() {
+    let chain = year_in_six_blocks();
+    let (archive, genesis) = (chain.archive(), chain.chain.genesis());
+    for last in [3, 6, 9] {
+        let (mut store, mut shown) = (MemoryStore::default(), Vec::new());
+        store.apply(&chain.chain.start().1);
+        let end = replay(&archive[..], genesis, Options::default(), |block, progress| {
+            assert_eq!((block.height, block.time_ms), (progress.height, chain.blocks[shown.len()].0.header.time_ms));
+            assert_eq!(block.before.scan(&[], &[0xff], usize::MAX), store.scan(&[], &[0xff], usize::MAX));
+            store.apply(block.writes);
+            shown.push(block.height.0);
+            if block.height.0 == last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        assert!(end.is_ok());
+        assert_eq!(shown, (1..=last.min(6)).collect::<Vec<_>>());
+    }
 }
 
 #[test]

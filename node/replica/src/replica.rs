@@ -12,7 +12,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
-use tally_contracts::state::{Store, WriteSet};
+use tally_contracts::governance::change::PROTOCOL_VERSION;
+use tally_contracts::governance::{Protocol, ValidatorSet};
+use tally_contracts::state::{Store, WriteSet, read, tag};
 use tally_contracts::transaction::Known;
 use tally_contracts::types::Height;
 use tally_ledger::block::{Block, BlockId};
@@ -165,6 +167,30 @@ impl Replica {
         self.state.read(|view| view.head.clone())
     }
 
+    /// The validators of a height, from the head's to the second after it.
+    #[must_use]
+    pub fn validators(&self, height: Height) -> ValidatorSet {
+        self.state.read(|view| view.head.rota.of(height).clone())
+    }
+
+    /// The version of the protocol that the ledger runs, or will from a height on.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        self.state.read(|view| read(view.store, tag::protocol, &())).unwrap_or_default()
+    }
+
+    /// Whether this code knows the rules of the height after the head.
+    ///
+    /// # Errors
+    /// [`StorageError::Outdated`]. Everything up to the head stands; a newer version goes on from there.
+    pub fn check_protocol(&self) -> Result<(), StorageError> {
+        let (Protocol { version, from_height }, next) = (self.protocol(), self.head().height.next());
+        if version > PROTOCOL_VERSION && next >= from_height {
+            return Err(StorageError::Outdated { version, from_height });
+        }
+        Ok(())
+    }
+
     /// The certificate of the head; `None` at height 0.
     #[must_use]
     pub fn last_certificate(&self) -> Option<CommitCertificate> {
@@ -261,7 +287,7 @@ impl Replica {
             return Err(StorageError::NotNext { height, head: head.height });
         }
         let id = certificate.block_id;
-        certificate.verify(self.chain.chain_id(), self.chain.validators(height), height, &id)?;
+        certificate.verify(self.chain.chain_id(), head.rota.of(height), height, &id)?;
         let bytes = self.log.pending_block(&id).ok_or(StorageError::UnknownBlock(id))?;
         let block = self.check_decided(&id, &bytes)?;
         let position = self.log.decide(&certificate)?;
@@ -339,6 +365,7 @@ impl Replica {
     }
 
     fn check_decided(&self, id: &BlockId, bytes: &[u8]) -> Result<CheckedBlock, StorageError> {
+        self.check_protocol()?;
         let known = self.checked().iter().find(|known| known.block.id() == *id).map(|known| known.block.clone());
         let head = self.head();
         let invalid = |reason| StorageError::DecidedInvalid { height: head.height.next(), block_id: *id, reason };

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use malachitebft_core_types::{self as engine, NilOrVal, Round, SignedExtension, VoteType, VotingPower};
 use tally_contracts::crypto::{PublicKey, Signature};
+use tally_contracts::governance;
 use tally_contracts::types::{Height, MerchantId};
 use tally_ledger::block::BlockId;
-use tally_ledger::certificate;
 
 /// The address of a validator: its merchant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,7 +98,7 @@ impl engine::SigningScheme for Ed25519 {
     }
 }
 
-/// A vote. What of it is signed is the ledger's [`certificate::vote_bytes`].
+/// A vote. What of it is signed is the ledger's [`vote_bytes`](tally_ledger::certificate::vote_bytes).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Vote {
     pub kind: VoteType,
@@ -245,13 +245,13 @@ pub(super) struct ValidatorSet(Arc<Members>);
 
 #[derive(Debug, PartialEq, Eq)]
 struct Members {
-    set: certificate::ValidatorSet,
+    set: governance::ValidatorSet,
     list: Vec<Validator>,
 }
 
 impl ValidatorSet {
-    pub fn new(set: &certificate::ValidatorSet) -> Self {
-        let member = |v: &certificate::Validator| Validator { address: Address(v.merchant), public_key: v.public_key };
+    pub fn new(set: &governance::ValidatorSet) -> Self {
+        let member = |v: &governance::Validator| Validator { address: Address(v.merchant), public_key: v.public_key };
         Self(Arc::new(Members { set: set.clone(), list: set.validators().iter().map(member).collect() }))
     }
 }

@@ -20,6 +20,8 @@ use malachitebft_app_channel::app::engine::host::{HeightParams, Next};
 use malachitebft_app_channel::app::types::sync::RawDecidedValue;
 use malachitebft_app_channel::{AppMsg, Channels, NetworkMsg, NetworkRequest, Reply};
 use malachitebft_core_types::{self as engine, Height as _, LinearTimeouts, Round};
+use tally_contracts::governance::change::PROTOCOL_VERSION;
+use tally_contracts::governance::{self, Validator};
 use tally_contracts::types::{Height, MerchantId};
 use tally_ledger::block::BlockId;
 use tally_ledger::certificate::{CommitCertificate, CommitSignature};
@@ -32,7 +34,7 @@ use super::context::{Context, EngineHeight, ValidatorSet};
 use super::engine::MAX_SYNC_RESPONSE_BYTES;
 use super::signing::{Signer, Verifier};
 use super::streams::Streams;
-use super::{ConsensusError, proposer};
+use super::{ConsensusError, is_among, proposer};
 use crate::mempool::Mempool;
 use crate::replica::Replica;
 
@@ -43,9 +45,9 @@ const PEERS_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often to look for them.
 const PEERS_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The validator in whose name a node proposes.
+/// The validator in whose name a node proposes, at heights at which it is one.
 pub(super) struct Author {
-    pub merchant: MerchantId,
+    pub validator: Validator,
     pub signer: Signer,
 }
 
@@ -53,6 +55,8 @@ pub(super) struct Author {
 pub(super) struct Driver {
     /// Who proposes here; none for an observer.
     author: Option<Author>,
+    /// Whether the author was a validator of the last height that started, and from which height on it is not, or is.
+    duty: Option<(bool, Option<Height>)>,
     replica: Arc<Replica>,
     mempool: Arc<Mempool>,
     network: mpsc::Sender<NetworkMsg<Context>>,
@@ -78,6 +82,7 @@ impl Driver {
     ) -> Self {
         Self {
             author,
+            duty: None,
             streams: Streams::new(Verifier { chain_id: *replica.chain().chain_id() }),
             restore: Some(replica.head().height.next()),
             replica,
@@ -93,7 +98,7 @@ impl Driver {
 
     /// Whether this node is the merchant's validator.
     fn is_author(&self, merchant: MerchantId) -> bool {
-        self.author.as_ref().is_some_and(|author| author.merchant == merchant)
+        self.author.as_ref().is_some_and(|author| author.validator.merchant == merchant)
     }
 
     /// When the last block was committed, or the driver made.
@@ -107,7 +112,7 @@ impl Driver {
     /// When the replica fails or the engine asks what makes no sense: the node must stop.
     pub async fn handle(&mut self, message: AppMsg<Context>) -> Result<(), ConsensusError> {
         match message {
-            AppMsg::ConsensusReady { reply } => self.start(reply),
+            AppMsg::ConsensusReady { reply } => self.start(reply)?,
             AppMsg::StartedRound { height, round, reply_value, .. } => {
                 let values = self.started_round(height.0, defined(round)?).await?;
                 let _ = reply_value.send(values);
@@ -135,7 +140,7 @@ impl Driver {
                     metrics::counter!("tally_equivocations").increment(1);
                     tracing::error!(height = %certificate.height, ?evidence, "a validator signed two things at once");
                 }
-                self.next_height(reply);
+                self.next_height(reply)?;
             }
             AppMsg::GetHistoryMinHeight { reply } => {
                 let _ = reply.send(EngineHeight::INITIAL);
@@ -154,20 +159,50 @@ impl Driver {
     }
 
     /// Starts at the height after the head, once enough peers are there to hear of it.
-    fn start(&mut self, reply: Reply<(EngineHeight, HeightParams<Context>)>) {
+    fn start(&mut self, reply: Reply<(EngineHeight, HeightParams<Context>)>) -> Result<(), ConsensusError> {
         let height = self.replica.head().height.next();
-        let params = self.params(height);
-        let peers = self.replica.chain().validators(height).validators().len() - 1;
+        let validators = self.replica.validators(height);
+        let params = self.params(height, &validators)?;
+        let peers = validators.validators().iter().filter(|v| !self.is_author(v.merchant)).count();
         let requests = self.requests.clone();
         self.waits.spawn(async move {
             wait_for_peers(&requests, peers).await;
             let _ = reply.send((EngineHeight(height), params));
         });
+        Ok(())
     }
 
-    fn params(&self, height: Height) -> HeightParams<Context> {
-        let validators = ValidatorSet::new(self.replica.chain().validators(height));
-        HeightParams::new(validators, self.timeouts, None)
+    /// What the engine is to know of a height that starts. Where the author is no validator, it follows like an observer.
+    fn params(
+        &mut self,
+        height: Height,
+        validators: &governance::ValidatorSet,
+    ) -> Result<HeightParams<Context>, ConsensusError> {
+        self.tell_duty(height, validators)?;
+        self.replica.check_protocol()?;
+        let protocol = self.replica.protocol();
+        if protocol.version > PROTOCOL_VERSION {
+            let (version, from_height) = (protocol.version, protocol.from_height);
+            tracing::warn!(version, %from_height, "the protocol changes: this software stops before, install a newer one");
+        }
+        self.mempool.share_among(validators.validators().len());
+        Ok(HeightParams::new(ValidatorSet::new(validators), self.timeouts, None))
+    }
+
+    /// Logs whether this node validates from here on, and until when, where that is news.
+    fn tell_duty(&mut self, height: Height, validators: &governance::ValidatorSet) -> Result<(), ConsensusError> {
+        let Some(author) = &self.author else { return Ok(()) };
+        let merchant = author.validator.merchant;
+        let validates = is_among(validators, author.validator)?;
+        let rota = self.replica.head().rota;
+        let change = rota.coming(height).find(|(_, set)| set.get(merchant).is_some() != validates);
+        let duty = (validates, change.map(|(from, _)| *from));
+        if self.duty.replace(duty) != Some(duty) {
+            let until_height = duty.1.map(|height| height.0);
+            let what = if validates { "this node validates" } else { "this node follows: it is no validator" };
+            tracing::info!(%height, %merchant, validators = validators.validators().len(), until_height, "{what}");
+        }
+        Ok(())
     }
 
     /// Commits and executes the decided block, then lets go of what belonged to its height.
@@ -190,13 +225,14 @@ impl Driver {
     }
 
     /// Starts the next height: at once, or when we have something to propose, if it is for us to propose.
-    fn next_height(&mut self, reply: Reply<Next<Context>>) {
+    fn next_height(&mut self, reply: Reply<Next<Context>>) -> Result<(), ConsensusError> {
         while self.waits.try_join_next().is_some() {}
         let height = self.replica.head().height.next();
-        let next = Next::Start(EngineHeight(height), self.params(height));
-        if !self.is_author(self.replica.chain().validators(height).proposer(height, 0).merchant) {
+        let validators = self.replica.validators(height);
+        let next = Next::Start(EngineHeight(height), self.params(height, &validators)?);
+        if !self.is_author(validators.proposer(height, 0).merchant) {
             let _ = reply.send(next);
-            return;
+            return Ok(());
         }
         let (replica, mempool) = (Arc::clone(&self.replica), Arc::clone(&self.mempool));
         let idle_until = self.last_commit + Duration::from_millis(replica.chain().genesis().parameters.idle_block_ms);
@@ -204,6 +240,7 @@ impl Driver {
             proposer::wait_for_work(&replica, &mempool, idle_until).await;
             let _ = reply.send(next);
         });
+        Ok(())
     }
 
     /// Serves decided blocks, as many as fit one answer.

@@ -15,19 +15,24 @@ use malachitebft_app_channel::{
     start_engine,
 };
 use malachitebft_core_types::{LinearTimeouts, ValueOrigin};
+use tally_contracts::crypto::PublicKey;
+use tally_contracts::governance::Validator;
 use tally_contracts::types::{ChainId, MerchantId};
 use tally_ledger::block::MAX_BLOCK_BYTES;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use super::codec::{MAX_ONE_VALUE_RESPONSE_BYTES, TallyCodec};
 use super::context::{Address, Context};
+use super::doors::Doors;
 use super::driver::{Author, Driver};
 use super::signing::{Signer, Verifier};
 use super::streams::PART_BYTES;
 use super::{ConsensusError, ConsensusOptions, Spread};
 use crate::mempool::Mempool;
+use crate::network;
 use crate::replica::Replica;
 
 /// Longest message of the consensus swarm, in bytes.
@@ -91,10 +96,14 @@ pub(super) async fn run(
     let chain_id = *replica.chain().chain_id();
     let idle_block_ms = replica.chain().genesis().parameters.idle_block_ms;
     let author = options.validator.as_ref().map(|validator| Author {
-        merchant: validator.merchant,
+        validator: Validator { merchant: validator.merchant, public_key: PublicKey::of(&validator.key) },
         signer: Signer { chain_id, key: validator.key.clone() },
     });
-    let (mut channels, engine) = start(&options, chain_id, author.as_ref()).await?;
+    let own = network::peer_id(&options.network_key).map_err(|e| ConsensusError::Network(e.to_string()))?;
+    let doors = Doors::new(options.guests.clone(), &options.peers, own);
+    let (mut channels, engine) = start(&options, &doors, chain_id, author.as_ref()).await?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(doors.keep(channels.net_requests.clone()));
     let stall = options.timeouts.stall(idle_block_ms);
     let driver = Driver::new(author, replica, mempool, &channels, timeouts(&options, idle_block_ms));
     let result = drive(driver, &mut channels, shutdown, stall).await;
@@ -110,6 +119,7 @@ pub(super) async fn run(
 
 async fn start(
     options: &ConsensusOptions,
+    doors: &Doors,
     chain_id: ChainId,
     author: Option<&Author>,
 ) -> Result<(Channels<Context>, EngineHandle), ConsensusError> {
@@ -118,7 +128,7 @@ async fn start(
         .map_err(|e| ConsensusError::Network(format!("the network key: {e}")))?;
     let verifier = Box::new(Verifier { chain_id });
     let (moniker, identity, consensus) = match author {
-        Some(Author { merchant, signer }) => {
+        Some(Author { validator: Validator { merchant, .. }, signer }) => {
             let proof = signer.validator_proof(keypair.public().to_peer_id().to_bytes());
             let proof = TallyCodec.encode(&proof).map_err(|e| ConsensusError::Start(e.to_string()))?;
             let (address, moniker) = (Address(*merchant), format!("merchant-{merchant}"));
@@ -134,7 +144,7 @@ async fn start(
     };
     start_engine(
         Context,
-        Config { moniker, consensus: consensus_config(options)?, sync: sync_config() },
+        Config { moniker, consensus: consensus_config(options, doors)?, sync: sync_config() },
         WalContext::new(options.data_dir.join("consensus.wal"), TallyCodec),
         NetworkContext::new(identity, TallyCodec),
         consensus,
@@ -204,7 +214,7 @@ async fn stop(engine: EngineHandle) {
     }
 }
 
-fn consensus_config(options: &ConsensusOptions) -> Result<ConsensusConfig, ConsensusError> {
+fn consensus_config(options: &ConsensusOptions, doors: &Doors) -> Result<ConsensusConfig, ConsensusError> {
     if let Some(peer) = options.peers.iter().find(|peer| peer_id(peer).is_none()) {
         return Err(ConsensusError::Network(format!("the peer address {peer} must end in /p2p/ and the peer's id")));
     }
@@ -220,7 +230,7 @@ fn consensus_config(options: &ConsensusOptions) -> Result<ConsensusConfig, Conse
     };
     let p2p = P2pConfig {
         listen_addr: options.listen.clone(),
-        persistent_peers: options.peers.clone(),
+        persistent_peers: options.peers.iter().cloned().chain(doors.addresses()).collect(),
         persistent_peers_only: true,
         discovery,
         protocol,
@@ -254,7 +264,8 @@ fn size<T: std::str::FromStr>(bytes: usize) -> T {
     }
 }
 
-fn peer_id(address: &libp2p::Multiaddr) -> Option<libp2p::PeerId> {
+/// The identity in a peer's address.
+pub(super) fn peer_id(address: &libp2p::Multiaddr) -> Option<libp2p::PeerId> {
     address.iter().find_map(|protocol| match protocol {
         libp2p::multiaddr::Protocol::P2p(id) => Some(id),
         _ => None,

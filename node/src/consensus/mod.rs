@@ -15,6 +15,7 @@
 
 mod codec;
 mod context;
+mod doors;
 mod driver;
 mod engine;
 mod proposer;
@@ -32,10 +33,12 @@ use std::time::Duration;
 pub use codec::{MessageKind, reread};
 pub use libp2p::Multiaddr;
 use tally_contracts::crypto::PublicKey;
+use tally_contracts::governance::{Validator, ValidatorSet};
 use tally_contracts::types::{Height, MerchantId};
 use tally_ledger::block::BlockId;
 use tokio::sync::watch;
 
+use crate::guests::Guests;
 use crate::mempool::Mempool;
 use crate::replica::Replica;
 use crate::storage::StorageError;
@@ -50,8 +53,10 @@ pub struct ConsensusOptions {
     /// Where to listen, such as `/ip4/0.0.0.0/tcp/26000`.
     pub listen: Multiaddr,
     /// The other validators and the observers, each with its identity: `/ip4/192.0.2.7/tcp/26000/p2p/12D3...`. Nobody
-    /// else may connect.
+    /// else may connect, but for the guests.
     pub peers: Vec<Multiaddr>,
+    /// Who else may connect, without being dialled.
+    pub guests: Guests,
     /// Where the engine's write-ahead log and the lock live; created if absent.
     pub data_dir: PathBuf,
     /// How long to wait for what.
@@ -65,7 +70,7 @@ pub struct ConsensusOptions {
 pub struct ValidatorOptions {
     /// The merchant.
     pub merchant: MerchantId,
-    /// The key that signs votes and proposals; its public half stands in the genesis.
+    /// The key that signs votes and proposals; its public half stands in the genesis or in the merchant's admission.
     pub key: ed25519_dalek::SigningKey,
 }
 
@@ -112,8 +117,11 @@ pub enum ConsensusError {
         /// Why.
         source: std::io::Error,
     },
-    /// The genesis names another key for the merchant, or no such merchant.
-    #[error("merchant {merchant} has no validator with key {key} in the genesis")]
+    /// The merchant validates with another key.
+    #[error(
+        "merchant {merchant} is on record as a validator with another key than {key}. Start the node with the key that the \
+         genesis, or its admission, names"
+    )]
     NotValidator {
         /// The configured merchant.
         merchant: MerchantId,
@@ -148,7 +156,7 @@ pub enum ConsensusError {
     Storage(#[from] StorageError),
 }
 
-/// Takes part in consensus, or follows it, until `shutdown` turns true (or its sender is gone).
+/// Takes part in consensus wherever its merchant is a validator, and follows it elsewhere, until `shutdown` turns true (or its sender is gone).
 ///
 /// # Errors
 /// [`ConsensusError`]. After [`ConsensusError::Unsafe`] and [`ConsensusError::Diverged`] the node must stay down until an
@@ -160,14 +168,20 @@ pub async fn run(
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), ConsensusError> {
     if let Some(validator) = &options.validator {
-        let (merchant, key) = (validator.merchant, PublicKey::of(&validator.key));
-        let validators = replica.chain().validators(replica.head().height.next());
-        if validators.get(merchant).is_none_or(|v| v.public_key != key) {
-            return Err(ConsensusError::NotValidator { merchant, key });
-        }
+        let own = Validator { merchant: validator.merchant, public_key: PublicKey::of(&validator.key) };
+        is_among(&replica.validators(replica.head().height.next()), own)?;
     }
     let _lock = lock(&options.data_dir)?;
     engine::run(options, replica, mempool, shutdown).await
+}
+
+/// Whether a validator is one of a set. The engine knows validators by merchant alone, so their keys are compared here.
+fn is_among(validators: &ValidatorSet, own: Validator) -> Result<bool, ConsensusError> {
+    match validators.get(own.merchant) {
+        None => Ok(false),
+        Some(named) if *named == own => Ok(true),
+        Some(_) => Err(ConsensusError::NotValidator { merchant: own.merchant, key: own.public_key }),
+    }
 }
 
 /// Locks the data directory; the lock goes with the file, or with the process.

@@ -14,9 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Bytes, BytesMut};
 use tally_contracts::crypto::Signature;
+use tally_contracts::governance::ValidatorSet;
 use tally_contracts::types::{Height, MerchantId};
 use tally_ledger::block::{BlockId, MAX_BLOCK_BYTES};
-use tally_ledger::certificate::ValidatorSet;
 
 use super::context::{Part, PartOf};
 use super::signing::{Signer, Verifier};

@@ -171,13 +171,15 @@ impl Api {
         }
         let silent = health.since_block();
         if silent > health.quiet {
-            let (peers, all) = (self.peers(), self.replica.chain().genesis().merchants.len());
-            // With more than two thirds of all validators, this one among them.
-            let needed = all * 2 / 3;
+            let (peers, validators) = (self.peers(), self.replica.validators(self.replica.head().height.next()));
+            let all = validators.validators().len();
+            let own = usize::from(self.validates(&validators));
+            // With more than two thirds of all validators, this one among them if it is one.
+            let needed = all * 2 / 3 + 1 - own;
             reasons.push(format!(
                 "no block for {} ms: {peers} of {} peers are connected, a quorum needs {needed}",
                 silent.as_millis(),
-                all - 1
+                all - own
             ));
         }
         reasons

@@ -1,4 +1,4 @@
-//! Questions about merchants: where they stand, their keys, stores and open holds.
+//! Questions about merchants: where they stand, who validates, their keys, stores and open holds.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::Api;
 use super::params::{Names, NoParams, Params, page};
 use super::problem::Problem;
 use crate::query::classes::Listing;
-use crate::query::merchants::{self, HoldView, KeyView, MerchantView, StoreView};
+use crate::query::merchants::{self, EpochView, HoldView, KeyView, MerchantView, StoreView};
 use crate::query::page::Page;
 
 type Answer<T> = Result<Json<T>, Problem>;
@@ -23,6 +23,13 @@ type Node = State<Arc<Api>>;
     responses((status = 200, description = "The merchants, by rising number.", body = Listing<MerchantView>)))]
 pub async fn list(State(api): Node, _: NoParams) -> Answer<Listing<MerchantView>> {
     api.query(|s| Ok(merchants::merchants(s))).await.map(Json)
+}
+
+/// Who validates from which height on: every set that was announced. The last entry may be for a height to come.
+#[utoipa::path(get, path = "/v1/validators", operation_id = "listValidators", tag = "chain",
+    responses((status = 200, description = "The sets, by rising height.", body = Listing<EpochView>)))]
+pub async fn validators(State(api): Node, _: NoParams) -> Answer<Listing<EpochView>> {
+    api.query(|s| Ok(merchants::epochs(s))).await.map(Json)
 }
 
 /// Which part of a list.

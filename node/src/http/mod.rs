@@ -15,6 +15,7 @@ mod conditional;
 mod dry_run;
 mod events;
 mod export;
+mod governance;
 mod health;
 mod merchants;
 mod openapi;
@@ -37,6 +38,7 @@ use axum::http::Method;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tally_contracts::governance::ValidatorSet;
 use tally_contracts::types::MerchantId;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -186,6 +188,11 @@ impl Api {
         self.network.as_ref().map_or(0, |network| network.connected_peers().len())
     }
 
+    /// Whether this node is one of the validators.
+    fn validates(&self, validators: &ValidatorSet) -> bool {
+        self.door.as_ref().is_some_and(|door| validators.get(door.merchant).is_some())
+    }
+
     fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
     }
@@ -205,9 +212,11 @@ fn v1(bulk_bytes: usize) -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(read::member))
         .routes(routes!(read::balances))
         .routes(routes!(read::statement))
+        .routes(routes!(read::spend_plan))
         .routes(routes!(read::grant))
         .routes(routes!(read::classes))
         .routes(routes!(read::class))
+        .routes(routes!(merchants::validators))
         .routes(routes!(merchants::list))
         .routes(routes!(merchants::keys))
         .routes(routes!(merchants::stores))
@@ -221,6 +230,12 @@ fn v1(bulk_bytes: usize) -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(settlement::settlement_operations))
         .routes(routes!(settlement::disputes))
         .routes(routes!(settlement::calendar))
+        .routes(routes!(governance::parameters))
+        .routes(routes!(governance::proposals))
+        .routes(routes!(governance::notices))
+        .routes(routes!(governance::pool))
+        .routes(routes!(governance::distributions))
+        .routes(routes!(governance::distribution))
         .routes(routes!(chain::block))
         .routes(routes!(chain::raw))
         .routes(routes!(chain::certificate))

@@ -136,6 +136,7 @@ impl IntoResponse for Problem {
 impl From<QueryError> for Problem {
     fn from(error: QueryError) -> Self {
         let code = match &error {
+            QueryError::Refused(rule) => return Self::rejection(*rule),
             QueryError::HeightAhead { .. } => "height_ahead",
             QueryError::NotFound { .. } => "not_found",
             QueryError::Cursor => "cursor_invalid",

@@ -9,21 +9,22 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tally_contracts::due::due_at_ms;
 use tally_contracts::genesis::{Clock, Genesis, MAX_TIME_MS};
-use tally_contracts::types::{Address, ChainId, ClassId, Hash, Height, MerchantId, StoreId};
+use tally_contracts::types::{Address, ChainId, ClassId, Fen, Hash, Height, MerchantId, StoreId};
 use tally_ledger::block::BlockId;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::conditional::IMMUTABLE;
 use super::params::{Names, NoParams, Params, kind_parameter, page};
-use super::problem::{Problem, ProblemCode};
+use super::problem::{Problem, ProblemBody, ProblemCode};
 use crate::query::classes::{ClassView, Listing};
 use crate::query::index::KindName;
 use crate::query::members::{BalancesView, GrantView, MemberView, StatementLine};
 use crate::query::operations::{DayLine, Listed, OperationsQuery};
 use crate::query::page::Page;
 use crate::query::rates::{RatesQuery, RatesView};
-use crate::query::{classes, members, operations, rates};
+use crate::query::spend_plan::{Bill, SpendPlan};
+use crate::query::{classes, members, operations, rates, spend_plan};
 
 type Answer<T> = Result<Json<T>, Problem>;
 type Node = State<Arc<Api>>;
@@ -47,8 +48,10 @@ pub struct StatusView {
     merchant: Option<MerchantId>,
     /// Peers that are connected.
     peers: usize,
-    /// Validators that there are.
+    /// Validators of the next block.
     validators: usize,
+    /// Whether this node is one of them.
+    is_validator: bool,
     /// How far block time lies behind the node's clock, in ms; none under a simulated clock.
     lag_ms: Option<u64>,
     /// Transactions that wait for a block.
@@ -80,6 +83,7 @@ pub async fn status(State(api): Node, _: NoParams) -> Answer<StatusView> {
     let (head, due_ms) =
         api.query(|snapshot| Ok((snapshot.head.clone(), due_at_ms(snapshot.store, snapshot.calendar())))).await?;
     let genesis = api.replica.chain().genesis();
+    let validators = head.rota.of(head.height.next());
     let is_real = matches!(genesis.clock, Clock::Real);
     let next_ms = if is_real { crate::clock::now_ms().max(head.time_ms + 1) } else { head.time_ms + 1 };
     Ok(Json(StatusView {
@@ -91,7 +95,8 @@ pub async fn status(State(api): Node, _: NoParams) -> Answer<StatusView> {
         version: env!("CARGO_PKG_VERSION"),
         merchant: api.door.as_ref().map(|door| door.merchant),
         peers: api.peers(),
-        validators: genesis.merchants.len(),
+        validators: validators.validators().len(),
+        is_validator: api.validates(validators),
         lag_ms: api.health.lag_ms(&head),
         mempool_transactions: api.mempool.len(),
         mempool_bytes: api.mempool.bytes(),
@@ -165,6 +170,44 @@ pub async fn statement(
     let page = page(params.limit, params.cursor)?;
     let owner = (address, params.class);
     api.query(move |s| members::statement(s, &owner, params.at_height, &page)).await.map(Json)
+}
+
+/// Parameters of a spend plan.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct SpendPlanParams {
+    /// Where the bill is paid; at the node's own merchant where it is left out.
+    merchant: Option<MerchantId>,
+    /// The bill in fen, above 0.
+    amount_fen: Fen,
+}
+
+/// Which points a bill should take, in which order, and why.
+///
+/// A recommendation, as of the head: nothing is set aside. By whose word the points are spent, and the limits, are judged with
+/// each operation; `dry_run` tells.
+#[utoipa::path(get, path = "/v1/members/{member}/spend-plan", operation_id = "getSpendPlan", tag = "members",
+    params(("member" = Address, Path, description = "The card code."), SpendPlanParams),
+    responses(
+        (status = 200, description = "The plan.", body = SpendPlan),
+        (status = 422, description = "Nothing is spent at a partner.", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ))]
+pub async fn spend_plan(
+    State(api): Node,
+    Names(member): Names<Address>,
+    Params(params): Params<SpendPlanParams>,
+) -> Answer<SpendPlan> {
+    if params.amount_fen == Fen(0) {
+        return Err(Problem::because("invalid_parameter", "amount_fen is 0: there is no bill to pay"));
+    }
+    let own = api.door.as_ref().map(|door| door.merchant);
+    let Some(merchant) = params.merchant.or(own) else {
+        return Err(Problem::because("invalid_parameter", "this node is no merchant's: name the merchant"));
+    };
+    let bill = Bill { member, merchant, amount_fen: params.amount_fen };
+    api.query(move |s| spend_plan::plan(s, &bill)).await.map(Json)
 }
 
 /// Parameters of a grant.

@@ -373,11 +373,11 @@ texts! {
         "Announce another value";
         "錨定值與現值相同", "請公告不同的數值"
     UNPROCESSABLE_ENTITY "notice_too_short": "the announcement does not come early enough before it takes effect",
-        "Choose a later time; a lower anchor needs anchor_notice_business_days of /v1/genesis, in business days";
-        "公告期不足", "請選擇較晚的生效時間；調低錨定值須提前 /v1/genesis 所列工作日數公告"
+        "Choose a later time: what is worse for members needs notice_business_days of /v1/parameters, in business days";
+        "公告期不足", "請選擇較晚的生效時間；不利會員的變更須提前 /v1/parameters 所列工作日數公告"
     UNPROCESSABLE_ENTITY "notice_too_long": "the announcement lies too far ahead",
-        "Choose an earlier time, at most 90 days after the notice that a lower anchor would need";
-        "公告的生效時間過遠", "請選擇較早的生效時間，最遲為調低錨定值公告期滿後 90 天"
+        "Choose an earlier time: an anchor at most 90 days after its notice, another change at most 400 days ahead";
+        "公告的生效時間過遠", "請選擇較早的生效時間：錨定值最遲爲公告期滿後 90 天，其他變更最遲爲 400 天內"
     UNPROCESSABLE_ENTITY "stale_quote": "the quote has ended, or the rates have changed since",
         "Ask for a new quote and show it to the member";
         "報價已失效，或匯率已變動", "請重新報價並向會員出示"
@@ -429,6 +429,75 @@ texts! {
     UNPROCESSABLE_ENTITY "dispute_not_contested": "the dispute is not before the governors",
         "The creditor answers first; see the dispute in /v1/disputes";
         "該爭議尚未交由治理方裁定", "應先由債權方答覆；見 /v1/disputes"
+    FORBIDDEN "departed": "the merchant has left the alliance: its keys sign nothing",
+        "Read on; to act again the merchant has to be admitted anew under another number";
+        "商戶已退出聯盟，其密鑰不再有效", "仍可查詢；如要再次參與，須以新編號重新加入"
+    UNPROCESSABLE_ENTITY "merchant_suspended": "the merchant is suspended: it issues no points and has no voice",
+        "Ask the other merchants to reinstate it; points are redeemed meanwhile";
+        "商戶已被暫停：不得發行積分，亦無表決權", "請其他商戶提案恢復；暫停期間仍可核銷"
+    UNPROCESSABLE_ENTITY "merchant_leaving": "the merchant is leaving the alliance",
+        "Use another merchant's points; /v1/merchants tells until when these can be spent";
+        "該商戶正在退出聯盟", "請改用其他商戶的積分；可使用期限見 /v1/merchants"
+    UNPROCESSABLE_ENTITY "merchant_gone": "the merchant has left the alliance",
+        "Choose a merchant that is in the alliance; /v1/merchants lists them";
+        "該商戶已退出聯盟", "請選擇仍在聯盟內的商戶（見 /v1/merchants）"
+    UNPROCESSABLE_ENTITY "unknown_proposal": "there is no such proposal",
+        "Check merchant and reference of the proposal; /v1/proposals lists them";
+        "查無此提案", "請檢查提案的商戶與參考號（見 /v1/proposals）"
+    UNPROCESSABLE_ENTITY "merchant_exists": "the merchant's number is taken",
+        "Choose another number; that of a merchant that left is not given again";
+        "商戶編號已被使用", "請使用其他編號；已退出商戶的編號不再使用"
+    UNPROCESSABLE_ENTITY "unknown_referral": "the member was not referred to the merchant",
+        "Refer the member before its first purchase there";
+        "該會員未被推薦至此商戶", "請於會員首次消費前先作推薦"
+    UNPROCESSABLE_ENTITY "parameters_out_of_bounds": "a number lies outside its bounds, or what is fixed would change",
+        "Correct the proposal; the bounds are those of genesis, and the cycle's length is fixed";
+        "數值超出範圍，或涉及不可變更的項目", "請修正提案；範圍同創世設定，結算週期長度不可變更"
+    UNPROCESSABLE_ENTITY "scope_narrowed": "merchants or industries that accept the points would no longer do so",
+        "Name at least the present ones; for a narrower scope open another class";
+        "積分的適用範圍不得縮小", "請至少列出現有的商戶與行業；如需較小範圍請另設積分種類"
+    UNPROCESSABLE_ENTITY "below_criteria": "the merchant's revenue or members do not suffice",
+        "The criteria are in parameters.admission of /v1/parameters";
+        "商戶的年營收或會員數未達標準", "標準見 /v1/parameters 的 admission"
+    UNPROCESSABLE_ENTITY "not_attested": "no attester on record has signed this admission",
+        "Have it signed by one of parameters.admission.attesters, over exactly what is proposed";
+        "未經登記的見證方簽署", "請由 admission.attesters 所列見證方就提案內容簽署"
+    UNPROCESSABLE_ENTITY "positions_open": "something is still to be settled with the merchant, or bought out of its points",
+        "Close the cycle, confirm its legs and end its disputes first; /v1/obligations tells what is open";
+        "該商戶尚有未結清款項或未回購的積分", "請先完成結算、確認款項並了結爭議（見 /v1/obligations）"
+    UNPROCESSABLE_ENTITY "voting_closed": "the vote is over",
+        "See what became of it in /v1/proposals; it may be proposed again";
+        "表決已結束", "結果見 /v1/proposals；可重新提案"
+    UNPROCESSABLE_ENTITY "change_pending": "another change of the same has passed and is not in effect yet",
+        "Wait until it is in effect; /v1/notices tells when";
+        "同一事項已有通過而尚未生效的變更", "請待其生效（時間見 /v1/notices）"
+    UNPROCESSABLE_ENTITY "change_superseded": "what it was to change is not what it was any more",
+        "Propose it again, from what is now";
+        "變更的依據已非現況", "請依現況重新提案"
+    UNPROCESSABLE_ENTITY "class_closed": "the class is closed: its issuer has left or is about to",
+        "Its points were bought out or exchanged; the member's statement tells what for";
+        "該積分已終止：發行商戶已退出或即將退出", "積分已回購或轉換，詳見會員對帳單"
+    UNPROCESSABLE_ENTITY "not_suspended": "the merchant is not suspended",
+        "Nothing is left to do";
+        "該商戶未被暫停", "無須處理"
+    UNPROCESSABLE_ENTITY "not_leaving": "the merchant is not leaving",
+        "Propose its exit first";
+        "該商戶並未退出", "請先提出退出提案"
+    UNPROCESSABLE_ENTITY "run_off_running": "the merchant's run-off is not over",
+        "Wait until the end of the run-off, which /v1/merchants tells";
+        "該商戶的清退期未滿", "請待清退期滿（時間見 /v1/merchants）"
+    UNPROCESSABLE_ENTITY "last_merchant": "no other merchant would have a voice",
+        "Reinstate or admit another merchant first";
+        "其餘商戶均無表決權", "請先恢復或加入其他商戶"
+    UNPROCESSABLE_ENTITY "referral_exists": "the member was referred to the merchant before",
+        "Nothing is left to do; a member is referred to a merchant once";
+        "該會員已被推薦至此商戶", "無須處理；每位會員對同一商戶僅可推薦一次"
+    UNPROCESSABLE_ENTITY "referral_converted": "the referral is converted already",
+        "Nothing is left to do";
+        "該推薦已轉化", "無須處理"
+    UNPROCESSABLE_ENTITY "not_converting": "the operation is no purchase that converts the referral",
+        "Name the member's own purchase at that merchant, after the referral and in its time, that is not refunded";
+        "該操作不能轉化此推薦", "請指定會員於推薦後期限內在該商戶的消費，且未全額退款"
     UNPROCESSABLE_ENTITY "clock_backwards": "the clock is set forward only, and stands alone in its block",
         "Set a time later than that of /v1/status, in a transaction of its own";
         "時鐘只能往前設定，且須獨占一個區塊", "請設定晚於 /v1/status 所示的時間，並單獨成一筆交易"

@@ -111,6 +111,7 @@ pub fn genesis() -> Genesis {
             net_debit_cap_fen: Fen(0),
             collateral_fen: Fen(0),
             industry: 0,
+            base_share: 1,
         }],
         partners: Vec::new(),
         pairs: Vec::new(),

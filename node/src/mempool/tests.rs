@@ -87,6 +87,18 @@ fn one_merchant_cannot_crowd_out_another() {
 }
 
 #[test]
+fn shares_follow_the_number_of_merchants() {
+    let bytes = of_merchant(1, 0).bytes().len();
+    let pool = mempool(MempoolOptions { max_bytes: 4 * bytes, merchants: 2, ..MempoolOptions::default() });
+    pool.insert(of_merchant(1, 0)).unwrap();
+    pool.share_among(4);
+    assert!(matches!(pool.insert(of_merchant(1, 1)), Err(MempoolError::Full { .. })));
+    pool.insert(of_merchant(2, 2)).unwrap();
+    pool.share_among(2);
+    pool.insert(of_merchant(1, 1)).unwrap();
+}
+
+#[test]
 fn what_no_block_can_execute_any_more_is_dropped() {
     let pool = mempool(MempoolOptions::default());
     let until = |n, valid_until_ms| signed(Transaction { valid_until_ms, ..unsigned(vec![operation(n)]) }, 9);

@@ -1,6 +1,7 @@
 //! The task that owns the swarm: turns commands into requests and requests into verdicts, dials, and cuts off.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ use tracing::{debug, info, warn};
 use super::codec::{Answer, PROTOCOL, TransactionCodec};
 use super::peer::{Link, Parcel};
 use super::{Incoming, NetworkError, NetworkOptions, Verdict};
+use crate::guests::{self, Guests};
 
 /// How often dials, pauses and readmissions are looked after.
 const TICK: Duration = Duration::from_millis(50);
@@ -28,6 +30,8 @@ const TICK: Duration = Duration::from_millis(50);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection may be silent for this long.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+/// What tasks report and the driver has not looked at.
+const REPORTS: usize = 1_024;
 /// Streams that one connection may hold open, each with at most one transaction in memory.
 const MAX_STREAMS: usize = 32;
 /// Transactions of one peer that wait for their check; more are answered busy.
@@ -64,6 +68,9 @@ enum Report {
 pub(super) struct Driver {
     swarm: Swarm<Behaviour>,
     links: BTreeMap<PeerId, Link>,
+    guests: Guests,
+    /// Those of `links` that are there as guests.
+    let_in: BTreeSet<PeerId>,
     under_way: HashMap<OutboundRequestId, (PeerId, Parcel)>,
     listen: Multiaddr,
     penalty: Duration,
@@ -90,7 +97,8 @@ impl Driver {
         let own = keypair.public().to_peer_id();
         let now = Instant::now();
         let peers = options.peers.iter().filter(|peer| peer.id != own);
-        let links: BTreeMap<PeerId, Link> = peers.map(|peer| (peer.id, Link::new(peer.address.clone(), now))).collect();
+        let links: BTreeMap<PeerId, Link> =
+            peers.map(|peer| (peer.id, Link::new(Some(peer.address.clone()), now))).collect();
         let behaviour = behaviour(links.keys());
         let transport = |e: &dyn std::fmt::Display| NetworkError::Transport(e.to_string());
         let swarm = libp2p::SwarmBuilder::with_existing_identity(keypair)
@@ -101,10 +109,12 @@ impl Driver {
             .map_err(|e| transport(&e))?
             .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE_TIMEOUT))
             .build();
-        let reports = mpsc::channel(MAX_PEER_CHECKS * links.len().max(1));
-        Ok(Self {
+        let reports = mpsc::channel(REPORTS);
+        let mut driver = Self {
             swarm,
             links,
+            guests: options.guests,
+            let_in: BTreeSet::new(),
             under_way: HashMap::new(),
             listen: options.listen,
             penalty: Duration::from_millis(options.penalty_ms),
@@ -113,7 +123,9 @@ impl Driver {
             reports,
             connected,
             joined,
-        })
+        };
+        driver.update_guests();
+        Ok(driver)
     }
 
     pub fn peer_id(&self) -> PeerId {
@@ -147,9 +159,29 @@ impl Driver {
                 Some(report) = self.reports.1.recv() => self.on_report(report),
                 event = self.swarm.select_next_some() => self.on_event(event),
                 _ = tick.tick() => self.on_tick(),
+                () = guests::changed(&mut self.guests) => self.update_guests(),
             }
             self.send_queued();
         }
+    }
+
+    /// Lets new guests in, and those out who are none any more.
+    fn update_guests(&mut self) {
+        let guests = self.guests.borrow_and_update().clone();
+        let own = self.peer_id();
+        let now = Instant::now();
+        for &peer in guests.iter().filter(|peer| **peer != own) {
+            if let Entry::Vacant(vacant) = self.links.entry(peer) {
+                vacant.insert(Link::new(None, now));
+                self.let_in.insert(peer);
+                self.swarm.behaviour_mut().allowed.allow_peer(peer);
+            }
+        }
+        for peer in self.let_in.extract_if(.., |peer| !guests.contains(peer)) {
+            self.links.remove(&peer);
+            self.swarm.behaviour_mut().allowed.disallow_peer(peer);
+        }
+        self.publish_connected();
     }
 
     fn queue(&mut self, to: Option<PeerId>, transactions: &[Bytes]) {
@@ -178,8 +210,8 @@ impl Driver {
             if link.readmission_due(now) {
                 self.swarm.behaviour_mut().allowed.allow_peer(peer);
             }
-            if link.dial_due(now) {
-                let (address, reports) = (link.address.clone(), self.reports.0.clone());
+            if let Some(address) = link.dial_due(now) {
+                let reports = self.reports.0.clone();
                 tokio::spawn(async move {
                     let addresses = look_up(address).await;
                     // Fails only where the driver has ended.

@@ -2,7 +2,7 @@
 //! include it and nobody can keep one out for longer than the proposers take turns.
 //!
 //! A libp2p swarm of its own, apart from the consensus engine's, so that a flood of transactions never delays a vote. Only
-//! the listed peers may connect, and each is who its key says (Noise). There is no gossip: a node sends what its own
+//! the listed peers and the [guests](crate::guests) may connect, and each is who its key says (Noise). There is no gossip: a node sends what its own
 //! clients gave it, to everyone, and passes nothing on; so what a peer sends is bounded by what that peer was given.
 //!
 //! **Invariants.** Every queue is bounded; what does not fit is dropped, because the
@@ -21,6 +21,7 @@ use bytes::Bytes;
 pub use libp2p::{Multiaddr, PeerId};
 use tokio::sync::{broadcast, mpsc, watch};
 
+use crate::guests::{self, Guests};
 use driver::{Command, Driver};
 pub use peer::{Peer, PeerError};
 
@@ -31,8 +32,10 @@ pub struct NetworkOptions {
     pub secret_key: [u8; 32],
     /// Where to listen, such as `/ip4/0.0.0.0/tcp/27000`.
     pub listen: Multiaddr,
-    /// The other merchants' nodes. Nobody else may connect.
+    /// The other merchants' nodes. Nobody else may connect, but for the guests.
     pub peers: Vec<Peer>,
+    /// Who else may connect, without being dialled.
+    pub guests: Guests,
     /// How long a peer that sent garbage stays cut off, in ms.
     pub penalty_ms: u64,
     /// Most transactions being checked at a time.
@@ -40,10 +43,10 @@ pub struct NetworkOptions {
 }
 
 impl NetworkOptions {
-    /// Options with the usual bounds.
+    /// Options with the usual bounds, without guests.
     #[must_use]
-    pub const fn new(secret_key: [u8; 32], listen: Multiaddr, peers: Vec<Peer>) -> Self {
-        Self { secret_key, listen, peers, penalty_ms: 10_000, max_checks: 2 }
+    pub fn new(secret_key: [u8; 32], listen: Multiaddr, peers: Vec<Peer>) -> Self {
+        Self { secret_key, listen, peers, guests: guests::none(), penalty_ms: 10_000, max_checks: 2 }
     }
 }
 

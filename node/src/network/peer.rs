@@ -68,7 +68,8 @@ pub(super) struct Parcel {
 /// What the driver knows of a peer.
 #[derive(Debug)]
 pub(super) struct Link {
-    pub address: Multiaddr,
+    /// Where to dial it; a guest dials us.
+    pub address: Option<Multiaddr>,
     /// Transactions from it that are being checked.
     pub checks: usize,
     connected: bool,
@@ -82,7 +83,7 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub fn new(address: Multiaddr, now: Instant) -> Self {
+    pub fn new(address: Option<Multiaddr>, now: Instant) -> Self {
         Self {
             address,
             checks: 0,
@@ -158,14 +159,14 @@ impl Link {
         self.next_dial = now + self.redial;
     }
 
-    /// Whether to dial now; if so, the next time lies later.
-    pub fn dial_due(&mut self, now: Instant) -> bool {
+    /// Where to dial now, if it is time; the next time lies later then.
+    pub fn dial_due(&mut self, now: Instant) -> Option<Multiaddr> {
         if self.connected || self.cut_off_until.is_some() || now < self.next_dial {
-            return false;
+            return None;
         }
         self.next_dial = now + self.redial;
         self.redial = (self.redial * 2).min(MAX_REDIAL);
-        true
+        self.address.clone()
     }
 
     pub fn cut_off(&mut self, until: Instant) {

@@ -1,5 +1,6 @@
 //! Swarms over loopback: what is sent arrives, strangers and garbage are kept out.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -30,6 +31,11 @@ fn nowhere() -> Multiaddr {
 
 /// Starts a node that accepts what begins with 1, is busy once in a while, refuses 3 and takes the rest for garbage.
 async fn node(seed: u8, peers: Vec<Peer>) -> Node {
+    node_with(seed, peers, guests::none()).await
+}
+
+/// The same, with guests.
+async fn node_with(seed: u8, peers: Vec<Peer>, guests: Guests) -> Node {
     let received = Arc::new(Mutex::new(Vec::new()));
     let (store, calls) = (received.clone(), Mutex::new(0_u32));
     let incoming = move |bytes: Vec<u8>| {
@@ -45,7 +51,7 @@ async fn node(seed: u8, peers: Vec<Peer>) -> Node {
             _ => Verdict::Garbage,
         }
     };
-    let options = NetworkOptions { penalty_ms: 300, ..NetworkOptions::new([seed; 32], anywhere(), peers) };
+    let options = NetworkOptions { penalty_ms: 300, guests, ..NetworkOptions::new([seed; 32], anywhere(), peers) };
     Node { handle: spawn(options, Arc::new(incoming)).await.unwrap(), received }
 }
 
@@ -124,6 +130,24 @@ async fn an_unlisted_peer_is_refused() {
     until("the listed peer is served", || a.received() == [vec![1, 2]]).await;
     assert_eq!(a.handle.connected_peers(), [id_of(2)]);
     stranger.connected(0).await;
+}
+
+#[tokio::test]
+async fn a_guest_is_let_in_while_the_node_runs_and_served_until_it_leaves() {
+    let (list, guests) = watch::channel(BTreeSet::new());
+    let a = node_with(1, vec![listed(2)], guests).await;
+    let (b, guest) = (node(2, vec![a.as_peer()]).await, node(5, vec![a.as_peer()]).await);
+    a.connected(1).await;
+    assert_eq!(a.handle.connected_peers(), [id_of(2)]);
+    list.send_replace(BTreeSet::from([id_of(5)]));
+    a.connected(2).await;
+    a.handle.broadcast(vec![1, 1].into()).unwrap();
+    guest.handle.broadcast(vec![1, 5].into()).unwrap();
+    until("both ways", || guest.received() == [vec![1, 1]] && a.received() == [vec![1, 5]]).await;
+    list.send_replace(BTreeSet::new());
+    a.connected(1).await;
+    guest.connected(0).await;
+    until("the others are served", || b.received() == [vec![1, 1]]).await;
 }
 
 #[tokio::test]

@@ -134,6 +134,11 @@ fn what_cannot_be_served_is_refused_by_name() {
     refused(&format!("/v1/members/{}", tally_contracts::types::Address([1; 20])), 404, "not_found");
     refused(&format!("/v1/members/{member}/statement"), 400, "invalid_parameter");
     refused(&format!("/v1/members/{member}/statement?class=9"), 404, "not_found");
+    let plan = format!("/v1/members/{member}/spend-plan");
+    assert_eq!(node.get(&format!("{plan}?amount_fen=50")).expect(200)["merchant"], 1, "the node's own");
+    assert!(refused(&plan, 400, "invalid_parameter").contains("amount_fen"));
+    refused(&format!("{plan}?amount_fen=0"), 400, "invalid_parameter");
+    refused(&format!("{plan}?amount_fen=50&merchant=9"), 404, "not_found");
     refused("/v1/classes/9", 404, "not_found");
     refused("/v1/rates?from_class=9", 404, "not_found");
     refused("/v1/rates?from_class=1&to_class=1", 400, "invalid_parameter");

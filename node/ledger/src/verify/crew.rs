@@ -1,17 +1,21 @@
 //! Threads that judge what of a block needs no state, ahead of execution and in step with it.
 //!
 //! Frames go to the threads in turn and come back in the same turn, so their order is that of the file without any
-//! bookkeeping. **Invariant**: at most [`AHEAD`] frames a thread are on their way.
+//! bookkeeping. Which validators are on duty at a frame's height is not certain before the blocks ahead of it are executed, so
+//! it is judged by those that are known when it is submitted, and again in the rare case that they were others.
+//! **Invariant**: at most [`AHEAD`] frames a thread are on their way.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Scope;
 
 use tally_contracts::encoding::{self, DecodeError};
+use tally_contracts::types::Height;
 
 use crate::archive::Frame;
 use crate::block::BlockId;
 use crate::certificate::{CertificateError, CommitCertificate};
 use crate::chain::{Chain, InvalidBlock, SoundBlock};
+use crate::rota::Rota;
 
 /// Frames on their way to one thread and back.
 const AHEAD: usize = 4;
@@ -45,13 +49,18 @@ pub struct Sound {
 pub struct Judged {
     /// The frame.
     pub frame: Frame,
+    /// The rota that it was judged by: a guess, since the blocks before it were not executed yet.
+    pub rota: Rota,
     /// The verdict.
     pub verdict: Result<Sound, Fault>,
 }
 
+/// To one thread, and back from it.
+type Lane = (SyncSender<(Frame, Rota)>, Receiver<Judged>);
+
 /// The threads.
 pub struct Crew {
-    lanes: Vec<(SyncSender<Frame>, Receiver<Judged>)>,
+    lanes: Vec<Lane>,
     submitted: usize,
     taken: usize,
 }
@@ -60,13 +69,12 @@ impl Crew {
     /// Starts the threads. They end once the crew is dropped.
     pub fn start<'scope>(scope: &'scope Scope<'scope, '_>, chain: &'scope Chain, threads: usize) -> Self {
         let lane = |_| {
-            let (submit, frames) = sync_channel::<Frame>(AHEAD);
+            let (submit, frames) = sync_channel::<(Frame, Rota)>(AHEAD);
             let (give, judged) = sync_channel(AHEAD);
             scope.spawn(move || {
-                for frame in frames {
-                    let verdict =
-                        if frame.is_intact() { judge(chain, &frame, &frame.payload) } else { Err(Fault::Damaged) };
-                    if give.send(Judged { frame, verdict }).is_err() {
+                for (frame, rota) in frames {
+                    let verdict = judge_frame(chain, &rota, &frame);
+                    if give.send(Judged { frame, rota, verdict }).is_err() {
                         break;
                     }
                 }
@@ -81,10 +89,10 @@ impl Crew {
         self.submitted - self.taken < AHEAD * self.lanes.len()
     }
 
-    /// Hands a frame to the next thread.
-    pub fn submit(&mut self, frame: Frame) {
+    /// Hands a frame to the next thread, to be judged by `rota`.
+    pub fn submit(&mut self, frame: Frame, rota: Rota) {
         let (submit, _) = &self.lanes[self.submitted % self.lanes.len()];
-        submit.send(frame).expect("a thread lives as long as the crew");
+        submit.send((frame, rota)).expect("a thread lives as long as the crew");
         self.submitted += 1;
     }
 
@@ -100,14 +108,31 @@ impl Crew {
     }
 }
 
+impl Judged {
+    /// The verdict by the rota of the head that the frame is to follow.
+    pub fn verdict(self, chain: &Chain, rota: &Rota) -> (Frame, Result<Sound, Fault>) {
+        let Self { frame, rota: guess, verdict } = self;
+        let parent = Height(frame.height.0.saturating_sub(1));
+        // The block's own certificate, and the one of its parent that it carries.
+        let is_right = [parent, frame.height].iter().all(|height| guess.of(*height) == rota.of(*height));
+        let verdict = if is_right { verdict } else { judge_frame(chain, rota, &frame) };
+        (frame, verdict)
+    }
+}
+
+fn judge_frame(chain: &Chain, rota: &Rota, frame: &Frame) -> Result<Sound, Fault> {
+    if frame.is_intact() { judge(chain, rota, frame, &frame.payload) } else { Err(Fault::Damaged) }
+}
+
 /// Judges a payload as that of a frame: block and own certificate, as far as no state is needed.
-pub fn judge(chain: &Chain, frame: &Frame, payload: &[u8]) -> Result<Sound, Fault> {
+pub fn judge(chain: &Chain, rota: &Rota, frame: &Frame, payload: &[u8]) -> Result<Sound, Fault> {
     let parts = Frame::block_parts(payload).ok_or(Fault::Length)?;
-    let block = chain.check_alone(parts.block).map_err(Fault::Block)?;
+    let block = chain.check_alone(rota, parts.block).map_err(Fault::Block)?;
     let certificate: CommitCertificate = encoding::decode(parts.certificate).map_err(Fault::CommitBytes)?;
     let id = block.header().id();
-    let validators = chain.validators(frame.height);
-    certificate.verify(chain.chain_id(), validators, frame.height, &id).map_err(|error| Fault::Commit(id, error))?;
+    certificate
+        .verify(chain.chain_id(), rota.of(frame.height), frame.height, &id)
+        .map_err(|error| Fault::Commit(id, error))?;
     let votes = certificate.signatures.len() + block.last_commit().map_or(0, |c| c.signatures.len());
     Ok(Sound { block, votes })
 }

@@ -22,6 +22,11 @@ pub enum VerifyError {
         /// Why.
         source: io::Error,
     },
+    /// The ledger went on under rules that this code does not know: nothing is said of what follows.
+    #[error(
+        "block {0} and those after it run version {1} of the protocol, which this software does not know: verify with a newer one"
+    )]
+    Outdated(Height, u16),
     /// The auditor's own genesis is none that an alliance can start from.
     #[error("the genesis file given: {0}")]
     Genesis(String),

@@ -147,7 +147,8 @@ fn first_fault(chain: &Chain, head: &Head, payload: &[u8], met: Fault) -> Fault 
 /// A block frame whose check sum fails: the byte, where one explains it.
 fn damaged_block(chain: &Chain, head: &Head, frame: &Frame) -> Failure {
     let follows = |payload: &[u8]| {
-        judge(chain, frame, payload).and_then(|sound| chain.check_successor(head, sound.block).map_err(Fault::Block))
+        let sound = judge(chain, &head.rota, frame, payload)?;
+        chain.check_successor(head, sound.block).map_err(Fault::Block)
     };
     let end = frame.payload.len();
     for Repair { position, mask } in repairs(&frame.payload, frame.check_sum) {

@@ -19,15 +19,20 @@ mod report;
 
 pub use failure::{BadByte, CheckKind, Failure, VerifyError};
 pub use place::Place;
-pub use report::{Check, OperationCounts, Report};
+pub use report::{Check, Epoch, OperationCounts, Report};
 
 use std::io::Read;
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::thread;
 use std::time::Instant;
 
+use tally_contracts::due::DueRecord;
 use tally_contracts::encoding;
 use tally_contracts::genesis::Genesis;
+use tally_contracts::receipt::Receipt;
+use tally_contracts::state::{Store, WriteSet};
+use tally_contracts::transaction::CheckedTransaction;
 use tally_contracts::types::Height;
 
 use crate::archive::{ArchiveReader, Frame, Kind};
@@ -63,6 +68,24 @@ pub struct Progress {
     pub bytes: u64,
 }
 
+/// A block that follows and was executed: what it holds, what that led to, and the state that it ran on.
+pub struct Executed<'a> {
+    /// Its height.
+    pub height: Height,
+    /// Its time in ms since 1970.
+    pub time_ms: u64,
+    /// Its transactions, in order.
+    pub transactions: &'a [CheckedTransaction],
+    /// Due work that ran before them, in order.
+    pub due: &'a [DueRecord],
+    /// Receipts by transaction and operation.
+    pub receipts: &'a [Vec<Receipt>],
+    /// What it wrote to state.
+    pub writes: &'a WriteSet,
+    /// State without these writes.
+    pub before: &'a dyn Store,
+}
+
 /// Verifies an archive against the genesis that the auditor holds. `progress` is called after every block.
 ///
 /// # Errors
@@ -77,20 +100,56 @@ pub fn verify(
     mut progress: impl FnMut(Progress),
 ) -> Result<Report, VerifyError> {
     let started = Instant::now();
-    genesis.check().map_err(|e| VerifyError::Genesis(e.to_string()))?;
-    let chain = Chain::new(genesis.clone());
-    let mut reader = ArchiveReader::new(from).map_err(|e| locate::archive_error(e, Height(0)))?;
-    check_genesis(&mut reader, genesis)?;
+    let (chain, mut reader) = open(from, genesis)?;
     let mut replay = Replay::new(&chain);
-    let closing = replay_blocks(&mut reader, &chain, options, &mut replay, &mut progress)?;
-    locate::check_closing(&closing, replay.head())?;
-    match reader.frame() {
-        Ok(None) => {}
-        Ok(Some(_)) => unreachable!("no frame follows the closing frame: the reader calls it trailing"),
-        Err(e) => return Err(locate::archive_error(e, replay.head().height)),
-    }
+    let mut each = |_: &Executed<'_>, done| {
+        progress(done);
+        ControlFlow::Continue(())
+    };
+    let closing = replay_blocks(&mut reader, &chain, options, &mut replay, &mut each)?;
+    check_end(&mut reader, &closing.expect("nothing breaks it off"), &replay)?;
     let bytes = reader.offset();
     replay.finish(bytes, started.elapsed())
+}
+
+/// Replays an archive: judges and executes every block as [`verify`] does, and shows each to `each`, until that breaks it
+/// off. State as a whole is not summed up.
+///
+/// # Errors
+/// As [`verify`]; nothing is said of what lies behind the block at which `each` broke off.
+///
+/// # Panics
+/// As [`verify`].
+pub fn replay(
+    from: impl Read,
+    genesis: &Genesis,
+    options: Options,
+    mut each: impl FnMut(&Executed<'_>, Progress) -> ControlFlow<()>,
+) -> Result<(), VerifyError> {
+    let (chain, mut reader) = open(from, genesis)?;
+    let mut replay = Replay::new(&chain);
+    match replay_blocks(&mut reader, &chain, options, &mut replay, &mut each)? {
+        Some(closing) => check_end(&mut reader, &closing, &replay),
+        None => Ok(()),
+    }
+}
+
+/// The chain of the auditor's genesis, and the archive behind its genesis frame.
+fn open<R: Read>(from: R, genesis: &Genesis) -> Result<(Chain, ArchiveReader<R>), VerifyError> {
+    genesis.check().map_err(|e| VerifyError::Genesis(e.to_string()))?;
+    let mut reader = ArchiveReader::new(from).map_err(|e| locate::archive_error(e, Height(0)))?;
+    check_genesis(&mut reader, genesis)?;
+    Ok((Chain::new(genesis.clone()), reader))
+}
+
+/// The closing frame must fit, and be the last.
+fn check_end(reader: &mut ArchiveReader<impl Read>, closing: &Frame, replay: &Replay<'_>) -> Result<(), VerifyError> {
+    locate::check_closing(closing, replay.head())?;
+    match reader.frame() {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) => unreachable!("no frame follows the closing frame: the reader calls it trailing"),
+        Err(e) => Err(locate::archive_error(e, replay.head().height)),
+    }
 }
 
 /// The archive's genesis must be the auditor's, byte by byte.
@@ -101,21 +160,21 @@ fn check_genesis(reader: &mut ArchiveReader<impl Read>, genesis: &Genesis) -> Re
     }
 }
 
-/// Reads, judges and executes every block; gives the closing frame.
+/// Reads, judges and executes every block; gives the closing frame, or none where `each` broke it off.
 fn replay_blocks(
     reader: &mut ArchiveReader<impl Read>,
     chain: &Chain,
     options: Options,
     replay: &mut Replay<'_>,
-    progress: &mut impl FnMut(Progress),
-) -> Result<Frame, VerifyError> {
+    each: &mut impl FnMut(&Executed<'_>, Progress) -> ControlFlow<()>,
+) -> Result<Option<Frame>, VerifyError> {
     thread::scope(|scope| {
         let mut crew = Crew::start(scope, chain, options.threads.get().min(MAX_THREADS));
         let mut end = None;
         loop {
             while end.is_none() && crew.has_room() {
                 match reader.frame() {
-                    Ok(Some(frame)) if frame.kind == Kind::Block => crew.submit(frame),
+                    Ok(Some(frame)) if frame.kind == Kind::Block => crew.submit(frame, replay.head().rota.clone()),
                     Ok(Some(frame)) => end = Some(Ok(frame)),
                     Ok(None) => unreachable!("only the closing frame has nothing after it"),
                     // Blocks before it are judged first: what is wrong first in the file is reported.
@@ -123,11 +182,16 @@ fn replay_blocks(
                 }
             }
             let Some(judged) = crew.take() else { break };
-            replay.apply(judged)?;
-            let (height, operations) = (replay.head().height, replay.operations());
-            progress(Progress { height, operations, bytes: reader.offset() });
+            let (before, bytes) = (replay.operations(), reader.offset());
+            let show = |block: &Executed<'_>| {
+                let operations = before + block.receipts.iter().map(|receipts| receipts.len() as u64).sum::<u64>();
+                each(block, Progress { height: block.height, operations, bytes })
+            };
+            if replay.apply(judged, show)?.is_break() {
+                return Ok(None);
+            }
         }
         let end = end.expect("the loop ends once the file has");
-        end.map_err(|error| locate::archive_error(error, replay.head().height))
+        end.map(Some).map_err(|error| locate::archive_error(error, replay.head().height))
     })
 }

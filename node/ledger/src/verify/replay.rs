@@ -1,15 +1,18 @@
 //! Re-execution: runs the blocks of an archive one by one on a state in memory, and keeps count.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
+use tally_contracts::governance::Protocol;
+use tally_contracts::governance::change::PROTOCOL_VERSION;
 use tally_contracts::receipt::{Outcome, Receipt};
-use tally_contracts::state::MemoryStore;
+use tally_contracts::state::{MemoryStore, read, tag};
 use tally_contracts::types::Height;
 
 use super::conservation::{self, Flows};
 use super::crew::{Fault, Judged, Sound};
-use super::report::{Check, OperationCounts, Report};
-use super::{CheckKind, Failure, Place, VerifyError, locate};
+use super::report::{Check, Epoch, OperationCounts, Report};
+use super::{CheckKind, Executed, Failure, Place, VerifyError, locate};
 use crate::chain::{Chain, Head, Warm};
 
 /// The chain as far as it was executed.
@@ -22,6 +25,7 @@ pub struct Replay<'a> {
     transactions: u64,
     votes: u64,
     counts: OperationCounts,
+    epochs: Vec<Epoch>,
 }
 
 impl<'a> Replay<'a> {
@@ -30,8 +34,17 @@ impl<'a> Replay<'a> {
         let (head, writes) = chain.start();
         let mut store = MemoryStore::default();
         store.apply(&writes);
-        let counts = OperationCounts::default();
-        Self { chain, head, store, warm: Warm::default(), flows: Flows::default(), transactions: 0, votes: 0, counts }
+        Self {
+            chain,
+            head,
+            store,
+            warm: Warm::default(),
+            flows: Flows::default(),
+            transactions: 0,
+            votes: 0,
+            counts: OperationCounts::default(),
+            epochs: Vec::new(),
+        }
     }
 
     /// The end of what was executed.
@@ -44,16 +57,38 @@ impl<'a> Replay<'a> {
         self.counts.total()
     }
 
-    /// Takes up the next block.
+    /// Takes up the next block, and shows it to `each`, which says whether to go on.
     ///
     /// # Errors
-    /// [`VerifyError::Failed`] when it is no valid successor.
-    pub fn apply(&mut self, Judged { frame, verdict }: Judged) -> Result<(), VerifyError> {
+    /// [`VerifyError::Failed`] when it is no valid successor, [`VerifyError::Outdated`] where its rules are not known here.
+    pub fn apply(
+        &mut self,
+        judged: Judged,
+        each: impl FnOnce(&Executed<'_>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, VerifyError> {
+        let protocol: Protocol = read(&self.store, tag::protocol, &()).unwrap_or_default();
+        if protocol.version > PROTOCOL_VERSION && self.head.height.next() >= protocol.from_height {
+            return Err(VerifyError::Outdated(protocol.from_height, protocol.version));
+        }
+        let (frame, verdict) = judged.verdict(self.chain, &self.head.rota);
         let fault = |fault| locate::block_fault(self.chain, &self.head, &frame, fault);
         let Sound { block, votes } = verdict.map_err(fault)?;
         let block = self.chain.check_successor(&self.head, block).map_err(|e| fault(Fault::Block(e)))?;
         let executed = self.chain.execute_warm(&self.store, &self.head, &block, &mut self.warm);
+        let flow = each(&Executed {
+            height: block.header().height,
+            time_ms: block.header().time_ms,
+            transactions: block.transactions(),
+            due: &executed.due,
+            receipts: &executed.receipts,
+            writes: &executed.writes,
+            before: &self.store,
+        });
         self.store.apply(&executed.writes);
+        let (validators, height) = (self.head.rota.of(block.header().height), block.header().height);
+        if height == Height(1) || self.head.rota.of(self.head.height) != validators {
+            self.epochs.push(Epoch { from_height: height, validators: validators.validators().to_vec() });
+        }
         self.head = executed.head;
         self.votes += votes as u64;
         self.transactions += block.transactions().len() as u64;
@@ -62,7 +97,7 @@ impl<'a> Replay<'a> {
             self.flows.add(transaction.transaction(), receipts);
             receipts.iter().for_each(|receipt| self.count(receipt));
         }
-        Ok(())
+        Ok(flow)
     }
 
     /// Sums up all of state, and reports.
@@ -70,7 +105,7 @@ impl<'a> Replay<'a> {
     /// # Errors
     /// [`VerifyError::Failed`] when something does not add up.
     pub fn finish(self, bytes: u64, took: Duration) -> Result<Report, VerifyError> {
-        let Self { chain, head, store, warm: _, flows, transactions, votes, counts } = self;
+        let Self { chain, head, store, warm: _, flows, transactions, votes, counts, epochs } = self;
         let sums = conservation::check(&store, &flows).map_err(|reason| state_failure(reason, head.height))?;
         let seconds = took.as_secs_f64();
         let total = counts.total();
@@ -82,6 +117,7 @@ impl<'a> Replay<'a> {
             transactions,
             operations: counts,
             vote_signatures: votes,
+            epochs,
             leaves: head.outcome.log_size,
             log_root: head.outcome.log_root,
             state_hash: head.outcome.state_hash,

@@ -1,6 +1,7 @@
 //! What verification found out, and what it did not look at.
 
 use serde::Serialize;
+use tally_contracts::governance::Validator;
 use tally_contracts::types::{ChainId, Hash, Height};
 
 use super::conservation::ClassSums;
@@ -24,6 +25,8 @@ pub struct Report {
     pub operations: OperationCounts,
     /// Validators' signatures that were verified, in each block's own certificate and in its child's `last_commit`.
     pub vote_signatures: u64,
+    /// Who validated, from the first block on: one entry for each time that it changed.
+    pub epochs: Vec<Epoch>,
     /// Leaves of the transparency log.
     pub leaves: u64,
     /// Its root.
@@ -42,6 +45,15 @@ pub struct Report {
     pub seconds: f64,
     /// Operations verified in a second.
     pub operations_per_second: f64,
+}
+
+/// Validators, and from which height on they were the ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Epoch {
+    /// The first height.
+    pub from_height: Height,
+    /// By rising merchant id.
+    pub validators: Vec<Validator>,
 }
 
 /// Operations by what became of them.
@@ -82,7 +94,11 @@ impl Check {
         vec![
             done("genesis", "the archive's genesis is the one given, byte by byte"),
             done("hash chain", "every block names the id of the one before, back to the chain id"),
-            done("certificates", "more than two thirds of the validators of each height signed its block"),
+            done(
+                "certificates",
+                "more than two thirds of the validators of each height signed its block; who they are follows from the blocks \
+                 before",
+            ),
             done("signatures", "every transaction, by ZIP-215"),
             done("roots", "transactions root of every block; log root and size after every block"),
             done("re-execution", "every operation; receipts, due work and state hashes follow from the transactions"),

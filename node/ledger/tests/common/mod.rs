@@ -48,6 +48,7 @@ pub fn genesis() -> Genesis {
         net_debit_cap_fen: Fen(100_000_000),
         collateral_fen: Fen(0),
         industry: 0,
+        base_share: 1,
     };
     let class = |id: u32, anchor: u64| GenesisClass {
         id: ClassId(id),
@@ -153,7 +154,7 @@ impl TestChain {
             .iter()
             .map(|t| CheckedTransaction::check(tally_contracts::encoding::encode(t), self.chain.chain_id()).unwrap());
         let proposal = Proposal {
-            proposer: self.chain.validators(self.head.height.next()).proposer(self.head.height.next(), 0).merchant,
+            proposer: self.head.rota.of(self.head.height.next()).proposer(self.head.height.next(), 0).merchant,
             now_ms,
             last_commit: self.blocks.last().map(|(_, certificate)| certificate.clone()),
             transactions: checked.collect(),
@@ -165,10 +166,17 @@ impl TestChain {
         let checked = self.chain.check(&self.head, &block.encode()).expect("an honest block is valid");
         let executed = self.chain.execute(&self.store, &self.head, &checked);
         self.store.apply(&executed.writes);
+        let signers = self.signers(block.header.height);
         self.head = executed.head.clone();
-        let certificate = certify(self.chain.chain_id(), block.header.height, &block.header.id(), &[1, 2, 4]);
+        let certificate = certify(self.chain.chain_id(), block.header.height, &block.header.id(), &signers);
         self.blocks.push((block, certificate));
         executed
+    }
+
+    /// Who signs for a block of the next height: all but merchant 3.
+    pub fn signers(&self, height: Height) -> Vec<u16> {
+        let validators = self.head.rota.of(height).validators();
+        validators.iter().map(|validator| validator.merchant.0).filter(|merchant| *merchant != 3).collect()
     }
 
     pub fn archive(&self) -> Vec<u8> {

@@ -19,8 +19,8 @@ pub fn left(snapshot: &Snapshot<'_>, merchant: MerchantId, operation: &Operation
     let asked = Asked { snapshot, merchant, operation, day: snapshot.calendar().day(snapshot.head.time_ms) };
     match rule {
         Rejection::ExchangeMemberLimit | Rejection::ExchangePairLimit => asked.of_exchange(rule),
-        Rejection::NetDebitCap => asked.room(asked.debtor()?),
-        Rejection::NotPrefunded => asked.room(merchant),
+        Rejection::NetDebitCap => room_of(snapshot, asked.debtor()?),
+        Rejection::NotPrefunded => room_of(snapshot, merchant),
         Rejection::NoConsentLimit => {
             let parameters: Parameters = read(snapshot.store, tag::parameters, &())?;
             asked.unused(parameters.no_consent_limit_fen, tag::no_consent_used, &(asked.day, asked.member()?))
@@ -67,12 +67,6 @@ impl Asked<'_> {
         }
     }
 
-    fn room(&self, debtor: MerchantId) -> Option<Fen> {
-        let record: Merchant = read(self.snapshot.store, tag::merchants, &debtor)?;
-        let position: Position = read(self.snapshot.store, tag::positions, &debtor).unwrap_or_default();
-        Some(room(&record, &position))
-    }
-
     fn unused<K: Key>(&self, limit: Fen, tag: u8, key: &K) -> Option<Fen> {
         let used: Fen = read(self.snapshot.store, tag, key).unwrap_or_default();
         Some(Fen(limit.0.saturating_sub(used.0)))
@@ -99,4 +93,11 @@ impl Asked<'_> {
 #[must_use]
 pub fn room(record: &Merchant, position: &Position) -> Fen {
     Obligation(record.net_debit_limit().0 - position.net_debit().0).floor_fen().unwrap_or_default()
+}
+
+/// The same of a merchant at the head; none where there is no such merchant.
+pub(super) fn room_of(snapshot: &Snapshot<'_>, debtor: MerchantId) -> Option<Fen> {
+    let record: Merchant = read(snapshot.store, tag::merchants, &debtor)?;
+    let position: Position = read(snapshot.store, tag::positions, &debtor).unwrap_or_default();
+    Some(room(&record, &position))
 }

@@ -193,11 +193,11 @@ pub fn statement(
     Ok(Page { items, next_cursor, height })
 }
 
-fn record(snapshot: &Snapshot<'_>, address: &Address) -> Result<Member, QueryError> {
+pub(super) fn record(snapshot: &Snapshot<'_>, address: &Address) -> Result<Member, QueryError> {
     read(snapshot.store, tag::members, address).ok_or_else(|| QueryError::not_found("member", address))
 }
 
-fn balances_at(snapshot: &Snapshot<'_>, address: &Address, height: Height) -> Vec<Balance> {
+pub(super) fn balances_at(snapshot: &Snapshot<'_>, address: &Address, height: Height) -> Vec<Balance> {
     let month = snapshot.calendar().month(snapshot.time_ms(height));
     let balance = |(class, movement): (ClassId, Movement)| {
         let lots: Vec<Lot> = movement.lots.into_iter().filter(|lot| lot.expires >= month).collect();

@@ -4,11 +4,12 @@ use serde::Serialize;
 use tally_contracts::crypto::PublicKey;
 use tally_contracts::encoding;
 use tally_contracts::genesis::Parameters;
-use tally_contracts::membership::{KeyRecord, Merchant};
+use tally_contracts::governance::{self, Validator};
+use tally_contracts::membership::{Admission, KeyRecord, Merchant, Phase};
 use tally_contracts::points::{Hold, StoreLimits};
 use tally_contracts::settlement::Position;
 use tally_contracts::state::{Key, read, read_range, tag};
-use tally_contracts::types::{Fen, MerchantId, Obligation, Rate, Reference, StoreId};
+use tally_contracts::types::{Fen, Height, MerchantId, Obligation, Rate, Reference, StoreId};
 use utoipa::ToSchema;
 use wincode::SchemaReadOwned;
 use wincode::config::DefaultConfig;
@@ -44,6 +45,34 @@ pub struct MerchantView {
     pub cap_warning: bool,
     /// What it owes the alliance pool, in 10^-8 CNY.
     pub pool_claim: Obligation,
+    /// How many parts of the pool's base it has.
+    pub base_share: u16,
+    /// Whether it issues no points and has no voice for now.
+    pub is_suspended: bool,
+    /// Whether it stays, leaves, or has left.
+    pub phase: Phase,
+    /// How it joined, where that was after the founding.
+    pub admission: Option<Admission>,
+}
+
+/// Validators, and from which height on.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct EpochView {
+    /// The first height that they validate; until the next entry's.
+    pub from_height: Height,
+    /// By rising merchant number.
+    pub validators: Vec<ValidatorView>,
+}
+
+/// A merchant's validator.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ValidatorView {
+    /// The merchant.
+    pub merchant: MerchantId,
+    /// Its name for people.
+    pub name: Option<String>,
+    /// The key that signs its votes and proposals.
+    pub public_key: PublicKey,
 }
 
 /// An operator key.
@@ -102,6 +131,10 @@ pub fn merchants(snapshot: &Snapshot<'_>) -> Listing<MerchantView> {
             room_fen: room(&merchant, &position),
             cap_warning: is_warned(&merchant, &position, warning),
             pool_claim: read(snapshot.store, tag::pool_claims, &id).unwrap_or_default(),
+            base_share: merchant.base_share,
+            is_suspended: merchant.is_suspended,
+            phase: merchant.phase,
+            admission: read(snapshot.store, tag::admissions, &id),
         }
     };
     Listing::new(snapshot, all.into_iter().map(view).collect())
@@ -113,11 +146,26 @@ fn is_warned(record: &Merchant, position: &Position, part: Rate) -> bool {
     used > 0 && used * i128::from(Rate::ONE) >= limit * i128::from(part.millionths())
 }
 
-/// The name that genesis gives a merchant or partner.
+/// The name that genesis gives a merchant or partner, or its admission a merchant that joined later.
 pub(super) fn name_of(snapshot: &Snapshot<'_>, id: MerchantId) -> Option<String> {
     let merchants = snapshot.genesis.merchants.iter().map(|m| (m.id, &m.name));
     let partners = snapshot.genesis.partners.iter().map(|p| (p.id, &p.name));
-    merchants.chain(partners).find(|(known, _)| *known == id).map(|(_, name)| name.clone())
+    let founding = merchants.chain(partners).find(|(known, _)| *known == id).map(|(_, name)| name.clone());
+    founding.or_else(|| read(snapshot.store, tag::admissions, &id).map(|admission: Admission| admission.name))
+}
+
+/// Every set of validators that was announced, by the height from which it is in force; the last of them may be to come.
+#[must_use]
+pub fn epochs(snapshot: &Snapshot<'_>) -> Listing<EpochView> {
+    let view = |validator: &Validator| ValidatorView {
+        merchant: validator.merchant,
+        name: name_of(snapshot, validator.merchant),
+        public_key: validator.public_key,
+    };
+    let epochs = governance::epochs(snapshot.store)
+        .into_iter()
+        .map(|(from_height, set)| EpochView { from_height, validators: set.validators().iter().map(view).collect() });
+    Listing::new(snapshot, epochs.collect())
 }
 
 /// A page of a merchant's operator keys by rising bytes, revoked ones too.

@@ -8,18 +8,22 @@ pub mod classes;
 pub mod disputes;
 pub mod dry_run;
 pub mod events;
+pub mod governance;
 pub mod index;
 pub mod limits;
 pub mod members;
 pub mod merchants;
 pub mod operations;
 pub mod page;
+pub mod pool;
 pub mod rates;
 pub mod settlements;
+pub mod spend_plan;
 pub mod statements;
 
 use tally_contracts::execute::BlockContext;
 use tally_contracts::genesis::Genesis;
+use tally_contracts::rejection::Rejection;
 use tally_contracts::state::Store;
 use tally_contracts::types::{Calendar, Height};
 use tally_ledger::chain::Head;
@@ -60,6 +64,9 @@ pub enum QueryError {
     /// Parameters that do not go together.
     #[error("{0}")]
     Parameters(String),
+    /// It is about operations that a rule refuses, whatever they say.
+    #[error("{0}")]
+    Refused(Rejection),
 }
 
 impl QueryError {

@@ -35,6 +35,8 @@ pub enum List {
     Stores = 7,
     /// Disputes.
     Disputes = 8,
+    /// Proposals.
+    Proposals = 9,
 }
 
 /// Bytes of the hash that stands for what was asked.

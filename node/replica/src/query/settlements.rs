@@ -4,13 +4,14 @@ use serde::Serialize;
 use tally_contracts::due::DueRecord;
 use tally_contracts::encoding;
 use tally_contracts::governance::Schedule;
+use tally_contracts::points::PointClass;
 use tally_contracts::settlement::{Gross, Leg, NetPosition, PairNet, Position, Statement};
 use tally_contracts::state::{read, read_range, tag};
 use tally_contracts::types::{Height, MerchantId, Month, Obligation, Reference};
 use utoipa::ToSchema;
 
 use super::classes::{Listing, MAX_LIST};
-use super::index::{DUE_PLACES, KindName, ObligationRow, PairKey, Place, kind_name};
+use super::index::{DUE_PLACES, ObligationRow, PairKey, Place, kind_name};
 use super::merchants::require_participant;
 use super::operations::Rows;
 use super::page::{Cursor, List, Page, PageRequest, Scope};
@@ -145,12 +146,11 @@ pub struct ObligationLine {
     pub place: Place,
     /// The block's time in ms since 1970.
     pub time_ms: u64,
-    /// Who submitted it.
+    /// Who submitted it; the pool (0) for a distribution, the issuer for a buy-out.
     pub merchant: MerchantId,
-    /// Under which reference.
-    pub reference: Reference,
-    /// What it was.
-    #[schema(value_type = KindName)]
+    /// Under which reference; none where no operation did it.
+    pub reference: Option<Reference>,
+    /// A kind of operation, `distribution` or `buy_out`.
     pub kind: &'static str,
     /// What it added, in 10^-8 CNY.
     pub amount: Obligation,
@@ -244,14 +244,14 @@ pub fn operations(
         let place = pair.parse(&key).expect("the rows of a pair's range are the pair's");
         let row: ObligationRow = encoding::decode_own(&value);
         if let Some(number) = place.index.checked_sub(DUE_PLACES) {
-            return line_of_silence(snapshot, place, number, &row);
+            return line_of_due_work(snapshot, place, number, &row);
         }
         let operation = transactions.at(place);
         ObligationLine {
             place,
             time_ms: operation.time_ms,
             merchant: operation.merchant,
-            reference: operation.receipt.reference,
+            reference: Some(operation.receipt.reference),
             kind: kind_name(row.kind),
             amount: row.amount,
         }
@@ -259,19 +259,26 @@ pub fn operations(
     Ok(Page { items: rows.into_iter().map(line).collect(), next_cursor, height })
 }
 
-/// The line of a dispute that nobody answered: it names the disputed operation.
-fn line_of_silence(snapshot: &Snapshot<'_>, place: Place, number: u32, row: &ObligationRow) -> ObligationLine {
+/// The line of a debt that no operation made: of a dispute that nobody answered it names the disputed operation; of a
+/// distribution or a buy-out there is none, so it names the pool, or the issuer, and no reference.
+fn line_of_due_work(snapshot: &Snapshot<'_>, place: Place, number: u32, row: &ObligationRow) -> ObligationLine {
     let due = super::index::due_at(snapshot.store, place.height);
-    let Some(DueRecord::DisputeTimedOut(ended)) = due.get(number as usize) else {
-        unreachable!("the index lists due records that are disputes only")
+    let (merchant, reference, kind) = match due.get(number as usize) {
+        Some(DueRecord::DisputeTimedOut(ended)) => (ended.merchant, Some(ended.original), kind_name(row.kind)),
+        Some(DueRecord::Distributed(_)) => (MerchantId::POOL, None, "distribution"),
+        Some(DueRecord::BoughtOut(bought)) => {
+            let class: PointClass = read(snapshot.store, tag::classes, &bought.class).expect("classes are not deleted");
+            (class.issuer, None, "buy_out")
+        }
+        _ => unreachable!("the index lists due records that make debts only"),
     };
     ObligationLine {
         place,
         time_ms: super::index::block_time_ms(snapshot.store, place.height)
             .expect("a block with due records was executed"),
-        merchant: ended.merchant,
-        reference: ended.original,
-        kind: kind_name(row.kind),
+        merchant,
+        reference,
+        kind,
         amount: row.amount,
     }
 }

@@ -55,6 +55,7 @@ fn genesis() -> Genesis {
         net_debit_cap_fen: Fen(1_000_000_000),
         collateral_fen: Fen(0),
         industry: 0,
+        base_share: 1,
     };
     let terms = ClassTerms {
         decimals: 0,

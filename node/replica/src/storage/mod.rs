@@ -8,6 +8,7 @@ use std::io;
 use std::path::PathBuf;
 
 use tally_contracts::encoding::DecodeError;
+use tally_contracts::governance::change::PROTOCOL_VERSION;
 use tally_contracts::types::{ChainId, Height};
 use tally_ledger::block::BlockId;
 use tally_ledger::certificate::CertificateError;
@@ -70,6 +71,18 @@ pub enum StorageError {
         block_id: BlockId,
         /// What is wrong with it.
         reason: InvalidBlock,
+    },
+    /// The alliance goes on under a version of the protocol that this code does not know.
+    #[error(
+        "from height {from_height} on the ledger runs version {version} of the protocol, this software knows {known}: \
+         install a newer one and start again; nothing is lost",
+        known = PROTOCOL_VERSION
+    )]
+    Outdated {
+        /// The ledger's version.
+        version: u16,
+        /// The first height that runs it.
+        from_height: Height,
     },
     /// The block log's files.
     #[error("block log: {0}")]

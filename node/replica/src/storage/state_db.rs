@@ -44,7 +44,7 @@ use super::memtable::Memtable;
 use super::row_cache::RowCache;
 
 /// Version of the format.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 /// First bytes of query index keys.
 pub const INDEX_TAGS: std::ops::RangeInclusive<u8> = 0xc0..=0xef;
 

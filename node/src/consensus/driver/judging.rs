@@ -71,7 +71,7 @@ impl Driver {
             stored.iter().filter_map(|(_, bytes)| replica.check(bytes).ok()).collect()
         })
         .await;
-        let validators = self.replica.chain().validators(height);
+        let validators = self.replica.validators(height);
         let rounds = 0..u32::try_from(validators.validators().len()).unwrap_or(u32::MAX);
         let value = |block: &CheckedBlock| {
             let proposer = block.header().proposer;
@@ -91,11 +91,11 @@ impl Driver {
         if self.is_author(of.proposer) {
             return Ok(None);
         }
-        let head = self.replica.head().height;
-        let validators = self.replica.chain().validators(of.height);
-        match self.streams.add(head, validators, part) {
+        let head = self.replica.head();
+        let validators = head.rota.of(of.height);
+        match self.streams.add(head.height, validators, part) {
             Ok(None) => Ok(None),
-            Ok(Some(received)) if of.height == head.next() => self.received_block(received).await,
+            Ok(Some(received)) if of.height == head.height.next() => self.received_block(received).await,
             Ok(Some(received)) => {
                 self.streams.wait(received);
                 Ok(None)

@@ -2,4 +2,5 @@
 
 mod alliance;
 mod support;
+mod validators;
 mod wire;

@@ -10,7 +10,8 @@ use libp2p::identity::Keypair;
 use tally_contracts::crypto::{PublicKey, Signature};
 use tally_contracts::encoding::Domain;
 use tally_contracts::genesis::{
-    BusinessCalendar, Clock, ExchangeParameters, Genesis, GenesisMerchant, OperatorKey, Parameters, Role,
+    AdmissionParameters, BusinessCalendar, Clock, ExchangeParameters, Genesis, GenesisMerchant, OperatorKey,
+    Parameters, Role,
 };
 use tally_contracts::membership::{Enrol, HolderKind};
 use tally_contracts::transaction::{Body, CheckedTransaction, Operation, Transaction};
@@ -45,12 +46,13 @@ pub fn genesis(merchants: u16) -> Genesis {
             validator_key: PublicKey::of(&key("validator", id)),
             operator_keys: vec![OperatorKey {
                 public_key: operator,
-                roles: vec![Role::Issuer, Role::Acceptor],
+                roles: vec![Role::Issuer, Role::Acceptor, Role::Governor],
                 store_id: None,
             }],
             net_debit_cap_fen: Fen(1_000_000),
             collateral_fen: Fen(0),
             industry: 0,
+            base_share: 1,
         }
     };
     Genesis {
@@ -65,6 +67,11 @@ pub fn genesis(merchants: u16) -> Genesis {
             exchange: ExchangeParameters { spread: Rate::ZERO, ..ExchangeParameters::default() },
             no_consent_limit_fen: Fen(0),
             refund_window_days: 30,
+            admission: AdmissionParameters {
+                min_annual_revenue_fen: Fen(0),
+                min_members: 0,
+                attesters: vec![PublicKey::of(&key("attester", MerchantId::POOL))],
+            },
             ..Parameters::default()
         },
         merchants: (1..=merchants).map(merchant).collect(),
@@ -88,6 +95,11 @@ pub fn enrol_many(chain: &Chain, merchant: MerchantId, numbers: &[u64]) -> Check
         let body = Body::Enrol(Enrol { holder: HolderKind::Member, commitment });
         Operation::new(reference, body)
     };
+    signed(chain, merchant, numbers.iter().map(operation).collect())
+}
+
+/// A transaction of a merchant.
+pub fn signed(chain: &Chain, merchant: MerchantId, operations: Vec<Operation>) -> CheckedTransaction {
     let operator = key("operator", merchant);
     let mut transaction = Transaction {
         chain_id: *chain.chain_id(),
@@ -95,7 +107,7 @@ pub fn enrol_many(chain: &Chain, merchant: MerchantId, numbers: &[u64]) -> Check
         public_key: PublicKey::of(&operator),
         valid_until_ms: now_ms() + 3_600_000,
         atomic: false,
-        operations: numbers.iter().map(operation).collect(),
+        operations,
         signature: Signature::default(),
     };
     transaction.sign(&operator);
@@ -113,6 +125,11 @@ pub struct Node {
 }
 
 impl Node {
+    /// Waits until it ends by itself; says why.
+    pub async fn ended(self) -> Result<(), ConsensusError> {
+        self.task.await.unwrap()
+    }
+
     /// Stops it, and closes its replica.
     pub async fn stop(self) {
         self.stop.send_replace(true);
@@ -136,7 +153,12 @@ pub struct Alliance {
 
 impl Alliance {
     pub fn new(merchants: u16) -> Self {
-        let sockets: Vec<_> = (0..merchants).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        Self::with_newcomers(merchants, 0)
+    }
+
+    /// An alliance of so many founders, with room for merchants that join.
+    pub fn with_newcomers(merchants: u16, newcomers: u16) -> Self {
+        let sockets: Vec<_> = (0..merchants + newcomers).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let ports = sockets.iter().map(|s| s.local_addr().unwrap().port()).collect();
         Self { chain: Chain::new(genesis(merchants)), dir: TempDir::new().unwrap(), ports }
     }
@@ -156,9 +178,10 @@ impl Alliance {
         self.start_with(options)
     }
 
-    fn start_with(&self, options: ConsensusOptions) -> Node {
+    pub fn start_with(&self, mut options: ConsensusOptions) -> Node {
         let merchant = options.validator.as_ref().unwrap().merchant;
         let replica = Arc::new(open(&self.data_dir(merchant), self.chain.clone()));
+        options.guests = crate::guests::follow(&replica);
         let mempool = Arc::new(Mempool::new(MempoolOptions::default()));
         let (stop, shutdown) = watch::channel(false);
         let task = tokio::spawn(run(options, Arc::clone(&replica), Arc::clone(&mempool), shutdown));
@@ -172,6 +195,7 @@ impl Alliance {
             network_key: key("network", merchant).to_bytes(),
             listen: format!("/ip4/127.0.0.1/tcp/{}", self.port(merchant)).parse().unwrap(),
             peers: others.map(|id| self.address(id)).collect(),
+            guests: crate::guests::none(),
             data_dir: self.data_dir(merchant),
             timeouts: ConsensusTimeouts::default(),
             spread: Spread::Direct,

@@ -15,8 +15,9 @@ use malachitebft_signing::{Signer as _, Verifier as _};
 use malachitebft_sync::{ValueRequest, ValueResponse};
 use proptest::prelude::*;
 use tally_contracts::crypto::{PublicKey, Signature};
+use tally_contracts::governance::ValidatorSet;
 use tally_contracts::types::{Hash, Height, MerchantId};
-use tally_ledger::certificate::{CommitCertificate, CommitSignature, ValidatorSet, VoteKind, vote_bytes};
+use tally_ledger::certificate::{CommitCertificate, CommitSignature, VoteKind, vote_bytes};
 
 use super::support::{genesis, key};
 use crate::consensus::codec::{TallyCodec, engine_certificate};

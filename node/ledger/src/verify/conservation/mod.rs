@@ -12,11 +12,12 @@ pub use points::ClassSums;
 use std::collections::BTreeMap;
 
 use tally_contracts::due::DueRecord;
-use tally_contracts::points::TimedOut;
+use tally_contracts::points::{BoughtOut, TimedOut};
+use tally_contracts::pool::Distributed;
 use tally_contracts::receipt::{Applied, Outcome, Receipt};
 use tally_contracts::state::{Key, MemoryStore};
 use tally_contracts::transaction::{Body, Transaction};
-use tally_contracts::types::{ClassId, Obligation, Points};
+use tally_contracts::types::{ClassId, Fen, Obligation, Points};
 
 /// What receipts say was moved, over the whole history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +39,7 @@ struct ClassFlows {
     imported: u128,
     exchanged_in: u128,
     exchanged_out: u128,
+    bought_out: u128,
 }
 
 impl Flows {
@@ -46,7 +48,8 @@ impl Flows {
         for (operation, receipt) in transaction.operations.iter().zip(receipts) {
             let Outcome::Applied(applied) = &receipt.outcome else { continue };
             match (&operation.body, applied) {
-                (Body::Issue(o), Applied::Issued { points, repaid, .. }) => {
+                (Body::Issue(o), Applied::Issued { points, repaid, pool_obligation, .. }) => {
+                    self.pool += pool_obligation.0;
                     self.class(o.class).issued += wide(*points);
                     self.class(o.class).issues_reversed += wide(*repaid);
                 }
@@ -67,7 +70,8 @@ impl Flows {
                     self.class(*class).redemptions_reversed += wide(o.points);
                     self.obligations += obligation.0;
                 }
-                (Body::ReverseIssue(_), Applied::IssueReversed { class, points, owed, .. }) => {
+                (Body::ReverseIssue(_), Applied::IssueReversed { class, points, owed, pool_obligation, .. }) => {
+                    self.pool += pool_obligation.0;
                     self.class(*class).issues_reversed += wide(*points) - wide(*owed);
                 }
                 (Body::Exchange(o), Applied::Exchanged { points_out, obligation, pool_obligation, .. }) => {
@@ -99,9 +103,26 @@ impl Flows {
                     self.class(*class).no_longer_held += wide(*released) + wide(*expired);
                 }
                 DueRecord::DisputeTimedOut(ended) => self.obligations += ended.adjustment.0,
+                DueRecord::Distributed(Distributed { shares_fen, rebates_fen, debts, .. }) => {
+                    self.pool -= Obligation::from_fen(Fen(shares_fen.0 + rebates_fen.0)).0;
+                    self.obligations += debts.iter().map(|debt| Obligation::from_fen(debt.amount_fen).0).sum::<i128>();
+                }
+                DueRecord::BoughtOut(bought) => self.add_bought_out(bought),
                 _ => {}
             }
         }
+    }
+
+    fn add_bought_out(&mut self, bought: &BoughtOut) {
+        match bought.into {
+            None => self.class(bought.class).bought_out += wide(bought.points),
+            Some(into) => {
+                self.class(bought.class).exchanged_out += wide(bought.points);
+                self.class(into).exchanged_in += wide(bought.points_out);
+            }
+        }
+        self.obligations += bought.debts.iter().map(|debt| debt.amount.0).sum::<i128>();
+        self.pool += bought.pool_obligation.0;
     }
 
     fn class(&mut self, class: ClassId) -> &mut ClassFlows {

@@ -106,10 +106,12 @@ fn check_class(class: ClassId, totals: &ClassTotals, held: &Held, flows: &ClassF
     equal(name("`imported`, against the receipts,"), &wide(t.imported), &flows.imported)?;
     equal(name("`exchanged_in`, against the receipts,"), &wide(t.exchanged_in), &flows.exchanged_in)?;
     equal(name("`exchanged_out`, against the receipts,"), &wide(t.exchanged_out), &flows.exchanged_out)?;
+    equal(name("`bought_out`, against the receipts,"), &wide(t.bought_out), &flows.bought_out)?;
     equal(name("`held`, against the receipts,"), &(wide(t.held) + flows.no_longer_held), &flows.held)?;
     equal(name("`held`, against the open holds,"), &wide(t.held), &held.set_aside)?;
     let gained = wide(t.issued) + wide(t.imported) + wide(t.exchanged_in) + reversed;
     let lost = wide(t.issues_reversed) + wide(t.redeemed) + wide(t.lapsed) + wide(t.exchanged_out) + wide(t.held);
+    let lost = lost + wide(t.bought_out);
     equal(name("`outstanding`, with all that was lost,"), &(wide(t.outstanding) + lost), &gained)?;
     equal(
         name("the sum of all holdings, with what was swept,"),

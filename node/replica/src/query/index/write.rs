@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tally_contracts::due::DueRecord;
 use tally_contracts::encoding;
 use tally_contracts::points::PointClass;
+use tally_contracts::pool::DistributedDebt;
 use tally_contracts::receipt::{Applied, Outcome, Receipt};
 use tally_contracts::rejection::Rejection;
 use tally_contracts::state::{self, Key as _, Store, WriteSet, Writes, tag};
@@ -18,6 +19,8 @@ use wincode::config::DefaultConfig;
 
 use super::{DayKey, DayTotal, ListedOperation, ObligationRow, PairKey, Place, TransactionRow};
 
+/// In place of a kind's number: no operation did it.
+const NO_KIND: u8 = 0;
 /// Number of the kind `open_dispute`, which an adjustment by silence goes back to.
 const OPEN_DISPUTE: u8 = 43;
 
@@ -199,6 +202,9 @@ impl BlockIndex<'_> {
                 self.receive(entry, split.to_class, *points_out);
                 self.add_obligation(at, (issuer, MerchantId::POOL), *pool_obligation);
             }
+            (_, Applied::Issued { pool_obligation, .. } | Applied::IssueReversed { pool_obligation, .. }) => {
+                self.add_obligation(at, (issuer, MerchantId::POOL), *pool_obligation);
+            }
             (Body::Import(_), Applied::Imported { obligation, .. }) => {
                 self.add_obligation(at, (entry.merchant, issuer), *obligation);
             }
@@ -212,12 +218,28 @@ impl BlockIndex<'_> {
         received.points_in.0 = received.points_in.0.saturating_add(points.0);
     }
 
-    /// Adds what disputes came to that ended by silence.
+    /// Adds what came to be owed because time had passed.
     fn add_due(&mut self, due: &[DueRecord]) {
         for (record, number) in due.iter().zip(0_u32..) {
-            if let DueRecord::DisputeTimedOut(ended) = record {
-                let place = Place { height: self.height, index: super::DUE_PLACES + number };
-                self.add_obligation((place, OPEN_DISPUTE), (ended.creditor, ended.debtor), ended.adjustment);
+            let place = Place { height: self.height, index: super::DUE_PLACES + number };
+            match record {
+                DueRecord::DisputeTimedOut(ended) => {
+                    self.add_obligation((place, OPEN_DISPUTE), (ended.creditor, ended.debtor), ended.adjustment);
+                }
+                DueRecord::Distributed(distributed) => {
+                    for DistributedDebt { debtor, creditor, amount_fen } in &distributed.debts {
+                        let amount = Obligation::from_fen(*amount_fen);
+                        self.add_obligation((place, NO_KIND), (*debtor, *creditor), amount);
+                    }
+                }
+                DueRecord::BoughtOut(bought) => {
+                    let issuer = self.issuer(bought.class);
+                    for debt in &bought.debts {
+                        self.add_obligation((place, NO_KIND), (issuer, debt.creditor), debt.amount);
+                    }
+                    self.add_obligation((place, NO_KIND), (issuer, MerchantId::POOL), bought.pool_obligation);
+                }
+                _ => {}
             }
         }
     }
@@ -283,6 +305,10 @@ pub fn is_listed(outcome: &Outcome) -> bool {
 fn is_unauthorized(rejection: Rejection) -> bool {
     matches!(
         rejection,
-        Rejection::Expired | Rejection::ValidUntilTooFar | Rejection::UnknownKey | Rejection::KeyRevoked
+        Rejection::Expired
+            | Rejection::ValidUntilTooFar
+            | Rejection::Departed
+            | Rejection::UnknownKey
+            | Rejection::KeyRevoked
     )
 }
