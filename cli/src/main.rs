@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** secrets are read from files and never printed; the exit codes are those of [`EXIT_CODES`].
 
+mod accounting;
 mod bench;
 mod client;
 mod connect;
@@ -65,11 +66,14 @@ enum Verb {
     #[command(subcommand, after_help = EXIT_CODES)]
     Grant(grant::Verb),
     /// Ask a node.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = EXIT_CODES, mut_args(|arg| arg.global(true)))]
     Query(query::Query),
     /// Settlement statements, their legs, the confirmation of a leg, and files for bookkeeping.
     #[command(after_help = EXIT_CODES, mut_args(|arg| arg.global(true)))]
     Settlement(settlement::Settlement),
+    /// Points in a merchant's books, worked out of an exported chain: journal, roll-forward, VAT, budget.
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Accounting(Box<accounting::Verb>),
     /// Feed the year of tests/data to an alliance with a simulated clock (docs/replay.md).
     #[command(after_help = EXIT_CODES)]
     Replay(Box<replay::Replay>),
@@ -122,6 +126,7 @@ async fn run(verb: Verb, output: Output) -> anyhow::Result<Verdict> {
         Verb::Grant(verb) => grant::run(verb, output).await,
         Verb::Query(query) => query.run(output).await,
         Verb::Settlement(settlement) => settlement.run(output).await,
+        Verb::Accounting(verb) => accounting::run(&verb, output),
         Verb::Replay(replay) => replay.run(output).await,
         Verb::Bench(bench) => bench.run(output).await,
         Verb::Export(export) => export.run(output).await,

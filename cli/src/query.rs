@@ -1,14 +1,16 @@
 //! `tally query`: asks a node. Tables for people; with `--json` the node's own answer, unchanged.
 
+mod governance;
 mod text;
 
 use clap::{Args, Subcommand};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tally_contracts::exchange::Ask;
-use tally_contracts::types::{Address, ClassId, Day, Hash, Height, Month, Points, Reference};
+use tally_contracts::types::{Address, ClassId, Day, Fen, Hash, Height, Month, Points, Reference};
 
+use crate::client::Client;
 use crate::connect::Connect;
-use crate::output::{Output, Verdict, pretty};
+use crate::output::{Output, Verdict, items_of, pretty, text_of};
 
 /// Asks a node.
 #[derive(Debug, Args)]
@@ -66,6 +68,21 @@ enum What {
         #[arg(long)]
         points: Points,
     },
+    /// The parameters as they are, and the hash that a change of them names.
+    Parameters,
+    /// Changes that were proposed, with every vote.
+    Proposals {
+        #[command(flatten)]
+        page: Page,
+    },
+    /// What is announced and not in effect yet.
+    Notices,
+    /// Who validates from which height on.
+    Validators,
+    /// The alliance pool: claims, and what merchants contributed this month.
+    Pool,
+    /// How ended months were shared out.
+    Distributions,
     /// Disputes, open and ended.
     Disputes {
         #[command(flatten)]
@@ -105,6 +122,14 @@ enum What {
         at_height: Option<Height>,
         #[command(flatten)]
         page: Page,
+    },
+    /// Which points a bill should take at the merchant of --merchant, else at the node's own; in which order, and why.
+    SpendPlan {
+        /// The card code.
+        member: Address,
+        /// The bill, in fen.
+        #[arg(long, value_name = "FEN")]
+        amount_fen: Fen,
     },
     /// A merchant's operations by store and time.
     Operations {
@@ -177,12 +202,13 @@ impl Query {
             }
             _ => client.get(&self.path()).await?,
         };
-        // People know points by their brand; in JSON the node's own answer stays as it is.
-        let brands = match &self.what {
+        // People know points by their brand, and rules by what they say; in JSON the node's own answer stays as it is.
+        let names = match &self.what {
             What::Member { .. } | What::Balance { .. } if !output.json => client.get("/v1/classes").await?,
+            What::SpendPlan { .. } if !output.json => rules_of(&client, &answer).await?,
             _ => Value::Null,
         };
-        output.answer(&answer, || self.text(&answer, &brands));
+        output.answer(&answer, || self.text(&answer, &names));
         Ok(Verdict::Yes)
     }
 
@@ -198,6 +224,12 @@ impl Query {
             What::Classes => "/v1/classes".into(),
             What::Rates => "/v1/rates".into(),
             What::Quote { .. } => "/v1/quotes".into(),
+            What::Parameters => "/v1/parameters".into(),
+            What::Proposals { page } => with("/v1/proposals", page.parameters()),
+            What::Notices => "/v1/notices".into(),
+            What::Validators => "/v1/validators".into(),
+            What::Pool => "/v1/pool".into(),
+            What::Distributions => "/v1/pool/distributions".into(),
             What::Disputes { page } => with("/v1/disputes", page.parameters()),
             What::Calendar { from, days } => {
                 with("/v1/calendar", [("from", text(from)), ("days", Some(days.to_string()))])
@@ -210,6 +242,10 @@ impl Query {
                 let [limit, cursor] = page.parameters();
                 let path = format!("/v1/members/{member}/statement");
                 with(&path, [("class", Some(class.to_string())), ("at_height", text(at_height)), limit, cursor])
+            }
+            What::SpendPlan { member, amount_fen } => {
+                let path = format!("/v1/members/{member}/spend-plan");
+                with(&path, [("amount_fen", Some(amount_fen.to_string())), ("merchant", text(&self.connect.merchant))])
             }
             What::Operations { of, store, kind, from_ms, to_ms, days, page } => {
                 let path = if *days { "/v1/operations/days" } else { "/v1/operations" };
@@ -225,7 +261,7 @@ impl Query {
         }
     }
 
-    fn text(&self, answer: &Value, brands: &Value) -> String {
+    fn text(&self, answer: &Value, names: &Value) -> String {
         let more = match answer.get("next_cursor").and_then(Value::as_str) {
             Some(cursor) => format!("more: --cursor {cursor}\n"),
             None => String::new(),
@@ -239,17 +275,38 @@ impl Query {
             What::Classes => text::classes_text(answer),
             What::Rates => text::rates_text(answer),
             What::Quote { .. } => text::quote_text(answer),
+            What::Proposals { .. } => governance::proposals_text(answer),
+            What::Notices => governance::notices_text(answer),
+            What::Validators => governance::validators_text(answer),
+            What::Pool => governance::pool_text(answer),
+            What::Distributions => governance::distributions_text(answer),
             What::Disputes { .. } => text::disputes_text(answer),
             What::Calendar { .. } => text::calendar_text(answer),
-            What::Member { .. } | What::Balance { .. } => text::balances_text(answer, brands),
+            What::Member { .. } | What::Balance { .. } => text::balances_text(answer, names),
             What::Statement { .. } => text::statement_text(answer),
+            What::SpendPlan { .. } => text::spend_plan_text(answer, names),
             What::Operations { days: true, .. } => text::days_text(answer),
             What::Operations { .. } => text::operations_text(answer),
             What::Obligations { .. } => text::obligations_text(answer),
-            What::Genesis | What::Receipt { .. } | What::Block { .. } | What::Transaction { .. } => pretty(answer),
+            What::Genesis | What::Parameters | What::Receipt { .. } | What::Block { .. } | What::Transaction { .. } => {
+                pretty(answer)
+            }
         };
         text + &more
     }
+}
+
+/// What the rules say by which points of a plan do not serve, by code: the node tells it in each language.
+async fn rules_of(client: &Client, plan: &Value) -> anyhow::Result<Value> {
+    let mut rules = Map::new();
+    for held in plan.get("unusable").map_or(&[][..], items_of) {
+        let code = text_of(held, "refused_as");
+        if !rules.contains_key(&code) {
+            let rule = client.get(&format!("/v1/problems/{code}")).await?;
+            rules.insert(code, rule);
+        }
+    }
+    Ok(rules.into())
 }
 
 impl Page {
@@ -296,5 +353,9 @@ mod tests {
         assert_eq!(days, "/v1/operations/days?merchant=2&kind=redeem&limit=100");
         assert_eq!(path("keys --of 2 --limit 7"), "/v1/merchants/2/keys?limit=7");
         assert_eq!(path("stores --cursor ab"), "/v1/merchants/1/stores?limit=100&cursor=ab");
+        let card = Address([1; 20]);
+        let plan = format!("/v1/members/{card}/spend-plan?amount_fen=1200");
+        assert_eq!(path(&format!("spend-plan {card} --amount-fen 1200")), plan);
+        assert_eq!(path(&format!("--merchant 2 spend-plan {card} --amount-fen 1200")), plan + "&merchant=2");
     }
 }

@@ -77,6 +77,7 @@ fn report_text(report: &Report) -> String {
         ("operations rejected", report.operations.rejected.to_string()),
         ("duplicates", report.operations.duplicate.to_string()),
         ("vote signatures", report.vote_signatures.to_string()),
+        ("validator changes", report.epochs.len().saturating_sub(1).to_string()),
         ("settlements", report.settlements.to_string()),
         ("operations a second", format!("{:.0}", report.operations_per_second)),
     ];

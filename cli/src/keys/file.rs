@@ -4,7 +4,7 @@
 //! One line `tally-key-v1:<purpose>:<64 hexadecimal digits>`: the Ed25519 seed (RFC 8032), marked with what it is for, so
 //! that no key is used in another's place and scanners for secrets find it. Mode 0600; a file that others may read is
 //! refused. Purposes: `validator`, `network`, `operator` (the three that a node reads), `treasurer`, `governor`, `clock`,
-//! which never come near one, and `wallet`, which is a member's (`tally wallet`).
+//! `attester`, which never come near one, and `wallet`, which is a member's (`tally wallet`).
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;

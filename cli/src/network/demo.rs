@@ -7,7 +7,7 @@ use tally_contracts::crypto::PublicKey;
 use tally_contracts::exchange::ImportRatio;
 use tally_contracts::genesis::{
     BusinessCalendar, Clock, ExchangeParameters, Genesis, GenesisClass, GenesisMerchant, GenesisPartner, Import,
-    OperatorKey, Parameters, Role,
+    OperatorKey, Parameters, PoolParameters, Role,
 };
 use tally_contracts::points::ClassTerms;
 use tally_contracts::types::{ClassId, Fen, MerchantId, Rate};
@@ -71,6 +71,7 @@ pub fn genesis(clock: Clock, merchants: Vec<GenesisMerchant>, partner_keys: Vec<
             exchange: ExchangeParameters { spread: Rate::from_millionths(20_000), ..ExchangeParameters::default() },
             no_consent_limit_fen: Fen(LIMIT_FEN),
             refund_window_days: 30,
+            pool: PoolParameters { levy: Rate::from_millionths(10_000), ..PoolParameters::default() },
             ..Parameters::default()
         },
         merchants: merchants

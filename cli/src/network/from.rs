@@ -118,6 +118,7 @@ fn genesis(agreement: Agreement, publics: &[PublicFile]) -> anyhow::Result<Genes
             net_debit_cap_fen: cap,
             collateral_fen: collaterals_fen.get(i).copied().unwrap_or_default(),
             industry: industries.get(i).copied().unwrap_or_default(),
+            base_share: 1,
         })
     };
     let merchants =

@@ -12,11 +12,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
+use ed25519_dalek::SigningKey;
 use rand::RngCore as _;
 use serde::Serialize;
 use serde_json::json;
 use tally_contracts::crypto::PublicKey;
-use tally_contracts::genesis::{BusinessCalendar, Clock, Genesis, GenesisClass, GenesisMerchant, Parameters};
+use tally_contracts::genesis::{
+    AdmissionParameters, BusinessCalendar, Clock, Genesis, GenesisClass, GenesisMerchant, Parameters,
+};
 use tally_contracts::points::ClassTerms;
 use tally_contracts::types::{ClassId, Fen, MerchantId, Rate};
 
@@ -52,6 +55,20 @@ pub struct Init {
 }
 
 impl Init {
+    /// A small alliance on ports that the system chooses.
+    #[cfg(test)]
+    pub fn plain(out: &Path, merchants: u16) -> Self {
+        Self {
+            out: out.into(),
+            merchants,
+            demo: false,
+            simulated_clock: false,
+            from: vec![],
+            parameters: None,
+            base_port: Some(0),
+        }
+    }
+
     /// Makes the alliance.
     pub fn run(&self, output: Output) -> anyhow::Result<Verdict> {
         make_empty_dir(&self.out)?;
@@ -71,10 +88,11 @@ impl Init {
             None => Clock::Real,
         };
         let merchants = keys.iter().enumerate().map(|(i, keys)| self.merchant(i, keys)).collect();
+        let attester = generate();
         let partner = self.demo.then(demo::PartnerKeys::generate);
         let genesis = match &partner {
             Some(partner) => demo::genesis(clock, merchants, partner.operator_keys()),
-            None => plain_genesis(clock, merchants)?,
+            None => plain_genesis(clock, merchants, &attester)?,
         };
         genesis.check().context("the genesis that was to be written")?;
         write_json(&self.out.join(GENESIS), &genesis)?;
@@ -83,10 +101,14 @@ impl Init {
         if let Some(key) = &clock_key {
             write_key(&treasury.join("clock.key"), "clock", key)?;
         }
-        if let Some(keys) = &partner {
-            keys.write(&treasury)?;
+        match &partner {
+            Some(keys) => keys.write(&treasury)?,
+            None => write_key(&treasury.join("attester.key"), "attester", &attester)?,
         }
-        let sites: Vec<Site> = genesis.merchants.iter().zip(&keys).zip(&ports).map(local_site).collect();
+        let site = |((merchant, keys), ports): ((&GenesisMerchant, &KeySet), &Ports)| {
+            local_site(merchant.id, &merchant.name, &PublicKey::of(&keys.network), ports)
+        };
+        let sites: Vec<Site> = genesis.merchants.iter().zip(&keys).zip(&ports).map(site).collect();
         for ((merchant, keys), site) in genesis.merchants.iter().zip(&keys).zip(&sites) {
             let dir = self.out.join(format!("merchant-{}", merchant.id));
             make_private_dir(&dir.join("keys"))?;
@@ -112,6 +134,7 @@ impl Init {
             net_debit_cap_fen: Fen(DEFAULT_CAP_FEN),
             collateral_fen: Fen(0),
             industry: 0,
+            base_share: 1,
         }
     }
 
@@ -129,7 +152,8 @@ impl Init {
     }
 }
 
-const DEFAULT_CAP_FEN: u64 = 100_000_000;
+/// The most that a merchant may owe, where nobody says otherwise.
+pub(super) const DEFAULT_CAP_FEN: u64 = 100_000_000;
 
 /// Where a merchant's node is, and who it is to the others.
 pub(super) struct Site {
@@ -149,19 +173,20 @@ pub(super) struct Addresses {
 }
 
 /// Loopback addresses of one node.
-struct Ports {
+pub(super) struct Ports {
     consensus: SocketAddr,
     transactions: SocketAddr,
     http: SocketAddr,
 }
 
-fn local_site(((merchant, keys), ports): ((&GenesisMerchant, &KeySet), &Ports)) -> Site {
+/// A node of this machine.
+pub(super) fn local_site(merchant: MerchantId, name: &str, network: &PublicKey, ports: &Ports) -> Site {
     let addresses =
         || Addresses { consensus: multiaddr_of(ports.consensus), transactions: multiaddr_of(ports.transactions) };
     Site {
-        merchant: merchant.id,
-        name: merchant.name.clone(),
-        peer_id: peer_id(&PublicKey::of(&keys.network)),
+        merchant,
+        name: name.to_owned(),
+        peer_id: peer_id(network),
         listen: addresses(),
         dial: addresses(),
         http: ports.http,
@@ -169,7 +194,8 @@ fn local_site(((merchant, keys), ports): ((&GenesisMerchant, &KeySet), &Ports)) 
 }
 
 /// The genesis of an alliance without a purpose yet: each merchant has a class worth CNY 0.01 a point.
-fn plain_genesis(clock: Clock, merchants: Vec<GenesisMerchant>) -> anyhow::Result<Genesis> {
+fn plain_genesis(clock: Clock, merchants: Vec<GenesisMerchant>, attester: &SigningKey) -> anyhow::Result<Genesis> {
+    let admission = AdmissionParameters { attesters: vec![PublicKey::of(attester)], ..AdmissionParameters::default() };
     let class = |merchant: &GenesisMerchant| GenesisClass {
         id: ClassId(u32::from(merchant.id.0)),
         name: format!("{} points", merchant.name),
@@ -192,7 +218,7 @@ fn plain_genesis(clock: Clock, merchants: Vec<GenesisMerchant>) -> anyhow::Resul
         time_ms: now_ms()?,
         utc_offset_minutes: 480,
         clock,
-        parameters: Parameters { no_consent_limit_fen: Fen(100_000), ..Parameters::default() },
+        parameters: Parameters { no_consent_limit_fen: Fen(100_000), admission, ..Parameters::default() },
         partners: Vec::new(),
         pairs: Vec::new(),
         calendar: BusinessCalendar::default(),
@@ -332,7 +358,7 @@ const SEARCH_FROM: u16 = 26_600;
 const SEARCH_TO: u16 = 32_000;
 
 /// Free loopback ports for `count` nodes. The listeners are all held until every port is found.
-fn ports(count: usize, base: Option<u16>) -> anyhow::Result<Vec<Ports>> {
+pub(super) fn ports(count: usize, base: Option<u16>) -> anyhow::Result<Vec<Ports>> {
     match base {
         Some(0) => ports_of_system(count),
         Some(base) => {
@@ -381,15 +407,7 @@ mod tests {
     use crate::network::Alliance;
 
     fn init(out: &Path) -> Init {
-        Init {
-            out: out.into(),
-            merchants: 4,
-            demo: true,
-            simulated_clock: false,
-            from: vec![],
-            parameters: None,
-            base_port: Some(0),
-        }
+        Init { demo: true, ..Init::plain(out, 4) }
     }
 
     #[test]

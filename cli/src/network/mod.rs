@@ -6,16 +6,19 @@
 //! genesis.json              what the alliance agreed on
 //! merchant-1/node.toml      the node's configuration (network-configs/production.toml explains it)
 //! merchant-1/keys/          validator.key, network.key, operator.key
+//! merchant-5/admission.json what the others vote on, of a merchant that `add` made
 //! merchant-1/api.token      the token of the node's HTTP interface
 //! merchant-1/data/          chain, state and outbox
 //! treasury/merchant-1/      treasurer.key, governor.key: no node reads them
 //! treasury/partner-9/       operator.key, treasurer.key of a partner, which has no node
+//! treasury/attester.key     attests what a merchant is admitted on; in the world an auditor's
 //! treasury/clock.key        sets the simulated clock, if there is one
 //! run/merchant-1.pid, .log  the running process, and what it says
 //! ```
 //! **Invariant:** the process id file is the truth about which process is whose; whoever starts, kills or stops a node goes
 //! through [`process`], so `up`, `kill`, `start` and `replay` may act on one alliance at once.
 
+mod add;
 mod demo;
 mod from;
 mod init;
@@ -42,6 +45,8 @@ pub use init::now_ms;
 pub enum Verb {
     /// Make an alliance: genesis, configurations, keys and tokens. Never overwrites.
     Init(init::Init),
+    /// Make a node for one more merchant, and the admission that the others vote on.
+    Add(add::Add),
     /// Run all nodes and show how they do, until Ctrl-C; with --detach, return as soon as all are ready.
     Up(up::Up),
     /// Show how the nodes do.
@@ -78,6 +83,7 @@ pub struct OneNode {
 pub async fn run(verb: Verb, output: Output) -> anyhow::Result<Verdict> {
     match verb {
         Verb::Init(init) => init.run(output),
+        Verb::Add(add) => add.run(output),
         Verb::Up(up) => up.run(output).await,
         Verb::Status(local) => up::status(&Alliance::open(&local.dir)?, output).await,
         Verb::Down(local) => up::down(&Alliance::open(&local.dir)?, output).await,
@@ -217,6 +223,11 @@ impl Alliance {
     /// The key that sets the simulated clock.
     pub fn clock_key(&self) -> PathBuf {
         self.dir.join(TREASURY).join("clock.key")
+    }
+
+    /// The key that attests what a merchant is admitted on.
+    pub fn attester_key(&self) -> PathBuf {
+        self.dir.join(TREASURY).join("attester.key")
     }
 
     fn run_file(&self, merchant: MerchantId, extension: &str) -> PathBuf {

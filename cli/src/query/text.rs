@@ -193,12 +193,9 @@ pub fn balances_text(answer: &Value, brands: &Value) -> String {
     for balance in answer.get("balances").map_or(&[][..], items_of) {
         let class = text_of(balance, "class");
         let brand = items_of(brands).iter().find(|brand| text_of(brand, "class") == class);
-        let lots = balance.get("lots").map_or(&[][..], items_of);
-        let next = lots.first().map(|lot| text_of(lot, "expires")).unwrap_or_default();
-        let lots: Vec<String> =
-            lots.iter().map(|lot| format!("{} {}", text_of(lot, "points"), text_of(lot, "expires"))).collect();
+        let next = text_of(balance, "lots.0.expires");
         let brand = brand.map(|brand| text_of(brand, "name")).unwrap_or_default();
-        rows.row([class, brand, text_of(balance, "points"), next, lots.join(", ")]);
+        rows.row([class, brand, text_of(balance, "points"), next, lots_text(balance)]);
     }
     format!(
         "{}{}, block {}\n\n{}{}",
@@ -208,6 +205,52 @@ pub fn balances_text(answer: &Value, brands: &Value) -> String {
         rows.text(),
         owed_text(answer)
     )
+}
+
+/// Points and last month of each lot.
+fn lots_text(of: &Value) -> String {
+    let lots = of.get("lots").map_or(&[][..], items_of);
+    let lots = lots.iter().map(|lot| format!("{} {}", text_of(lot, "points"), text_of(lot, "expires")));
+    lots.collect::<Vec<_>>().join(", ")
+}
+
+/// The steps with their reasons, and what does not serve; `rules` are texts of rules by code, in each language.
+pub fn spend_plan_text(answer: &Value, rules: &Value) -> String {
+    let headings =
+        ["#class", "#issuer", "#points", "#cash off, CNY", "#open, CNY", "lots: points until the end of", "why"];
+    let mut steps = Table::new(&headings);
+    for step in answer.get("steps").map_or(&[][..], items_of) {
+        let head = ["class", "issuer", "points", "cash_off_fen", "open_fen"].map(|field| cell(step, field));
+        steps.row(head.into_iter().chain([lots_text(step), order_text(&text_of(step, "reason"))]));
+    }
+    let mut unusable = Table::new(&["#class", "#points", "does not serve: why"]);
+    let others = answer.get("unusable").map_or(&[][..], items_of);
+    for held in others {
+        let code = text_of(held, "refused_as");
+        let rule = rules.get(&code).map(|rule| [text_of(rule, "title.en"), text_of(rule, "title.zh")].join(" / "));
+        unusable.row([text_of(held, "class"), text_of(held, "points"), rule.unwrap_or(code)]);
+    }
+    let unusable = if others.is_empty() { String::new() } else { format!("\n{}", unusable.text()) };
+    format!(
+        "{} CNY at merchant {}: {} by points, {} with money, block {}\n\n{}{unusable}",
+        cell(answer, "amount_fen"),
+        text_of(answer, "merchant"),
+        cell(answer, "cash_off_fen"),
+        cell(answer, "open_fen"),
+        text_of(answer, "height"),
+        steps.text()
+    )
+}
+
+/// Why a class stands where it does in a plan, in English and Chinese; a reason that is not known as it is.
+fn order_text(reason: &str) -> String {
+    let text = match reason {
+        "sub_points" => "sub points serve in the fewest places / 子積分可用之處最少",
+        "ends_first" => "ends first / 最先到期",
+        "lower_class" => "ends with others: the lower class first / 同時到期，編號小者先用",
+        other => other,
+    };
+    text.to_owned()
 }
 
 /// Whose a member is, and what there is to know of its wallet; nothing where only balances were asked for.
@@ -285,4 +328,30 @@ pub fn obligations_text(answer: &Value) -> String {
         text = format!("{text}\n{}", table(list("pool_claims"), &claims));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_spend_plan_says_why_in_both_languages() {
+        let lots = json!([{ "expires": "2026-03", "points": "30" }, { "expires": "2026-04", "points": "20" }]);
+        let plan = json!({
+            "member": "tally1", "merchant": 2, "amount_fen": "120", "cash_off_fen": "50", "open_fen": "70", "height": 7,
+            "steps": [{ "class": 4, "issuer": 1, "points": "50", "cash_off_fen": "50", "open_fen": "70", "lots": lots,
+                "reason": "sub_points", "room_fen": "1000" }],
+            "unusable": [{ "class": 5, "points": "10", "refused_as": "not_accepted" }],
+        });
+        let rules = json!({ "not_accepted": { "title": { "en": "not taken here", "zh": "不接受" } } });
+        let text = spend_plan_text(&plan, &rules);
+        let expected = "1.20 CNY at merchant 2: 0.50 by points, 0.70 with money, block 7\n\n\
+            class  issuer  points  cash off, CNY  open, CNY  lots: points until the end of  why\n    \
+            4       1      50           0.50       0.70  30 2026-03, 20 2026-04         \
+            sub points serve in the fewest places / 子積分可用之處最少\n\n\
+            class  points  does not serve: why\n    5      10  not taken here / 不接受\n";
+        assert_eq!(text, expected);
+    }
 }

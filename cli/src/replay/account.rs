@@ -11,6 +11,7 @@ use tally_contracts::settlement::{Gross, NetPosition, Payment, payments};
 use tally_contracts::types::{ClassId, MerchantId, Month, Obligation, Points, Rate};
 
 use super::policy::{Holding, Member, bank_reference};
+use super::pool::Pool;
 use super::report::{
     ClassPoints, CycleReport, DisputeRow, GrossRow, Holdings, LegRow, MerchantReport, Operations, PairRow,
     PartnerReport, Report, Totals, gross_rows,
@@ -32,6 +33,7 @@ pub struct Account {
     /// Points that came of a partner's own, and what they are worth.
     imported: BTreeMap<(MerchantId, ClassId), (u64, i128)>,
     gross: BTreeMap<(MerchantId, MerchantId), Gross>,
+    pool: Pool,
     carries: BTreeMap<(MerchantId, MerchantId), i128>,
     cycles: Vec<CycleReport>,
     net_fen: BTreeMap<(MerchantId, Month), i64>,
@@ -43,7 +45,6 @@ pub struct Account {
 struct Class {
     of: PointClass,
     totals: Totals,
-    pool_claim: Obligation,
 }
 
 impl Account {
@@ -51,7 +52,7 @@ impl Account {
     pub fn new(genesis: &Genesis) -> Self {
         let class = |class: &tally_contracts::genesis::GenesisClass| {
             let of = PointClass::new(class.issuer, class.terms.clone());
-            (class.id, Class { of, totals: Totals::default(), pool_claim: Obligation(0) })
+            (class.id, Class { of, totals: Totals::default() })
         };
         let ratios = genesis.partners.iter().flat_map(|partner| {
             let of = |import: &tally_contracts::genesis::Import| ((partner.id, import.class), import.ratio);
@@ -69,6 +70,7 @@ impl Account {
             honoured: BTreeMap::new(),
             imported: BTreeMap::new(),
             gross: BTreeMap::new(),
+            pool: Pool::new(genesis),
             carries: BTreeMap::new(),
             cycles: Vec::new(),
             net_fen: BTreeMap::new(),
@@ -101,11 +103,12 @@ impl Account {
         *self.operations.entry((kind, merchant)).or_default() += 1;
     }
 
-    /// Moves on to a month: closes the cycle before, and what ended with it lapses.
+    /// Moves on to a month: closes the cycle before, what ended with it lapses, and the pool is shared out.
     pub fn set_clock(&mut self, month: Month, counted: bool) {
         if counted {
             self.count("set_clock", MerchantId::POOL);
         }
+        let ended = self.month.0..month.0.max(self.month.0);
         while self.month < month {
             self.close();
             self.month = self.month.plus(1);
@@ -117,6 +120,9 @@ impl Account {
                     lives
                 });
             }
+        }
+        for Payment { payer, payee, amount_fen } in ended.flat_map(|month| self.pool.share_out(Month(month))) {
+            self.gross.entry((payer, payee)).or_default().distribution.0 += Obligation::from_fen(amount_fen).0;
         }
     }
 
@@ -140,6 +146,7 @@ impl Account {
         let points = class.of.terms.earned(issue.amount()?)?;
         class.totals.issued += points.0;
         let lot = Lot { expires: class.of.terms.expires(self.month), points };
+        self.pool.levy(issuer, class.of.terms.value(points));
         self.count("issue", issuer);
         if points > Points(0) {
             merge(self.lots.entry((member, issue.class)).or_default(), lot);
@@ -156,6 +163,7 @@ impl Account {
         let honoured = self.honoured.entry((acceptor, class_id)).or_default();
         *honoured = (honoured.0 + points, honoured.1 + value.0);
         self.gross.entry((class.of.issuer, acceptor)).or_default().redemption.0 += value.0;
+        self.pool.honour(self.month, acceptor, value);
         self.count("redeem", acceptor);
         value
     }
@@ -199,7 +207,7 @@ impl Account {
         }
         let source = self.classes.get_mut(&from).expect("a holding is of a class");
         source.totals.exchanged_out += points;
-        source.pool_claim.0 += conversion.pool_obligation.0;
+        self.pool.owe(source.of.issuer, conversion.pool_obligation.0);
         self.classes.get_mut(&to).expect("a holding is of a class").totals.exchanged_in += out.0;
         self.count("exchange", member.custodian);
         Some(out)
@@ -277,7 +285,7 @@ impl Account {
             totals: class.totals,
             outstanding: outstanding.map(|lot| lot.points.0).sum(),
             honoured: class_points(&self.honoured, merchant),
-            pool_claim: class.pool_claim,
+            pool_claim: self.pool.claim(merchant),
             net_fen: self.nets(merchant),
         }
     }
@@ -373,7 +381,9 @@ mod tests {
         let months: Vec<(String, u64)> =
             account.lots[&(7, ClassId(4))].iter().map(|lot| (lot.expires.to_string(), lot.points.0)).collect();
         assert_eq!(months, [("2017-04".to_owned(), 8), ("2017-05".to_owned(), 4)]);
-        assert_eq!(account.classes[&ClassId(2)].pool_claim, Obligation(19 * 2_000_000 - 12 * 3_000_000));
+        // The levy on 12 and 7 points is less than a fen, so that of January was not shared out when it ended.
+        let levy = 19 * 2_000_000 / 100;
+        assert_eq!(account.pool.claim(MerchantId(2)), Obligation(19 * 2_000_000 - 12 * 3_000_000 + levy));
     }
 
     #[test]

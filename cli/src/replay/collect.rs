@@ -325,11 +325,13 @@ struct GrossPair {
     exchange: Obligation,
     import: Obligation,
     adjustment: Obligation,
+    distribution: Obligation,
 }
 
 impl GrossPair {
     fn gross(&self) -> Gross {
-        Gross { redemption: self.redemption, exchange: self.exchange, import: self.import, adjustment: self.adjustment }
+        let Self { redemption, exchange, import, adjustment, distribution, .. } = *self;
+        Gross { redemption, exchange, import, adjustment, distribution, buy_out: Obligation(0) }
     }
 }
 

@@ -13,6 +13,7 @@ mod dispute;
 mod drive;
 mod feed;
 mod policy;
+mod pool;
 mod report;
 
 use std::collections::BTreeMap;
@@ -185,6 +186,7 @@ fn keyless_genesis() -> Genesis {
         net_debit_cap_fen: Fen(0),
         collateral_fen: Fen(0),
         industry: 0,
+        base_share: 1,
     };
     demo_genesis(Clock::Real, (1..).zip(DEMO_MERCHANTS).map(merchant).collect(), vec![])
 }

@@ -246,6 +246,8 @@ pub struct GrossRow {
     pub import: Obligation,
     /// For disputes that succeeded.
     pub adjustment: Obligation,
+    /// What the pool passed on.
+    pub distribution: Obligation,
 }
 
 /// Rows of gross amounts, without those of nothing.
@@ -257,6 +259,7 @@ pub fn gross_rows(gross: &BTreeMap<(MerchantId, MerchantId), Gross>) -> Vec<Gros
         exchange: gross.exchange,
         import: gross.import,
         adjustment: gross.adjustment,
+        distribution: gross.distribution,
     };
     gross.iter().filter(|(_, gross)| gross.total() != Obligation(0)).map(row).collect()
 }

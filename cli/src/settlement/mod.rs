@@ -1,6 +1,6 @@
 //! `tally settlement`: closed cycles, who pays whom, the payee's word that a leg was paid, and files for bookkeeping.
 
-mod export;
+pub mod export;
 
 use std::path::PathBuf;
 
@@ -183,7 +183,7 @@ fn legs_table(legs: &[Value]) -> String {
 
 fn statement_text(view: &Value) -> String {
     let list = |field: &str| view.get(field).map_or(&[][..], items_of);
-    let kinds = ["redemption", "exchange", "import", "adjustment", "total"];
+    let kinds = ["redemption", "exchange", "import", "adjustment", "buy_out", "distribution", "total"];
     let columns: Vec<String> = kinds.iter().map(|kind| format!("#{kind}, CNY")).collect();
     let columns = ["#debtor", "#creditor"].into_iter().chain(columns.iter().map(String::as_str));
     let mut gross = Table::new(&columns.collect::<Vec<_>>());

@@ -9,15 +9,15 @@
 mod ask;
 mod answer;
 mod statement;
-mod text;
+pub mod text;
 mod xml;
 mod camt053;
 mod accounts;
 mod pain001;
-mod summary;
+pub mod summary;
 mod operations;
 mod journal;
-mod files;
+pub mod files;
 #[cfg(test)]
 mod testing;
 

@@ -2,7 +2,8 @@
 //! receipts.
 //!
 //! By counterparty, first what it came to owe us, then what we came to owe it, each in the order of the chain. What is
-//! owed to the alliance pool is in no sum of a settlement, so it is not here.
+//! owed to the alliance pool is in no sum of a settlement, so it is not here. What no operation did, a distribution of the
+//! pool or a buy-out, has no reference: its cell is empty.
 
 use serde::Deserialize;
 use tally_contracts::types::{Height, MerchantId, Obligation, Reference};
@@ -34,7 +35,7 @@ pub struct Line {
     index: u32,
     time_ms: u64,
     merchant: MerchantId,
-    reference: Reference,
+    reference: Option<Reference>,
     kind: String,
     amount: Obligation,
 }
@@ -103,7 +104,7 @@ fn row(statement: &Statement, pair: &Pair, line: &Line, amounts: [String; 2]) ->
         line.height.to_string(),
         line.index.to_string(),
         line.merchant.to_string(),
-        line.reference.to_string(),
+        line.reference.map(|reference| reference.to_string()).unwrap_or_default(),
         line.kind.clone(),
     ];
     cells.into_iter().chain(amounts)
@@ -120,7 +121,7 @@ mod tests {
             index,
             time_ms: 1_489_000_000_123,
             merchant: MerchantId(2),
-            reference: Reference::new(1_489_000_000_000, u128::from(index)),
+            reference: Some(Reference::new(1_489_000_000_000, u128::from(index))),
             kind: kind.into(),
             amount: Obligation(amount),
         }
@@ -131,7 +132,8 @@ mod tests {
         let mut statement = full();
         statement.pairs.truncate(1);
         let receivable = vec![line(0, "redeem", 1_000_001), line(3, "reverse_redeem", -1)];
-        let lines = Lines { receivable, payable: vec![line(1, "exchange", 5)] };
+        let pool = Line { merchant: MerchantId(0), reference: None, ..line(1 << 31, "distribution", 42_000_000) };
+        let lines = Lines { receivable, payable: vec![line(1, "exchange", 5), pool] };
         golden("operations.csv", &operations(&statement, &[lines]));
     }
 

@@ -1,5 +1,6 @@
 //! The kinds of operation that flags can give: one file for each thing they are about.
 
+mod governance;
 mod points;
 mod members;
 mod merchants;
@@ -23,6 +24,8 @@ pub enum Kind {
     Merchants(merchants::Kind),
     #[command(flatten)]
     Settlement(settlement::Kind),
+    #[command(flatten)]
+    Governance(governance::Kind),
 }
 
 /// What flags need not say.
@@ -45,6 +48,7 @@ impl Kind {
             Self::Members(kind) => kind.body(given),
             Self::Merchants(kind) => kind.body(),
             Self::Settlement(kind) => Ok(kind.body()),
+            Self::Governance(kind) => kind.body(),
         }
     }
 }
