@@ -9,7 +9,7 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/tally/target
 # What `cargo deny` looks at; without a network, `make check DENY="bans licenses sources"` leaves the advisories out.
 DENY ?= advisories bans licenses sources
 
-.PHONY: help setup build demo till-demo model settlement-check bench fuzz test check fmt clippy selftest year fuzzcheck deny tools
+.PHONY: help setup build demo till-demo model settlement-check alliance-check bench fuzz test check fmt clippy selftest year fuzzcheck deny tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ model: setup ## The rules executed twice, by the contracts and by a model of its
 settlement-check: setup ## Settlement in full: the model, the demo year, and all its finance files in other people's tools
 	cargo build --release --workspace --locked
 	@scripts/settlement_check.sh
+
+alliance-check: setup ## Governance in full: the model, the demo year's books in hledger, and a merchant that joins and leaves under load
+	cargo build --release --workspace --locked
+	@scripts/alliance_check.sh
 
 bench: setup ## Rates, latency and cost beside PostgreSQL's, on a machine that does nothing else (BENCH_ARGS=--quick: five minutes)
 	cargo build --release --workspace --locked

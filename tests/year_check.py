@@ -40,6 +40,10 @@ ANCHOR = {1: 10_000, 2: 20_000, 3: 15_000, 4: 30_000}
 EARN_RATE = {1: 1_000_000, 2: 500_000, 3: 800_000, 4: 400_000}
 LIFE_MONTHS = {1: 12, 2: 3, 3: 12, 4: 12}
 SPREAD = 20_000
+# The pool: what issuers owe it of what their points are worth; weights; rebates by a quarter's volume in fen.
+LEVY = 10_000
+MIN_WEIGHT, MAX_WEIGHT = 800_000, 1_500_000
+REBATES = [(10_000_000, 50_000), (50_000_000, 100_000), (100_000_000, 150_000)]
 
 NO_CONSENT_LIMIT_FEN = 100_000
 CUSTODIAN_MEMBER_LIMIT_FEN = 100_000
@@ -61,7 +65,7 @@ MILES_BESIDE_NUMBER = 1_000
 DISPUTED = {3: "accepted", 5: "dismissed", 8: "upheld", 11: "silent"}
 
 FIRST_DAY, END_DAY = date(2017, 1, 1), date(2018, 1, 1)
-GROSS_KINDS = ["redemption", "exchange", "import", "adjustment"]
+GROSS_KINDS = ["redemption", "exchange", "import", "adjustment", "distribution"]
 KINDS = ["set_clock", "report_payment", "confirm_leg", "open_dispute", "answer_dispute", "decide_dispute",
          "enrol", "issue", "redeem", "exchange", "import"]
 
@@ -226,6 +230,29 @@ def truncated_fen(amount):
     return fen, amount - fen * FEN
 
 
+def apportioned(total, weights):
+    """`total` in proportion to the weights, by largest remainder; equals go to the earlier."""
+    whole = sum(weights)
+    if not whole:
+        return [0] * len(weights)
+    parts = [total * weight // whole for weight in weights]
+    by_remainder = sorted(range(len(weights)), key=lambda i: (-(total * weights[i] % whole), i))
+    for i in by_remainder[: total - sum(parts)]:
+        parts[i] += 1
+    return parts
+
+
+def weight_of(honoured, most):
+    """In millionths; nobody refers members in the demo, so what was honoured is half of the score and the rest is 0."""
+    score = MILLION // 2 * (honoured * MILLION // most if most else 0) // MILLION
+    return MIN_WEIGHT + (MAX_WEIGHT - MIN_WEIGHT) * score // MILLION
+
+
+def rebate_of(volume_fen):
+    rates = [rate for from_fen, rate in REBATES if from_fen <= volume_fen]
+    return volume_fen * (rates[-1] if rates else 0) // MILLION
+
+
 def legs_of(positions):
     """Whoever owes most pays whoever is owed most the smaller of the two, until nothing is left; equals: lowest id."""
     left = dict(positions)
@@ -256,7 +283,8 @@ class Year:
         self.points = {name: defaultdict(int) for name in ("issued", "home", "elsewhere", "in", "out", "imported", "lapsed")}
         self.honoured = defaultdict(int)  # (merchant, class) -> points
         self.gross = defaultdict(lambda: dict.fromkeys(GROSS_KINDS, 0))  # (debtor, creditor) -> 10^-8 CNY, open cycle
-        self.pool = defaultdict(int)  # debtor -> 10^-8 CNY, over all cycles
+        self.pool = defaultdict(int)  # debtor -> 10^-8 CNY that the pool has not passed on
+        self.volume = defaultdict(int)  # (month, merchant) -> 10^-8 CNY of others' points honoured
         self.carry = {(low, high): 0 for low in PARTICIPANTS for high in PARTICIPANTS if low < high}
         self.cycles = []
         self.largest = None  # redemption of the month: (value, reference, issuer, acceptor)
@@ -301,8 +329,9 @@ class Year:
         if month_of(day) != self.month:
             self.close()
             self.to_dispute, self.largest = self.largest and (self.month, *self.largest), None
-            self.month = month_of(day)
+            ended, self.month = self.month, month_of(day)
             self.lapse()
+            self.distribute(ended)
         self.end_disputes()
 
     def close(self):
@@ -331,6 +360,28 @@ class Year:
             "positions": positions,
         })
         self.gross.clear()
+
+    def distribute(self, month):
+        """Shares the pool out for a month that has ended (rules, section 9)."""
+        issuers = sorted(self.pool)
+        whole = [max(self.pool[issuer], 0) // FEN for issuer in issuers]
+        available = min(max(sum(self.pool.values()), 0) // FEN, sum(whole))
+        first = month - month % 3
+        honoured = [self.volume[month, merchant] for merchant in IDS]
+        quarter = [sum(self.volume[m, merchant] for m in range(first, first + 3)) // FEN for merchant in IDS]
+        due = [rebate_of(volume) for volume in quarter]
+        rebates = min(sum(due), available)
+        paid = apportioned(rebates if month % 3 == 2 else 0, due)
+        shares = apportioned(available - rebates, [weight_of(value, max(honoured)) for value in honoured])
+        given = apportioned(sum(shares) + sum(paid), whole)
+        net = dict.fromkeys(sorted({*IDS, *issuers}), 0)
+        for issuer, fen in zip(issuers, given):
+            self.pool[issuer] -= fen * FEN
+            net[issuer] -= fen
+        for merchant, share, rebate in zip(IDS, shares, paid):
+            net[merchant] += share + rebate
+        for debtor, creditor, fen in legs_of(net):
+            self.owe(debtor, creditor, fen * FEN, "distribution")
 
     def gross_rows(self):
         return [
@@ -401,6 +452,7 @@ class Year:
             points = earned_points(merchant, sum(fen for _, fen in purchase.lines))
             self.operations["issue"][merchant] += 1
             self.points["issued"][merchant] += points
+            self.pool[merchant] += value_of(points, merchant) * LEVY // MILLION
             if points:
                 lots = self.holdings[purchase.member, merchant]
                 expires = self.month + LIFE_MONTHS[merchant]
@@ -424,6 +476,7 @@ class Year:
             self.points["elsewhere"][issuer] += points
             self.honoured[acceptor, issuer] += points
             self.owe(issuer, acceptor, value, "redemption")
+            self.volume[self.month, acceptor] += value
             if not self.largest or value > self.largest[0]:
                 original = reference(self.seed, "redeem", acceptor, row, local_midnight_ms(day))
                 self.largest = (value, original, issuer, acceptor)

@@ -7,6 +7,7 @@ records, receipts, movements), now and then a dump of the contracts' state, and 
 each other. This model executes the same transactions by the rules of the page, which it was written from without a look
 at the contracts, and compares. It is slow and plain: money is exact fractions, each contract one file, and a new
 auditor may read it as the rules. Start with `envelope.py`; a kind's rules are the function that `KINDS` there names.
+What merchants vote on is in `changes.py`, what time brings about in `due.py`.
 
 The last line is `model: operations=N mismatches=M`. The exit code is 1 if anything differs, if a history breaks off,
 or, with --complete, if a kind, a rejection or a situation that should occur did not.
@@ -46,7 +47,7 @@ class Run:
         records = due_work(books)
         self.differences.compare_lists(f"block {height}, due work", "records", block["due"], records)
         for record in block["due"]:
-            self.coverage.count_due(record)
+            self.coverage.count_due(books, record)
         index = 0
         assert len(transactions) == len(block["receipts"]), f"block {height}: receipts of every transaction"
         for transaction, receipts in zip(transactions, block["receipts"]):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from amounts import read_rate
 from books import Counters, Key, PointClass
+from participants import require_issuing
 from rejections import Rejected
 from splits import is_well_formed, require_main
 
@@ -15,13 +16,13 @@ def create_class(books, operation):
     """Opens a class of the merchant's own."""
     number, terms = operation.says["class"], operation.says["terms"]
     require_merchant(books, operation)
+    require_issuing(books, operation.merchant)
     if number in books.classes:
         raise Rejected("class_exists")
     opened = read_terms(operation.merchant, terms)
     if not within_bounds(books, opened):
         raise Rejected("class_out_of_bounds")
-    if any(merchant not in books.merchants for merchant in opened.accepted_by):
-        raise Rejected("unknown_merchant")
+    require_acceptors(books, opened)
     require_main(books, opened)
     open_class(books, number, opened)
     return "class_created"
@@ -59,6 +60,12 @@ def within_bounds(books, terms):
     life = 1 <= terms.life_months <= MAX_LIFE_MONTHS
     own = terms.decimals <= MAX_DECIMALS and low <= terms.anchor <= high and life and rising
     return own and is_well_formed(terms)
+
+
+def require_acceptors(books, terms):
+    """Whoever is to accept points is a merchant; a partner is none."""
+    if any(merchant not in books.merchants for merchant in terms.accepted_by):
+        raise Rejected("unknown_merchant")
 
 
 def require_merchant(books, operation):

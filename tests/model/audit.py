@@ -1,6 +1,7 @@
 """What must hold of the books whatever happened: no point is made or lost, and all that is owed sums to zero."""
 
 import lots as lot
+from amounts import FEN
 
 
 def audit(books):
@@ -43,3 +44,13 @@ def audit_adjustments(books):
     for number, terms in books.classes.items():
         assert number not in books.announced or books.now < books.announced[number][1], "no change is late"
         assert terms.main is None or books.classes[terms.main].issuer == terms.issuer, "a split stays with its issuer"
+    audit_pool(books)
+
+
+def audit_pool(books):
+    """What a distribution had, it gave away or kept; whoever votes is there."""
+    for kept in books.distributions.values():
+        given = sum(part.share + part.paid for part in kept.shares)
+        assert kept.pool == (given + kept.reserve) * FEN + kept.carry, "the pool is shares, rebates, reserve and carry"
+    for merchant, record in books.merchants.items():
+        assert record.phase == "staying" or record.successor in books.merchants, f"merchant {merchant} has a successor"

@@ -70,12 +70,14 @@ class Counters:
     imported: int = 0
     exchanged_in: int = 0
     exchanged_out: int = 0
+    bought_out: int = 0
     held: int = 0
 
     def outstanding(self):
         """The live points of all holdings."""
         came = self.issued + self.redemptions_reversed + self.imported + self.exchanged_in
-        return came - self.issues_reversed - self.redeemed - self.lapsed - self.exchanged_out - self.held
+        went = self.issues_reversed + self.redeemed + self.lapsed + self.exchanged_out + self.bought_out
+        return came - went - self.held
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,11 @@ class Movement:
 
 
 class Books:
-    """The tables, the alliance's parameters, and the block that is being executed."""
+    """The tables, the alliance's parameters, and the block that is being executed.
+
+    `agreed` are the parameters as genesis or a change wrote them, `parameters` the same as the rules read them,
+    `protocol` the version of the protocol and the first height that runs it.
+    """
 
     def __init__(self):
         self.journal = []
@@ -110,6 +116,8 @@ class Books:
             setattr(self, name, Table(self.journal))
         self.movements = []
         self.parameters = None
+        self.agreed = None
+        self.protocol = 1, 1
         self.chain_id = None
         self.offset_minutes = 0
         self.simulated = False
@@ -117,6 +125,7 @@ class Books:
         self.unswept = False
         self.height, self.now = 0, 0
         self.keys_before = {}
+        self.departed_before = frozenset()
         self.alone = False
         self.operation = None
 
@@ -124,6 +133,7 @@ class Books:
         """A new block: what happened before it can no longer be undone, and its keys are those that count."""
         self.height, self.now = height, now
         self.keys_before = dict(self.keys)
+        self.departed_before = frozenset(name for name, record in self.merchants.items() if record.phase == "departed")
         self.journal.clear()
         self.movements = []
 
@@ -159,10 +169,16 @@ class Books:
         del self.movements[movements:]
 
     def class_of(self, number):
-        """A class that must exist."""
+        """A class that must exist and not be closed."""
         if number not in self.classes:
             raise Rejected("unknown_class")
+        self.require_open(number)
         return self.classes[number]
+
+    def require_open(self, number):
+        """A class whose issuer is wound up serves no more."""
+        if number in self.ended:
+            raise Rejected("class_closed")
 
     def member_of(self, address):
         """A member that must exist."""

@@ -27,7 +27,7 @@ def after(books, time_ms, number):
 
 def set_business_days(books, operation):
     """The merchants put days into the calendar, together."""
-    voiced = joint.voice(books, operation, books.merchants)
+    voiced = joint.voice(books, operation)
     if voiced:
         return voiced
     for entry in operation.says["days"]:

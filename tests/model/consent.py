@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import when
+from participants import custodian_of
 from rejections import Rejected
 
 LONGEST_GRANT = when.DAY
@@ -86,7 +87,7 @@ def consent_of(books, operation, member):
         grant = authorization["grant"]
         judge_grant(books, operation, grant, key)
         return Consent("grant", grant_name(grant), int(grant["max_points"]), grant["expires_ms"])
-    own = member.custodian == operation.merchant
+    own = custodian_of(books, member) == operation.merchant
     return Consent("custodian" if own and key is None else "none")
 
 

@@ -7,7 +7,7 @@ has and the lists do not is missing too.
 from pathlib import Path
 
 from expected import ANYONE, DUE, RULES
-from situations import RECEIPTS, SHOWN, STANDING, is_shown
+from situations import RECEIPTS, REFUSED, SEEN, SHOWN, STANDING, is_shown
 
 FORMATS = Path(__file__).resolve().parents[2] / "docs" / "formats.md"
 
@@ -19,7 +19,7 @@ class Coverage:
         self.outcomes = {kind: {} for kind in RULES}
         self.due = dict.fromkeys(DUE, 0)
         self.receipts = dict.fromkeys(RECEIPTS, 0)
-        self.situations = dict.fromkeys([*SHOWN, *STANDING], 0)
+        self.situations = dict.fromkeys([*SHOWN, *SEEN, *STANDING, *REFUSED], 0)
         self.operations = 0
 
     def count(self, books, body, outcome):
@@ -30,27 +30,33 @@ class Coverage:
         self.outcomes[kind][name] = self.outcomes[kind].get(name, 0) + 1
         if "applied" in outcome:
             self.count_applied(books, kind, says, outcome["applied"])
+        for situation, (of_kind, rejection, holds) in REFUSED.items():
+            if (kind, name) == (of_kind, rejection) and holds(books, says):
+                self.situations[situation] += 1
 
     def count_applied(self, books, kind, says, receipt):
         """Counts what an operation that was applied shows."""
         what = receipt if isinstance(receipt, str) else next(iter(receipt))
         self.receipts[what] = self.receipts.get(what, 0) + 1
         if isinstance(receipt, dict):
-            self.count_shown(receipt)
+            self.count_shown(books, receipt)
         for name, (of_kind, holds) in STANDING.items():
             if kind == of_kind and holds(books, says):
                 self.situations[name] += 1
 
-    def count_due(self, record):
-        """Counts one due record."""
+    def count_due(self, books, record):
+        """Counts one due record; the books are as they stand after all due work of the block."""
         self.due[next(iter(record))] += 1
-        self.count_shown(record)
+        self.count_shown(books, record)
 
-    def count_shown(self, record):
-        """Counts what a receipt or a due record shows."""
+    def count_shown(self, books, record):
+        """Counts what a receipt or a due record shows, by itself and beside the books."""
         ((what, fields),) = record.items()
         for name, (kind, field, is_what) in SHOWN.items():
             if what == kind and is_shown(fields, field, is_what):
+                self.situations[name] += 1
+        for name, (kind, holds) in SEEN.items():
+            if what == kind and holds(books, fields):
                 self.situations[name] += 1
 
     def table(self):
@@ -87,8 +93,8 @@ class Coverage:
 
 
 def names_of(section):
-    """The names in the table of a section of docs/formats.md: its rows are a number, a name, and more."""
-    text = FORMATS.read_text("utf-8").split(f"\n## {section}. ")[1].split("\n## ")[0]
+    """The names in the table that opens a section of docs/formats.md: its rows are a number, a name, and more."""
+    text = FORMATS.read_text("utf-8").split(f"\n## {section}. ")[1].split("\n## ")[0].split("\n### ")[0]
     rows = [[cell.strip() for cell in row.split("|")] for row in text.splitlines() if row.startswith("| ")]
     return [row[2].strip("`") for row in rows if row[1].isdigit()]
 

@@ -14,6 +14,7 @@ import lots as lot
 import settlement
 import when
 from amounts import read_obligation, write_obligation
+from participants import require_present
 from rejections import Rejected
 
 OLDEST_ORIGINAL = 90 * when.DAY
@@ -54,13 +55,13 @@ def remember_debt(books, operation, debtor, creditor, value):
 def open_dispute(books, operation):
     """The debtor disputes what it still owes for an operation, or part of it."""
     says, name = operation.says, (operation.says["merchant"], operation.says["original"])
-    if name not in books.references or when.reference_time(name[1]) < books.now - OLDEST_ORIGINAL:
-        raise Rejected("unknown_original")
+    require_known(books, name)
     if name not in books.debts:
         raise Rejected("not_disputable")
     debt = books.debts[name]
     if debt.debtor != operation.merchant:
         raise Rejected("wrong_party")
+    require_present(books, debt.creditor)
     if name in books.disputes:
         raise Rejected("dispute_exists")
     if books.now >= last_time(books, debt):
@@ -71,6 +72,12 @@ def open_dispute(books, operation):
     due_ms = clock(books, books.now)
     books.disputes[name] = Dispute(debt.debtor, debt.creditor, amount, says["reason"], due_ms)
     return {"dispute_opened": {"answer_due_ms": due_ms}}
+
+
+def require_known(books, name):
+    """An operation of the last 90 days, applied or not."""
+    if name not in books.references or when.reference_time(name[1]) < books.now - OLDEST_ORIGINAL:
+        raise Rejected("unknown_original")
 
 
 def last_time(books, debt):
@@ -104,7 +111,7 @@ def decide_dispute(books, operation):
     name, dispute = dispute_of(books, operation)
     if dispute.state != "contested":
         raise Rejected("dispute_not_contested")
-    voiced = joint.voice(books, operation, set(books.merchants) - {dispute.debtor, dispute.creditor})
+    voiced = joint.voice(books, operation, dispute.debtor, dispute.creditor)
     if voiced:
         return voiced
     if operation.says["upheld"]:

@@ -1,12 +1,16 @@
 """What happens because time has passed, at the start of a block: rules.md section 7."""
 
 import address
+import buy_outs
 import closing
 import disputes
+import distribution
+import exits
 import holdings
 import holds
 import legs
 import lots as lot
+import proposals
 import rates
 import when
 
@@ -14,14 +18,18 @@ SWEPT_PER_BLOCK = 1000
 
 
 def due_work(books):
-    """Time-outs of holds, ended months, anchors, escalations, disputes, then the sweep; gives their records."""
+    """Does what is due, in the order of the page; gives its records."""
     books.operation = None
-    records = holds.time_out(books)
+    records, ended = holds.time_out(books), []
     while books.open_month < books.month:
         records += end_month(books, books.open_month)
+        ended.append(books.open_month)
         books.open_month += 1
         books.unswept = True
-    return records + rates.take_effect(books) + legs.escalate(books) + disputes.time_out(books) + sweep(books)
+    for month in ended:
+        records += distribution.distribute(books, month)
+    records += rates.take_effect(books) + legs.escalate(books) + disputes.time_out(books)
+    return records + exits.wind_up(books) + proposals.take_effect(books) + buy_outs.work_off(books) + sweep(books)
 
 
 def end_month(books, month):

@@ -6,6 +6,7 @@ A dump is {table: {name: value}}, all as text. What is nothing (a zero, an empty
 import business_days
 import joint
 import rates
+import written_governance as governed
 from amounts import write_fen, write_obligation, write_rate
 from genesis import CLOCK
 from when import write_day, write_month
@@ -45,6 +46,8 @@ def dump(books):
         "used": used(books),
         "imports": imports(books),
         **anchors(books),
+        **governance(books),
+        **pool(books),
         **settlement(books),
     }
 
@@ -56,6 +59,37 @@ def anchors(books):
         "anchors": {str(number): write_rate(terms.anchor) for number, terms in books.classes.items()},
         "announced": {str(number): announced(*change) for number, change in books.announced.items()},
         "versions": {str(version): made_by(record) for version, record in books.versions.items()},
+    }
+
+
+def governance(books):
+    """Who takes part, what merchants decide, and what it changed."""
+    return {
+        "parameters": books.agreed,
+        "protocol": dict(zip(("version", "from_height"), map(str, books.protocol))),
+        "merchants": {str(party): governed.party(books, party) for party in books.caps},
+        "epochs": {str(height): governed.validators(named) for height, named in books.epochs.items()},
+        "admissions": {str(merchant): governed.admission(record) for merchant, record in books.admissions.items()},
+        "proposals": {join(*name): governed.proposal(record) for name, record in books.proposals.items()},
+        "pairs": {join(*pair): governed.pair(terms) for pair, terms in books.pairs.items()},
+        "ratios": governed.ratios(books),
+        "terms": {str(number): governed.terms(record) for number, record in books.classes.items()},
+        "ended": {str(number): str(into) if into else "bought out" for number, into in books.ended.items()},
+        "buy_outs": {str(number): governed.later(books, time_ms) for number, time_ms in books.buy_outs.items()},
+    }
+
+
+def pool(books):
+    """What merchants contributed, and how the pool was shared."""
+    return {
+        "contributions": {
+            join(write_month(month), merchant): governed.contribution(record)
+            for (month, merchant), record in books.contributions.items()
+        },
+        "distributions": {
+            write_month(month): governed.distribution(record) for month, record in books.distributions.items()
+        },
+        "referrals": {join(*name): governed.referral(record) for name, record in books.referrals.items()},
     }
 
 

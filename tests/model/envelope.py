@@ -8,12 +8,15 @@ import admin
 import business_days
 import disputes
 import exchange
+import exits
 import holds
 import imports
 import legs
 import membership
 import points
+import proposals
 import rates
+import referrals
 import reversals
 import settlement
 import splits
@@ -60,6 +63,11 @@ KINDS = {
     "open_dispute": ("treasurer", disputes.open_dispute),
     "answer_dispute": ("treasurer", disputes.answer_dispute),
     "decide_dispute": ("governor", disputes.decide_dispute),
+    "propose": ("governor", proposals.propose),
+    "vote": ("governor", proposals.vote),
+    "depart": ("governor", exits.depart),
+    "refer": ("acceptor", referrals.refer),
+    "claim_referral": ("acceptor", referrals.claim_referral),
 }
 
 
@@ -101,6 +109,8 @@ def judge_transaction(books, transaction):
         raise Rejected("expired")
     if transaction["valid_until_ms"] > books.now + LONGEST_VALIDITY:
         raise Rejected("valid_until_too_far")
+    if transaction["merchant"] in books.departed_before:
+        raise Rejected("departed")
     key = books.keys_before.get((transaction["merchant"], transaction["public_key"]))
     if key is None:
         raise Rejected("unknown_key")

@@ -9,6 +9,7 @@ import lots as lot
 import rates
 import settlement
 from amounts import charge_of, fen_of, require_amount, value_of, write_obligation
+from participants import require_issuing
 from rejections import Rejected
 from requirements import require_balance, require_min_out, require_not_frozen, require_permitted, require_points
 
@@ -17,6 +18,7 @@ def exchange(books, operation):
     """The source's issuer owes the target's the value of what comes out, and the pool the rest."""
     says = operation.says
     member, source, target = says["member"], says["from_class"], says["to_class"]
+    require_classes(books, source, target)
     word = judge_holder(books, operation, source, target)
     points = require_points(says)
     if source == target:
@@ -35,7 +37,7 @@ def exchange(books, operation):
     exchange_charges(books, member, source, target, charge_of(value))
     if word.by == "custodian" and books.classes[target].issuer == operation.merchant != terms.issuer:
         consent.custodian_charges(books, operation, source, charge_of(value))
-    change_class(books, operation, points, out, "exchanged")
+    change_class(books, member, source, target, points, out, "exchanged")
     obligation, pool_obligation = owe(books, operation, value, out)
     return {
         "exchanged": {
@@ -48,9 +50,15 @@ def exchange(books, operation):
     }
 
 
+def require_classes(books, source, target):
+    """Both classes serve, and the target's issuer lets new points come about."""
+    books.class_of(source)
+    require_issuing(books, books.class_of(target).issuer)
+
+
 def judge_holder(books, operation, source, target):
     """What a member's points change class by: both classes let it, it is not frozen, and somebody's word is there."""
-    source_terms, target_terms = books.class_of(source), books.class_of(target)
+    source_terms, target_terms = books.classes[source], books.classes[target]
     holder = books.member_of(operation.says["member"])
     require_permitted(source_terms, holder.holder, "exchange")
     require_permitted(target_terms, holder.holder, "exchange")
@@ -85,13 +93,13 @@ def exchange_charges(books, member, source, target, charge_fen):
     consent.charge(books, of_pair, charge_fen, pair_limit, "exchange_pair_limit")
 
 
-def change_class(books, operation, points, out, reason):
+def change_class(books, member, source, target, points, out, reason):
     """Moves points from one class to the other; a split counts as an exchange, but the statement names it."""
-    member, source, target = (operation.says[name] for name in ("member", "from_class", "to_class"))
     holdings.count(books, source, exchanged_out=points)
     holdings.count(books, target, exchanged_in=out)
     given = holdings.lose(books, member, source, points, f"{reason}_out")
-    holdings.gain(books, member, target, shared_out(given, out), f"{reason}_in")
+    if out:
+        holdings.gain(books, member, target, shared_out(given, out), f"{reason}_in")
 
 
 def shared_out(given, out):

@@ -6,6 +6,7 @@ import rates
 import settlement
 import when
 from amounts import require_amount, value_of, write_obligation
+from participants import require_issuing, require_not_suspended
 from rejections import Rejected
 from requirements import require_permitted
 
@@ -16,7 +17,9 @@ def import_points(books, operation):
     number, member = says["class"], says["member"]
     if partner not in books.partners:
         raise Rejected("wrong_party")
+    require_not_suspended(books, partner)
     terms = books.class_of(number)
+    require_issuing(books, terms.issuer)
     if number not in books.partners[partner]:
         raise Rejected("unknown_ratio")
     require_permitted(terms, books.member_of(member).holder, "earn")

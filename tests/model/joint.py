@@ -7,6 +7,7 @@ that makes up the number carries it out, an earlier one is only counted.
 import json
 from dataclasses import dataclass
 
+import electorate
 import when
 from rejections import Rejected
 
@@ -21,10 +22,13 @@ class Voices:
     merchants: frozenset = frozenset()
 
 
-def voice(books, operation, merchants):
-    """Counts a voice among the merchants that have one; gives its receipt, or nothing if it makes up the number."""
-    if operation.merchant not in merchants:
-        raise Rejected("wrong_party")
+def voice(books, operation, *parties):
+    """Counts a voice among the merchants that have one and are no party; gives its receipt.
+
+    If it makes up the number, it gives nothing. Only voices of merchants that have one now count.
+    """
+    merchants = electorate.merchants(books) - set(parties)
+    electorate.require(books, operation.merchant, merchants)
     act = name_of(operation)
     voices = books.voices.get(act)
     if voices is None or forgotten(books, voices):
@@ -33,7 +37,7 @@ def voice(books, operation, merchants):
         raise Rejected("voiced_already")
     voices = Voices(voices.begun_ms, voices.merchants | {operation.merchant})
     books.voices[act] = voices
-    counted, needed = len(voices.merchants), len(merchants) * 2 // 3 + 1
+    counted, needed = len(voices.merchants & merchants), electorate.needed(merchants)
     if counted < needed:
         return {"voiced": {"voices": counted, "needed": needed}}
     del books.voices[act]

@@ -87,7 +87,7 @@ def draw_collateral(books, operation):
     amount = leg.amount_fen * FEN
     if books.collateral[leg.payer] < amount:
         raise Rejected("collateral_short")
-    voiced = joint.voice(books, operation, set(books.merchants) - {leg.payer, leg.payee})
+    voiced = joint.voice(books, operation, leg.payer, leg.payee)
     if voiced:
         return voiced
     books.collateral[leg.payer] = books.collateral[leg.payer] - amount

@@ -6,6 +6,7 @@ import address
 import consent
 import when
 from books import Member
+from participants import custodian_of, require_staying
 from rejections import Rejected
 from requirements import require_not_frozen
 
@@ -14,12 +15,14 @@ RECOVERY_TAKES = 7 * when.DAY
 
 def enrol(books, operation):
     """Takes a customer into the merchant's custody."""
+    require_staying(books, operation.merchant)
     name = address.of_commitment(operation.merchant, operation.says["commitment"])
     return enter(books, name, Member(operation.merchant, operation.says["holder"]))
 
 
 def enrol_wallet(books, operation):
     """Takes a customer into custody that comes with its own key."""
+    require_staying(books, operation.merchant)
     key = operation.says["wallet_key"]
     consent.judge_wallet(books, operation, operation.authorization["wallet"], key)
     return enter(
@@ -89,7 +92,7 @@ def own_member(books, operation):
     """The member that an operation names, in the custody of the merchant that submits it."""
     name = operation.says["member"]
     member = books.member_of(name)
-    if member.custodian != operation.merchant:
+    if custodian_of(books, member) != operation.merchant:
         raise Rejected("foreign_custodian")
     return name, member
 

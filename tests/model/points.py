@@ -3,10 +3,12 @@
 import consent
 import disputes
 import holdings
+import pool
 import sales
 import settlement
 import when
 from amounts import charge_of, fen_of, require_amount, value_of, write_obligation
+from participants import require_issuing
 from rejections import Rejected
 from requirements import require_balance, require_not_frozen, require_one_fen, require_permitted, require_points
 
@@ -18,6 +20,7 @@ def issue(books, operation):
     terms = books.class_of(number)
     if terms.issuer != operation.merchant:
         raise Rejected("wrong_party")
+    require_issuing(books, operation.merchant)
     holder = books.member_of(member).holder
     require_permitted(terms, holder, "earn")
     amount_fen = sum(int(line["amount_fen"]) for line in says["lines"])
@@ -35,13 +38,16 @@ def issue(books, operation):
         holdings.count(books, number, issues_reversed=repaid)
         books.owed[member, number] = books.owed[member, number] - repaid
         holdings.lose(books, member, number, repaid, "issue_reversed", sales.from_lot(expires))
-    sales.remember_purchase(books, operation, amount_fen, expires)
+    purchase = sales.remember_purchase(books, operation, amount_fen, expires)
+    levy = pool.levy_of(purchase)
+    settlement.owe_pool(books, terms.issuer, levy)
     return {
         "issued": {
             "points": str(points),
             "repaid": str(repaid),
             "expires": when.write_month(expires),
             "balance": str(holdings.balance(books, member, number)),
+            "pool_obligation": write_obligation(levy),
         }
     }
 
@@ -93,10 +99,12 @@ def judge_spending(books, operation, judge_period=lambda: None):
     """What redeem and hold are judged by, in order; gives (points, their value, what limits were charged)."""
     number, address = operation.says["class"], operation.says["member"]
     terms = books.class_of(number)
+    if books.merchants[operation.merchant].is_wound_up():
+        raise Rejected("merchant_leaving")
     member = books.member_of(address)
     if terms.accepted_by and operation.merchant not in terms.accepted_by:
         raise Rejected("not_accepted")
-    if terms.industries and books.merchants[operation.merchant] not in terms.industries:
+    if terms.industries and books.merchants[operation.merchant].industry not in terms.industries:
         raise Rejected("outside_industry")
     require_permitted(terms, member.holder, "redeem")
     require_not_frozen(member)

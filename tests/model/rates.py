@@ -47,7 +47,7 @@ def announce_anchor(books, operation):
 
 def end_of_notice(books):
     """When an anchor may fall at the earliest."""
-    return business_days.after(books, books.now, books.parameters["anchor_notice_business_days"])
+    return business_days.after(books, books.now, books.parameters["notice_business_days"])
 
 
 def take_effect(books):
@@ -102,5 +102,5 @@ def spread_of(books, source, target):
 
 def pair_term(books, source, target, name):
     """A term of an ordered pair of classes: its own, or the alliance's."""
-    pair = books.parameters["pairs"].get((source, target), {})
+    pair = books.pairs.get((source, target), {})
     return pair.get(name, books.parameters["exchange"][name])

@@ -17,6 +17,7 @@ NOT_KEPT = {
     "atomic_mixed",
     "atomic_aborted",
     "clock_backwards",
+    "departed",
 }
 
 

@@ -10,6 +10,8 @@ import consent
 import disputes
 import holdings
 import lots as lot
+import pool
+import referrals
 import sales
 import settlement
 import when
@@ -43,6 +45,7 @@ def reverse_redeem(books, operation):
     spent_before = lot.total(sale.spent)
     if points > spent_before:
         raise Rejected("above_original")
+    books.require_open(number)
     disputes.require_covered(books, name, sale.value_of(spent_before - points))
     value = sale.value_of(points)
     consent.store_charges(books, operation, "refund", charge_of(value))
@@ -80,9 +83,10 @@ def reverse_issue(books, operation):
         raise Rejected("amount_zero")
     if amount_fen > purchase.kept_fen:
         raise Rejected("above_original")
+    books.require_open(number)
     consent.store_charges(books, operation, "refund", amount_fen)
-    terms, kept_fen = books.classes[number], purchase.kept_fen - amount_fen
-    points = sales.earned(terms, purchase.kept_fen) - sales.earned(terms, kept_fen)
+    kept = replace(purchase, kept_fen=purchase.kept_fen - amount_fen)
+    points = purchase.points() - kept.points()
     taken = min(points, holdings.balance(books, member, number))
     owed = points - taken
     if taken:
@@ -90,6 +94,10 @@ def reverse_issue(books, operation):
         holdings.lose(books, member, number, taken, "issue_reversed", sales.from_lot(purchase.expires))
     if owed:
         books.owed[member, number] = books.owed.get((member, number), 0) + owed
-    books.purchases[name] = replace(purchase, kept_fen=kept_fen)
+    books.purchases[name] = kept
+    levy = pool.levy_of(kept) - pool.levy_of(purchase)
+    settlement.owe_pool(books, operation.merchant, levy)
+    referrals.refunded(books, kept)
     whose, balance = {"member": member, "class": number}, str(holdings.balance(books, member, number))
-    return {"issue_reversed": {**whose, "points": str(points), "owed": str(owed), "balance": balance}}
+    told = {"points": str(points), "owed": str(owed), "balance": balance, "pool_obligation": write_obligation(levy)}
+    return {"issue_reversed": {**whose, **told}}

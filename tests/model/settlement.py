@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+import contributions
 import joint
 from amounts import FEN, MAX_PAIR_TOTAL, read_fen
 from rejections import Rejected
@@ -19,10 +20,12 @@ class Gross:
     exchange: Fraction = NONE
     imported: Fraction = NONE
     adjustment: Fraction = NONE
+    buy_out: Fraction = NONE
+    distribution: Fraction = NONE
 
     def total(self):
         """All kinds together."""
-        return self.redemption + self.exchange + self.imported + self.adjustment
+        return sum(vars(self).values())
 
 
 def owe_acceptor(books, merchant, number, value, judge_cap):
@@ -62,6 +65,8 @@ def book(books, debtor, creditor, kind, value):
     books.gross[name] = after
     books.payable[debtor] = books.payable.get(debtor, NONE) + value
     books.receivable[creditor] = books.receivable.get(creditor, NONE) + value
+    if kind == "redemption":
+        contributions.add(books, creditor, honoured=value)
 
 
 def reserve(books, issuer, value):
@@ -92,7 +97,7 @@ def set_collateral(books, operation):
     is_lower = collateral < books.collateral[party]
     if is_lower and net_debit(books, party) > books.caps[party] + collateral:
         raise Rejected("net_debit_cap")
-    voiced = joint.voice(books, operation, books.merchants)
+    voiced = joint.voice(books, operation)
     if voiced:
         return voiced
     books.collateral[party] = collateral

@@ -26,6 +26,10 @@ SHOWN = {
     "exchanged with nothing for the pool": ("exchanged", "pool_obligation", False),
     "split with something for the pool": ("split", "pool_obligation", True),
     "split with nothing for the pool": ("split", "pool_obligation", False),
+    "shares of the pool": ("distributed", "shares_fen", True),
+    "rebates paid": ("distributed", "rebates_fen", True),
+    "rebates paid in part": ("distributed", "shortfall_fen", True),
+    "points of a closed class bought out": ("bought_out", "into", None),
     "dispute accepted by silence": ("dispute_timed_out", "state", "accepted"),
     "dispute dismissed by silence": ("dispute_timed_out", "state", "dismissed"),
     "dispute contested, as silence cannot be booked": ("dispute_timed_out", "state", "contested"),
@@ -35,6 +39,74 @@ SHOWN = {
 def is_shown(fields, field, what):
     """Whether a field of a receipt or a due record is something, nothing, or a text."""
     return (fields[field] != "0") == what if isinstance(what, bool) else fields[field] == what
+
+
+def proposed(books, fields):
+    """The change that came into effect, or did not."""
+    return next(iter(books.proposals[fields["merchant"], fields["proposal"]].change))
+
+
+def in_effect(kind):
+    """Whether a change of a kind came into effect."""
+    return lambda books, fields: fields["void"] is None and proposed(books, fields) == kind
+
+
+def distributed(holds):
+    """Whether something holds of the distribution that a record tells of."""
+    return lambda books, fields: holds(books.distributions[when.read_month(fields["month"])])
+
+
+def of_closed(books, fields):
+    """Whether what a receipt names is of a closed class."""
+    return fields["class"] in books.ended
+
+
+def looked_at_again(time_of):
+    """Whether a closed class is looked at again at a time."""
+    return lambda books, fields: books.buy_outs.get(fields["class"]) == time_of(books)
+
+
+def is_successors_successor(books, fields):
+    """Whether the members of another merchant pass on with those of the one that is wound up."""
+    others = (record for record in books.merchants.values() if record.is_wound_up())
+    return any(record.successor == fields["merchant"] for record in others)
+
+
+# What a receipt or a due record shows beside the books: its kind, and what holds of the books and of its fields.
+SEEN = {
+    **{
+        f"a change in effect: {kind}": ("change_activated", in_effect(kind))
+        for kind in ("parameters", "class", "pair", "import_ratio", "merchant", "admit", "suspend", "reinstate")
+    },
+    "a change in effect: exit": ("change_activated", in_effect("exit")),
+    "a change in effect: upgrade": ("change_activated", in_effect("upgrade")),
+    "a change void at its time": ("change_activated", lambda _, fields: fields["void"] is not None),
+    "a reserve for rebates within a quarter": ("distributed", distributed(lambda kept: kept.reserve > 0)),
+    "rebates paid in full": (
+        "distributed",
+        distributed(lambda kept: any(0 < part.due == part.paid for part in kept.shares)),
+    ),
+    "a distribution with nothing to share": (
+        "distributed",
+        distributed(lambda kept: all(part.share == part.paid == 0 for part in kept.shares)),
+    ),
+    "a pool that owes": ("distributed", distributed(lambda kept: kept.pool < 0)),
+    "a weight between the bounds": (
+        "distributed",
+        distributed(lambda kept: len({part.weight for part in kept.shares}) > 2),
+    ),
+    "points of a closed class exchanged": ("bought_out", lambda _, fields: fields["into"] is not None),
+    "a buy-out over several blocks": ("bought_out", looked_at_again(lambda books: books.now)),
+    "a buy-out that waits for held points": ("bought_out", looked_at_again(lambda books: books.now + when.DAY)),
+    "a buy-out that waits for a month with room": (
+        "bought_out",
+        looked_at_again(lambda books: when.month_end(books.month, books.offset_minutes)),
+    ),
+    "captured after the class was closed": ("captured", of_closed),
+    "voided after the class was closed": ("voided", of_closed),
+    "timed out after the class was closed": ("timed_out", of_closed),
+    "a successor that is wound up itself": ("wound_up", is_successors_successor),
+}
 
 
 def announced(fall, name):
@@ -55,7 +127,7 @@ def on_exchange_day(books, _):
 
 def of_pair(books, says):
     """Whether the pair has terms of its own."""
-    return (says["from_class"], says["to_class"]) in books.parameters["pairs"]
+    return (says["from_class"], says["to_class"]) in books.pairs
 
 
 def debt_of(kind):
@@ -70,6 +142,43 @@ def debt_of(kind):
 def dispute_of(books, says):
     """The dispute that an operation names."""
     return books.disputes[says["merchant"], says["original"]]
+
+
+def proposal_of(books, says):
+    """The proposal that a vote names."""
+    return books.proposals[says["merchant"], says["proposal"]]
+
+
+def vote_ended(state):
+    """Whether a vote brought its proposal to a state."""
+    return lambda books, says: proposal_of(books, says).state == state
+
+
+def is_pushed(books, says):
+    """Whether a change takes effect later than was asked for, because its notice started with the last vote."""
+    proposal = proposal_of(books, says)
+    return proposal.state == "passed" and 0 < proposal.asked_ms < proposal.effective_ms - 1
+
+
+def issuer_of(books, says):
+    """The issuer of the class that an operation names."""
+    return books.classes[says["class"]].issuer
+
+
+def with_suspended(books, _):
+    """Whether a merchant is suspended while others speak."""
+    return any(party in books.merchants for party in books.suspended)
+
+
+def is_inherited(books, says):
+    """Whether the member was enrolled by a merchant that is wound up by now."""
+    return books.merchants[books.members[says["member"]].custodian].is_wound_up()
+
+
+def is_unconverted(books, says):
+    """Whether a purchase that had converted a referral was refunded in whole."""
+    purchases = (kept for (_, reference), kept in books.purchases.items() if reference == says["original"])
+    return any(purchase.referred_by is not None and purchase.kept_fen == 0 for purchase in purchases)
 
 
 def leg_of(books, says):
@@ -107,9 +216,32 @@ STANDING = {
         "draw_collateral",
         lambda books, says: leg_of(books, says).state == "drawn" and leg_of(books, says).payer in books.partners,
     ),
+    "a proposal passed": ("vote", vote_ended("passed")),
+    "a proposal refused": ("vote", vote_ended("refused")),
+    "a notice that starts with the last vote": ("vote", is_pushed),
+    "a joint act beside a suspended merchant": ("set_business_days", with_suspended),
+    "issued by an admitted merchant": ("issue", lambda books, says: issuer_of(books, says) in books.admissions),
+    "issued with a levy": ("issue", lambda books, _: books.parameters["pool"]["levy"] > 0),
+    "redeemed while the issuer leaves": (
+        "redeem",
+        lambda books, says: books.merchants[issuer_of(books, says)].phase == "running_off",
+    ),
+    "frozen by a successor": ("freeze", is_inherited),
+    "referred by a successor": ("refer", is_inherited),
+    "a converted referral taken back": ("reverse_issue", is_unconverted),
     "confirmed after the escalation": (
         "confirm_leg",
         lambda books, says: leg_of(books, says).escalated,
+    ),
+}
+
+# What was refused, and what holds then: its kind, the rejection, and what holds of the books and of what it says.
+REFUSED = {
+    "a vote on a proposal that lapsed": ("vote", "voting_closed", vote_ended("open")),
+    "an exit that is under way, or to one that leaves": (
+        "propose",
+        "merchant_leaving",
+        lambda books, says: "exit" in says["change"],
     ),
 }
 

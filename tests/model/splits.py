@@ -15,7 +15,8 @@ def split(books, operation):
     """Points of a main class become points of a sub class of it; what they lose in value is owed to the pool."""
     says = operation.says
     member, main, sub = says["member"], says["from_class"], says["to_class"]
-    main_terms, sub_terms = books.class_of(main), books.class_of(sub)
+    exchange.require_classes(books, main, sub)
+    main_terms, sub_terms = books.classes[main], books.classes[sub]
     if sub_terms.main != main:
         raise Rejected("no_such_split")
     exchange.judge_holder(books, operation, main, sub)
@@ -27,7 +28,7 @@ def split(books, operation):
     out_value = value_of(out, rates.received(books, sub), sub_terms.decimals)
     if out_value > value_of(points, rates.given(books, main), main_terms.decimals):
         raise Rejected("yields_more")
-    exchange.change_class(books, operation, points, out, "split")
+    exchange.change_class(books, member, main, sub, points, out, "split")
     value = value_of(points, main_terms.anchor, main_terms.decimals)
     pool_obligation = settlement.owe_pool(books, main_terms.issuer, value - out_value)
     return {

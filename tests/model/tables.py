@@ -3,14 +3,21 @@
 NOTHING = object()
 
 TABLES = (
-    "merchants",  # merchant -> its industry
+    "merchants",  # merchant -> participants.Merchant
     "partners",  # partner -> {class: (units outside, points inside)}
+    "suspended",  # merchant or partner that is suspended -> True
+    "admissions",  # merchant that joined after the founding -> admission.Admission
+    "epochs",  # first height of a validator set -> {merchant: public key}
+    "proposals",  # (merchant, reference) of the proposal -> proposals.Proposal
+    "pairs",  # (from class, to class) -> terms of exchange of its own
     "caps",  # merchant or partner -> net debit cap, CNY; a partner's is zero
     "collateral",  # merchant or partner -> CNY
     "keys",  # (merchant, public key) -> Key
     "stores",  # (merchant, store) -> (redeem_limit_fen, refund_limit_fen)
     "members",  # address -> Member
     "classes",  # class -> PointClass
+    "ended",  # closed class -> the class that its points become, or None
+    "buy_outs",  # closed class -> when its holdings are next looked at
     "announced",  # class -> (anchor, effective_ms) that is to come
     "versions",  # version of the rate table, from 2 on -> rates.Version
     "calendar",  # day -> whether it is a business day
@@ -33,6 +40,9 @@ TABLES = (
     "reserved",  # merchant -> CNY that open holds may come to cost it
     "unconfirmed",  # merchant -> CNY of legs it pays that are not confirmed
     "claims",  # merchant -> CNY that it owes the pool
+    "contributions",  # (month, merchant) -> contributions.Contribution
+    "distributions",  # month -> distribution.Distribution
+    "referrals",  # (merchant referred to, member) -> referrals.Referral
     "carries",  # (low, high) -> CNY
     "statements",  # cycle -> closing.Statement
     "pair_nets",  # (cycle, low, high) -> closing.PairNet

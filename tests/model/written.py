@@ -69,6 +69,7 @@ def gross(record):
     """What a debtor came to owe a creditor in a cycle."""
     kinds = {"redemption": record.redemption, "exchange": record.exchange}
     kinds |= {"import": record.imported, "adjustment": record.adjustment}
+    kinds |= {"buy_out": record.buy_out, "distribution": record.distribution}
     return {kind: write_obligation(owed) for kind, owed in kinds.items()}
 
 

@@ -105,17 +105,23 @@ impl Alliance {
         init_network(merchants, &out, options)?;
         let manifest: Value = serde_json::from_slice(&std::fs::read(out.join("alliance.json"))?)?;
         let nodes = manifest["nodes"].as_array().context("alliance.json lists the nodes")?;
-        let node = |value: &Value| -> Result<Node> {
-            let token = out.join(format!("merchant-{}", value["merchant"])).join("api.token");
-            Ok(Node {
-                url: value["api"].as_str().context("a node has its address")?.to_owned(),
-                token: std::fs::read_to_string(token)?.trim().to_owned(),
-                process: None,
-            })
-        };
-        let nodes = nodes.iter().map(node).collect::<Result<Vec<_>>>()?;
+        let nodes = nodes.iter().map(|value| Node::new(&out, value)).collect::<Result<Vec<_>>>()?;
         let http = reqwest::Client::builder().timeout(PATIENCE).build()?;
         Ok(Self { dir, nodes, http, references: 0 })
+    }
+
+    /// Makes a node for one more merchant, on the ports after those of the others; gives its number. It is not started.
+    ///
+    /// # Errors
+    /// When `tally network add` fails.
+    pub fn add(&mut self, name: &str) -> Result<u16> {
+        let first = reqwest::Url::parse(self.url(1))?.port().context("a node has its port")?;
+        let merchant = u16::try_from(self.nodes.len() + 1)?;
+        let (dir, port) = (self.dir(), (first + 10 * (merchant - 1)).to_string());
+        tally_ok(&["network", "add", "--dir", &dir.to_string_lossy(), "--name", name, "--base-port", &port])?;
+        let manifest: Value = serde_json::from_slice(&std::fs::read(dir.join("alliance.json"))?)?;
+        self.nodes.push(Node::new(&dir, &manifest["nodes"][usize::from(merchant - 1)])?);
+        Ok(merchant)
     }
 
     /// The alliance's directory, as `tally --dir` takes it.
@@ -229,6 +235,12 @@ impl Alliance {
         Reference::new(u64::try_from(now.as_millis()).expect("before year 584 million"), self.references)
     }
 
+    /// The API token of a merchant's node.
+    #[must_use]
+    pub fn token(&self, merchant: u16) -> &str {
+        &self.node(merchant).token
+    }
+
     /// A GET of a node, authorized.
     pub fn get(&self, merchant: u16, path: &str) -> RequestBuilder {
         let node = self.node(merchant);
@@ -328,6 +340,18 @@ impl Alliance {
 
     fn node_mut(&mut self, merchant: u16) -> &mut Node {
         &mut self.nodes[usize::from(merchant) - 1]
+    }
+}
+
+impl Node {
+    /// A node of the alliance in `dir`, as its manifest has it.
+    fn new(dir: &Path, value: &Value) -> Result<Self> {
+        let token = dir.join(format!("merchant-{}", value["merchant"])).join("api.token");
+        Ok(Self {
+            url: value["api"].as_str().context("a node has its address")?.to_owned(),
+            token: std::fs::read_to_string(token)?.trim().to_owned(),
+            process: None,
+        })
     }
 }
 

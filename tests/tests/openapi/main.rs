@@ -5,6 +5,7 @@
 //! `node/src/http/openapi/examples.json`, from which the next build makes the document.
 
 mod document;
+mod governance;
 mod script;
 mod settlement;
 mod walk;

@@ -409,6 +409,7 @@ fn chain() -> Vec<Step> {
     vec![
         step("getStatus", "now", "How the node stands"),
         step("getGenesis", "genesis", "The founding agreement"),
+        step("listValidators", "all", "Who validates"),
         first("getBlock", "first", "The first block"),
         step("getBlock", "ahead", "A block that there is not yet").with("height", 99_999_999).answered(404),
         first("getBlockBytes", "first", "The first block's bytes (in hexadecimal here)"),

@@ -10,6 +10,7 @@ use tally_contracts::types::{ClassId, DAY_MS, Fen, HOUR_MS, MerchantId, Month, O
 use tally_tests::solo::{GENESIS_MS, key};
 
 use crate::document::Step;
+use crate::governance;
 use crate::script::{
     BEANS, NEXT_MONTH_MS, SHOP, VALID_UNTIL_MS, With, by_governor, member, reference, send, signed, step, submit,
 };
@@ -34,7 +35,16 @@ fn by_treasurer(number: u128, merchant: MerchantId, body: Body) -> Transaction {
 
 /// The steps, up to the description itself.
 pub fn steps() -> Vec<Step> {
-    [changes_of_class(), dispute(), agreement(), close(), payment()].into_iter().flatten().collect()
+    let parts = [
+        changes_of_class(),
+        dispute(),
+        agreement(),
+        governance::decisions(),
+        close(),
+        governance::distributions(),
+        payment(),
+    ];
+    parts.into_iter().flatten().collect()
 }
 
 fn changes_of_class() -> Vec<Step> {
@@ -45,6 +55,18 @@ fn changes_of_class() -> Vec<Step> {
     let announce = AnnounceAnchor { class: BEANS, anchor, effective_ms: GENESIS_MS + 60 * DAY_MS };
     vec![
         submit(80, "split", "Main points become points that serve in few places", &Body::Split(split)),
+        step(
+            "getSpendPlan",
+            "sub_points_first",
+            "Which points a bill should take: those first that serve in few places",
+        )
+        .with("member", member(2))
+        .with("amount_fen", Fen(40)),
+        step("getSpendPlan", "at_a_partner", "Nothing is spent at an airline that only imports")
+            .with("member", member(2))
+            .with("merchant", AIRLINE)
+            .with("amount_fen", Fen(40))
+            .answered(422),
         send(
             "import",
             "An airline turns a member's miles into points, under a key of its own",

@@ -1,4 +1,4 @@
-//! What else the alliance agreed on at its start: parameters, terms of pairs, ratios of imports, the calendar.
+//! What else the alliance agrees on, at its start or later: parameters, terms of pairs, ratios of imports, the calendar.
 
 use serde_json::{Value, json};
 
@@ -18,11 +18,11 @@ pub fn parameters(world: &mut World) -> Value {
         .into_iter()
         .map(|weekday| json!({ "weekday": weekday, "spread": random.weighted(&[("0", 2), ("0.01", 1), ("0.6", 1)]) }))
         .collect();
-    json!({
+    let mut parameters = json!({
         "idle_block_ms": 1000,
         "min_anchor": "0.0001",
         "max_anchor": "1000000",
-        "anchor_notice_business_days": random.between(0, 15),
+        "notice_business_days": random.between(0, 15),
         "no_consent_limit_fen": random.between(2_000, 10_000).to_string(),
         "refund_window_days": random.between(5, 90),
         "exchange": {
@@ -39,7 +39,45 @@ pub fn parameters(world: &mut World) -> Value {
             "dispute_business_days": random.between(0, 8),
             "cap_warning": "0.8",
         },
+        "governance": { "voting_days": random.between(2, 20), "run_off_days": random.between(1, 30) },
+    });
+    parameters["pool"] = pool(world);
+    parameters["rebate"] = rebate(world);
+    parameters
+}
+
+/// What the pool takes, and by what it is shared.
+fn pool(world: &mut World) -> Value {
+    let random = &mut world.random;
+    json!({
+        "levy": random.weighted(&[("0.01", 3), ("0.05", 2), ("0.000001", 1), ("1", 1), ("0", 1)]),
+        "min_weight": random.weighted(&[("0.8", 3), ("0.000001", 1), ("1.5", 1)]),
+        "max_weight": random.weighted(&[("1.5", 3), ("10", 1), ("1.999999", 1)]),
+        "referral_part": random.weighted(&[("0.5", 3), ("0.333333", 2), ("0", 1), ("1", 1)]),
+        "full_conversion": random.weighted(&[("0.08", 1), ("0.5", 1), ("0.777777", 1), ("1", 1)]),
+        "referral_days": random.between(1, 90),
     })
+}
+
+/// Tiers so low that they are reached, and sometimes none.
+fn rebate(world: &mut World) -> Value {
+    let random = &mut world.random;
+    let mut from_fen = 0;
+    let mut tiers = Vec::new();
+    for _ in 0..random.between(0, 4) {
+        from_fen += random.magnitude(40_000);
+        let rate = random.weighted(&[("0.05", 2), ("0.1", 2), ("0.15", 1), ("0.333333", 1), ("1", 1)]);
+        tiers.push(json!({ "from_fen": from_fen.to_string(), "rate": rate }));
+    }
+    json!({ "tiers": tiers, "is_marginal": random.chance(500) })
+}
+
+/// What a merchant must bring, and who attests it.
+pub fn admission(world: &mut World) -> Value {
+    let mut attesters = vec![world.new_key(), world.new_key()];
+    attesters.sort_unstable();
+    world.council.attesters.clone_from(&attesters);
+    json!({ "min_annual_revenue_fen": "500000000", "min_members": 10_000, "attesters": attesters })
 }
 
 /// Terms of some ordered pairs of classes; colossal ones have no limit among each other. In a staged history nothing is
@@ -63,7 +101,8 @@ pub fn pairs(world: &mut World, is_staged: bool) -> Vec<Value> {
     pairs
 }
 
-fn pair(world: &mut World, from: u32, to: u32) -> Value {
+/// A pair with terms of its own, which may be none.
+pub fn pair(world: &mut World, from: u32, to: u32) -> Value {
     let random = &mut world.random;
     let mut pair = json!({ "from_class": from, "to_class": to, "terms": {} });
     if random.chance(500) {

@@ -10,7 +10,7 @@ use tally_contracts::types::DAY_MS;
 
 use crate::agreement;
 use crate::terms;
-use crate::world::{Key, Merchant, World};
+use crate::world::{Key, Merchant, Stage, World};
 
 /// What merchant 3 may owe in a staged history, in fen.
 pub const STAGED_CAP_FEN: u64 = 1_000;
@@ -32,7 +32,8 @@ const EARLIEST_MS: u64 = 1_451_606_400_000;
 const LARGEST_CAP_FEN: u64 = 1_000_000_000_000_000;
 
 /// Founds the alliance of a seed. A staged history finds classes 1 and 3 that everybody can use, cycles of a month, a long
-/// refund window, a small cap of merchant 3, a spread of 2 % and no limit of what a member may exchange.
+/// refund window, a small cap of merchant 3, a spread of 2 %, no limit of what a member may exchange, short run-offs, and a pool
+/// that shares nothing out.
 ///
 /// # Errors
 /// When the contracts do not take its genesis.
@@ -46,6 +47,7 @@ pub fn found(world: &mut World, is_simulated: bool, is_staged: bool) -> Result<G
     let mut merchants: Vec<Value> = (1..=count).map(|id| merchant(world, id)).collect();
     let partners: Vec<Value> = (count + 1..=count + partners).map(|id| partner(world, id)).collect();
     let mut parameters = agreement::parameters(world);
+    parameters["admission"] = agreement::admission(world);
     if is_staged {
         parameters["refund_window_days"] = json!(90);
         parameters["exchange"]["spread"] = json!("0.02");
@@ -54,6 +56,10 @@ pub fn found(world: &mut World, is_simulated: bool, is_staged: bool) -> Result<G
         parameters["exchange"]["member_daily_limit_fen"] = json!(u64::MAX.to_string());
         parameters["settlement"]["cycle_months"] = json!(1);
         parameters["settlement"]["dispute_business_days"] = json!(3);
+        parameters["governance"] = json!({ "voting_days": 10, "run_off_days": 5 });
+        parameters["pool"] = json!({ "levy": "0" });
+        parameters["rebate"] = json!({ "tiers": [] });
+        merchants.iter_mut().for_each(|merchant| merchant["base_share"] = json!(0));
         merchants[2]["net_debit_cap_fen"] = json!(STAGED_CAP_FEN.to_string());
         merchants[2]["collateral_fen"] = json!("0");
     }
@@ -70,6 +76,7 @@ pub fn found(world: &mut World, is_simulated: bool, is_staged: bool) -> Result<G
         "calendar": agreement::calendar(world, time_ms),
     }))?;
     genesis.check()?;
+    world.founders = count;
     world.chain_id = genesis.chain_id();
     world.calendar = genesis.calendar();
     world.refund_window_ms = u64::from(genesis.parameters.refund_window_days) * DAY_MS;
@@ -92,6 +99,7 @@ fn merchant(world: &mut World, id: u16) -> Value {
         "net_debit_cap_fen": cap_fen.to_string(),
         "collateral_fen": world.random.weighted(&[("0", 2), ("500", 2), ("20000", 3), ("300000", 2)]),
         "industry": world.random.one(&terms::INDUSTRIES),
+        "base_share": world.random.weighted(&[(0, 1), (1, 3), (7, 1)]),
     })
 }
 
@@ -107,7 +115,7 @@ fn partner(world: &mut World, id: u16) -> Value {
     })
 }
 
-/// Makes the keys of a merchant or partner, and writes them.
+/// Makes the keys of a founder, and writes them.
 fn enter(world: &mut World, id: u16, all: &[&'static str]) -> Vec<Value> {
     let mut keys = vec![(all.to_vec(), None), (all.to_vec(), None)];
     keys.extend(all.iter().map(|role| (vec![*role], None)));
@@ -115,7 +123,8 @@ fn enter(world: &mut World, id: u16, all: &[&'static str]) -> Vec<Value> {
     keys.extend((1..=2).map(|store| (bound.clone(), Some(store))));
     let keys: Vec<Key> = keys.into_iter().map(|(roles, store)| key(world, &roles, store)).collect();
     let written: Vec<Value> = keys.iter().map(written_key).collect();
-    world.merchants.push(Merchant { id, is_partner: !all.contains(&"acceptor"), keys });
+    let is_partner = !all.contains(&"acceptor");
+    world.merchants.push(Merchant { id, is_partner, is_suspended: false, stage: Stage::Staying, keys });
     written
 }
 

@@ -8,7 +8,7 @@ use tally_contracts::types::{DAY_MS, HOUR_MS, MerchantId};
 use crate::alliance::STORES;
 use crate::propose::{Proposal, propose, role_of};
 use crate::word;
-use crate::world::{Key, Sent, World};
+use crate::world::{Key, Merchant, Sent, Stage, World};
 
 /// How many transactions of a thousand are a partner's.
 const PARTNERS: u64 = 80;
@@ -50,7 +50,7 @@ impl Batch {
     /// A transaction of one merchant, in which nothing is left to chance: operations as given, under references of now, at
     /// no till, signed by the merchant's first key.
     pub fn of(world: &mut World, merchant: u16, proposals: Vec<Proposal>) -> Self {
-        let public_key = world.merchants[usize::from(merchant) - 1].keys[0].public_key.clone();
+        let public_key = world.merchant(merchant).map(|of| of.keys[0].public_key.clone()).unwrap_or_default();
         let mut operations = Vec::new();
         for Proposal { kind, says, .. } in proposals {
             let reference = world.reference_at(world.now);
@@ -62,12 +62,12 @@ impl Batch {
 
 /// The next transaction of some merchant.
 pub fn next(world: &mut World) -> Option<Batch> {
-    let mut merchant = world.random.between(1, world.merchant_count().into()) as u16;
-    if world.random.chance(PARTNERS) {
-        merchant = world.random.between(u64::from(world.merchant_count()) + 1, world.merchants.len() as u64) as u16;
-    }
+    let is_partner = world.random.chance(PARTNERS);
+    let is_gone = world.random.chance(15);
+    let fits = |of: &Merchant| of.is_partner == is_partner && (of.stage == Stage::Departed) == is_gone;
+    let mut merchant = world.some_merchant(fits).or_else(|| world.some_merchant(|of| of.stage != Stage::Departed))?;
     if let Some(id) = busy_merchant(world)
-        && world.random.chance(400)
+        && world.random.chance(if is_gone { 0 } else { 400 })
     {
         merchant = id;
     }

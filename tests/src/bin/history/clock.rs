@@ -41,7 +41,7 @@ fn instant(world: &mut World) -> u64 {
     let days =
         (1..=3).filter(|_| ends_day).map(|later| world.calendar.day_start_ms(world.calendar.day(now).plus(later)));
     let all = holds.chain(sales).chain(recoveries).chain(grants);
-    let all = all.chain(changes).chain(disputes).chain(voices).chain(days);
+    let all = all.chain(changes).chain(disputes).chain(voices).chain(days).chain(world.council.instants());
     let all: Vec<u64> = all.filter(|at| (now + 1..now + 3 * DAY_MS).contains(at)).collect();
     let at = world.random.one(&all).copied().unwrap_or(now + 1);
     if world.random.chance(300) { at - 1 } else { at }

@@ -16,6 +16,7 @@ use tally_contracts::types::{
     Address, ClassId, Day, Fen, Hash, MerchantId, Month, Obligation, Points, Reference, StoreId,
 };
 
+use crate::dump_governance;
 use crate::world::{VOICES_KNOWN_FOR_MS, World};
 
 /// Weekdays before this one are business days where the calendar does not say otherwise.
@@ -53,6 +54,7 @@ pub fn dump(world: &World, store: &MemoryStore) -> Value {
     });
     rates(store, &mut state);
     settlement(store, &mut state);
+    dump_governance::add(world, store, &mut state);
     state
 }
 
@@ -101,7 +103,7 @@ fn settlement(store: &MemoryStore, state: &mut Value) {
 }
 
 /// Every row of a table, by the name and the value that `row` makes of it.
-fn table<K: Key>(store: &MemoryStore, tag: u8, row: impl Fn(K, &[u8]) -> (String, Value)) -> Value {
+pub fn table<K: Key>(store: &MemoryStore, tag: u8, row: impl Fn(K, &[u8]) -> (String, Value)) -> Value {
     let rows = store.scan(&[tag], &[tag + 1], usize::MAX);
     Value::Object(rows.iter().map(|(key, bytes)| row(K::take(&mut &key[1..]), bytes)).collect())
 }

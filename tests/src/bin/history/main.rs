@@ -3,8 +3,8 @@
 //!     history --seed 1 --operations 20000 [--staged] | python3 tests/model
 //!
 //! The seed decides everything: two runs with one seed write the same bytes. An even seed has a simulated clock, an odd one
-//! a real one. With --staged it starts with what chance does not meet (`titans.rs`, `corners.rs`,
-//! `quarrels.rs`, `crowd.rs`). The lines are a genesis, blocks with their transactions and what the contracts did (due records, receipts,
+//! a real one. With --staged it starts with what chance does not meet (`levies.rs`, `titans.rs`, `corners.rs`,
+//! `quarrels.rs`, `crowd.rs`, `farewells.rs`). The lines are a genesis, blocks with their transactions and what the contracts did (due records, receipts,
 //! movements), a dump of the state every so many blocks, and an end. `tests/model/` executes the same transactions by the
 //! rules of `docs/rules.md` and compares. Signatures are real; the model does not judge them, for what is not signed rightly
 //! reaches no block.
@@ -15,8 +15,12 @@ mod batch;
 mod chain;
 mod clock;
 mod corners;
+mod council;
 mod crowd;
 mod dump;
+mod dump_governance;
+mod farewells;
+mod levies;
 mod observe;
 mod propose;
 mod quarrels;
@@ -45,10 +49,12 @@ fn main() -> Result<()> {
     let out = BufWriter::new(stdout().lock());
     let mut story = Story::begin(arguments.seed, arguments.is_staged, out)?;
     if arguments.is_staged {
+        levies::play(&mut story)?;
         titans::play(&mut story)?;
         corners::play(&mut story)?;
         quarrels::play(&mut story)?;
         crowd::play(&mut story)?;
+        farewells::play(&mut story)?;
     }
     while story.operations < arguments.operations {
         story.next_block()?;

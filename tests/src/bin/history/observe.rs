@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::council;
 use crate::terms;
 use crate::world::{Act, Debt, Dispute, Hold, Key, Leg, Member, Sale, World, time_of};
 
@@ -29,6 +30,7 @@ pub fn observe(world: &mut World, applied: &Applied<'_>) {
         "confirm_leg" | "report_payment" => leg_changed(world, applied),
         "open_dispute" | "answer_dispute" => dispute_changed(world, applied),
         "set_business_days" | "set_collateral" | "draw_collateral" | "decide_dispute" => voiced(world, applied),
+        "propose" | "vote" | "refer" | "claim_referral" => council::observe(world, applied),
         _ => member_changed(world, applied),
     }
 }
@@ -102,7 +104,7 @@ fn sold(world: &mut World, applied: &Applied<'_>) {
         "issue" => (&mut world.purchases, amount_fen),
         _ => (&mut world.sales, number(&says["points"])),
     };
-    sales.push(Sale { merchant, reference, left, time_ms });
+    sales.push(Sale { merchant, reference, member: text(&says["member"]), left, time_ms });
 }
 
 fn hold_ended(world: &mut World, applied: &Applied<'_>) {
@@ -114,7 +116,7 @@ fn hold_ended(world: &mut World, applied: &Applied<'_>) {
     if applied.kind == "capture" {
         let (merchant, reference) = (applied.merchant, text(&applied.operation["reference"]));
         let (left, time_ms) = (number(&applied.says["points"]), time_of(&reference));
-        world.sales.push(Sale { merchant, reference, left, time_ms });
+        world.sales.push(Sale { merchant, reference, member: String::new(), left, time_ms });
     }
 }
 

@@ -47,7 +47,7 @@ fn dispute_what_cannot_be_booked<W: Write>(story: &mut Story<W>) -> Result<()> {
     let due_ms = story.world.disputes.last().map_or(0, |dispute| dispute.due_ms);
     submit(story, 2, "answer_dispute", with(&named, "accept", json!(true)))?;
     story.go_on_until(due_ms)?;
-    for merchant in 3..=story.world.merchant_count() {
+    for merchant in 3..=story.world.founders {
         submit(story, merchant, "decide_dispute", with(&named, "upheld", json!(true)))?;
     }
     story.go_on_until(due_ms + 20 * DAY_MS)?;

@@ -14,6 +14,7 @@ use crate::alliance;
 use crate::batch::{self, Batch};
 use crate::chain::{Chain, block_line, movements};
 use crate::clock;
+use crate::council;
 use crate::dump::dump;
 use crate::observe::{Applied, observe, observe_due};
 use crate::propose::Proposal;
@@ -40,6 +41,7 @@ impl<W: Write> Story<W> {
         let genesis = alliance::found(&mut world, seed.is_multiple_of(2), is_staged)?;
         let line = json!({ "genesis": { "seed": seed, "chain_id": genesis.chain_id(), "genesis": genesis } });
         let mut story = Self { world, operations: 0, chain: Chain::new(genesis), out };
+        council::refresh(&mut story.world, &story.chain.store);
         story.write(&line)?;
         Ok(story)
     }
@@ -144,6 +146,41 @@ impl<W: Write> Story<W> {
         self.submit(at, Proposal::plain("exchange", says))
     }
 
+    /// A change that merchant 1 proposes and all vote for; gives when it takes effect.
+    ///
+    /// # Errors
+    /// As [`Story::block`].
+    pub fn pass(&mut self, change: &Value) -> Result<u64> {
+        self.pass_at((1, 0), change)
+    }
+
+    /// The same of a proposer, for a time.
+    ///
+    /// # Errors
+    /// As [`Story::block`].
+    pub fn pass_at(&mut self, (proposer, asked_ms): (u16, u64), change: &Value) -> Result<u64> {
+        let says = json!({ "change": change, "effective_ms": asked_ms });
+        let reference = self.submit(proposer, Proposal::plain("propose", says))?;
+        let others = self.world.merchants.iter().filter(|of| of.id != proposer && !of.is_partner);
+        let voters: Vec<u16> = others.map(|of| of.id).collect();
+        for voter in voters {
+            if self.world.council.proposal(&reference).is_some_and(|of| of.effective_ms.is_none()) {
+                let vote = json!({ "merchant": proposer, "proposal": reference, "approves": true });
+                self.submit(voter, Proposal::plain("vote", vote))?;
+            }
+        }
+        Ok(self.world.council.proposal(&reference).and_then(|of| of.effective_ms).unwrap_or(0))
+    }
+
+    /// A change that passes; when this ends it is in effect.
+    ///
+    /// # Errors
+    /// As [`Story::block`].
+    pub fn enact(&mut self, change: &Value) -> Result<()> {
+        let effective_ms = self.pass(change)?;
+        self.go_on_until(effective_ms.max(self.world.now + 1))
+    }
+
     /// Blocks without merchants' operations until a time has come.
     ///
     /// # Errors
@@ -215,6 +252,10 @@ impl<W: Write> Story<W> {
                 world.legs.extend(legs(&self.chain, closed.cycle));
             }
             observe_due(world, &json!(record));
+            council::observe_due(world, record);
+        }
+        if council::is_moved(run) {
+            council::refresh(world, &self.chain.store);
         }
         for (batch, receipts) in batches.iter().zip(&run.receipts) {
             for (operation, receipt) in batch.operations.iter().zip(receipts) {

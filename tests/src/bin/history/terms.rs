@@ -56,7 +56,8 @@ fn open(world: &mut World, (id, issuer): (u32, u16), terms: &Value) -> Value {
 /// A class as the world knows it.
 pub fn class(id: u32, issuer: u16, terms: &Value) -> Class {
     let main = terms["sub"]["main"].as_u64().map(|main| main as u32);
-    Class { id, issuer, is_colossal: id / 100 == 1, anchor: millionths(&terms["anchor"]), main, changes_ms: None }
+    let (is_colossal, anchor) = (id / 100 == 1, millionths(&terms["anchor"]));
+    Class { id, issuer, is_colossal, anchor, main, terms: terms.clone(), is_closed: false, changes_ms: None }
 }
 
 /// The millionths of a rate; zero of what is none.
@@ -83,7 +84,7 @@ pub fn terms(world: &mut World, merchants: u16) -> Value {
         "accepted_by": some_merchants(world, merchants, 300),
         "industries": some_industries(world, 100),
         "custodian_member_limit_fen": world.random.between(300, 3_000).to_string(),
-        "custodian_limit_fen": world.random.between(500, 5_000).to_string(),
+        "custodian_limit_fen": world.random.between(200, 2_000).to_string(),
     });
     if world.random.chance(400) {
         let lists: Vec<Value> = HOLDERS.iter().filter_map(|holder| permission(world, holder)).collect();

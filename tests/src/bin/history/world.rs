@@ -9,6 +9,8 @@ use tally_contracts::types::{Calendar, ChainId, DAY_MS, HOUR_MS, Reference};
 
 use tally_tests::random::Random;
 
+use crate::council::Council;
+
 /// Most of each kind of record that is remembered: the older ones make room.
 const REMEMBERED: usize = 400;
 
@@ -30,6 +32,10 @@ pub struct World {
     pub now: u64,
     pub height: u64,
     pub clock_key: Option<String>,
+    /// How many merchants founded the alliance: their ids are 1 up to this, partners' follow, then those of who joins.
+    pub founders: u16,
+    /// What merchants decide together.
+    pub council: Council,
     pub merchants: Vec<Merchant>,
     pub classes: Vec<Class>,
     pub members: Vec<Member>,
@@ -64,7 +70,18 @@ pub struct World {
 pub struct Merchant {
     pub id: u16,
     pub is_partner: bool,
+    pub is_suspended: bool,
+    pub stage: Stage,
     pub keys: Vec<Key>,
+}
+
+/// Where a merchant stands between admission and departure; a partner stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Staying,
+    RunningOff { until_ms: u64 },
+    WoundUp,
+    Departed,
 }
 
 /// An operator key, as it will stand after this block.
@@ -85,6 +102,9 @@ pub struct Class {
     pub anchor: u64,
     /// The main class of a sub class.
     pub main: Option<u32>,
+    /// Its terms as they are.
+    pub terms: Value,
+    pub is_closed: bool,
     /// When the change of its anchor that was announced takes effect.
     pub changes_ms: Option<u64>,
 }
@@ -116,6 +136,8 @@ pub struct Hold {
 pub struct Sale {
     pub merchant: u16,
     pub reference: String,
+    /// Whose; of a capture nobody's.
+    pub member: String,
     pub left: u64,
     /// The time in its reference.
     pub time_ms: u64,
@@ -207,6 +229,8 @@ impl World {
             now: 0,
             height: 0,
             clock_key: None,
+            founders: 0,
+            council: Council::default(),
             merchants: Vec::new(),
             classes: Vec::new(),
             members: Vec::new(),
@@ -267,9 +291,11 @@ impl World {
         self.merchants.iter().find(|merchant| merchant.id == id)
     }
 
-    /// The merchants of the alliance, without its partners: ids from 1 up to this.
-    pub fn merchant_count(&self) -> u16 {
-        self.merchants.iter().filter(|merchant| !merchant.is_partner).count() as u16
+    /// Some participant that fits, if there is one.
+    pub fn some_merchant(&mut self, fits: impl Fn(&Merchant) -> bool) -> Option<u16> {
+        let ids: Vec<u16> =
+            self.merchants.iter().filter(|merchant| fits(merchant)).map(|merchant| merchant.id).collect();
+        self.random.one(&ids).copied()
     }
 
     /// A member by its address.
@@ -310,6 +336,8 @@ impl World {
         keep_last(&mut self.debts);
         keep_last(&mut self.disputes);
         keep_last(&mut self.imported);
+        keep_last(&mut self.council.proposals);
+        keep_last(&mut self.council.referrals);
         let oldest_ms = self.now.saturating_sub(VOICES_KNOWN_FOR_MS + HOUR_MS);
         self.acts.retain(|act| act.begun_ms > oldest_ms);
         self.grants.retain(|grant| grant["expires_ms"].as_u64().unwrap_or(0) + 2 * HOUR_MS > self.now);

@@ -24,7 +24,7 @@ pub fn propose(world: &mut World, merchant: u16, kind: &'static str) -> Option<P
 }
 
 fn create_class(world: &mut World, merchant: u16) -> Option<Proposal> {
-    let merchants = world.merchant_count();
+    let merchants = world.founders;
     let main = world.classes.iter().find(|class| class.issuer == merchant).map(|class| (class.id, class.anchor));
     let mut terms = match main {
         Some(main) if world.random.chance(500) => sub_terms(world, merchants, main),

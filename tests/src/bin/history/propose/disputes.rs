@@ -52,7 +52,7 @@ pub fn some_dispute(world: &mut World, fits: impl Fn(&Dispute) -> bool) -> Optio
     let disputes = world.disputes.iter().filter(|dispute| (fits(dispute) && !dispute.is_ended) || wants_any);
     let named: Vec<_> = disputes.map(|dispute| (dispute.merchant, dispute.reference.clone())).collect();
     let (merchant, mut original) = world.random.one(&named)?.clone();
-    if world.random.chance(20) {
+    if world.random.chance(40) {
         original = world.reference();
     }
     Some(json!({ "merchant": merchant, "original": original }))

@@ -111,7 +111,7 @@ pub fn announce_anchor(world: &mut World, merchant: u16) -> Option<Proposal> {
     let wants_new = !world.random.chance(60);
     let own = world.classes.iter().filter(|class| class.issuer == merchant && !class.is_colossal);
     let own: Vec<u32> = own.filter(|class| class.changes_ms.is_none() || !wants_new).map(|class| class.id).collect();
-    let class = if world.random.chance(60) { some_class(world)? } else { *world.random.one(&own)? };
+    let class = if world.random.chance(100) { some_class(world)? } else { *world.random.one(&own)? };
     let present = world.class(class).map_or(10_000, |class| class.anchor);
     let anchor = match world.random.between(0, 29) {
         0 => present,

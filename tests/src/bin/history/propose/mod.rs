@@ -1,12 +1,15 @@
 //! What a merchant might submit: mostly what can succeed, and for every rule now and then what breaks it.
 
 mod admin;
+pub mod changes;
+mod council;
 mod disputes;
 mod exchange;
 mod joint;
 mod legs;
 mod members;
 mod points;
+mod referrals;
 mod sales;
 
 use serde_json::{Value, json};
@@ -37,7 +40,7 @@ impl Proposal {
 }
 
 /// Each kind with the role that it takes, and how often it is proposed.
-pub const KINDS: [(&str, &str, u64); 33] = [
+pub const KINDS: [(&str, &str, u64); 38] = [
     ("set_clock", "clock", 1),
     ("create_class", "governor", 1),
     ("add_key", "governor", 2),
@@ -71,10 +74,15 @@ pub const KINDS: [(&str, &str, u64); 33] = [
     ("open_dispute", "treasurer", 6),
     ("answer_dispute", "treasurer", 6),
     ("decide_dispute", "governor", 7),
+    ("propose", "governor", 8),
+    ("vote", "governor", 18),
+    ("depart", "governor", 3),
+    ("refer", "acceptor", 5),
+    ("claim_referral", "acceptor", 6),
 ];
 
 /// What a partner mostly proposes, and how often; the rest is what merchants do.
-const PARTNER_KINDS: [(&str, u64); 12] = [
+const PARTNER_KINDS: [(&str, u64); 15] = [
     ("import", 60),
     ("open_dispute", 5),
     ("answer_dispute", 3),
@@ -87,6 +95,9 @@ const PARTNER_KINDS: [(&str, u64); 12] = [
     ("create_class", 1),
     ("add_key", 1),
     ("issue", 1),
+    ("propose", 1),
+    ("vote", 1),
+    ("depart", 1),
 ];
 
 /// The role that a kind takes.
@@ -97,7 +108,10 @@ pub fn role_of(kind: &str) -> &'static str {
 /// Something that a merchant might submit.
 pub fn propose(world: &mut World, merchant: u16) -> Option<Proposal> {
     let is_partner = world.merchant(merchant).is_some_and(|merchant| merchant.is_partner);
-    let kind = if is_partner && !world.random.chance(50) {
+    let has_class = world.classes.iter().any(|class| class.issuer == merchant && !class.is_closed);
+    let kind = if !is_partner && !has_class && world.random.chance(250) {
+        "create_class"
+    } else if is_partner && !world.random.chance(50) {
         world.random.weighted(&PARTNER_KINDS)
     } else {
         world.random.weighted(&KINDS.map(|(kind, _, weight)| (kind, weight)))
@@ -122,6 +136,11 @@ pub fn propose(world: &mut World, merchant: u16) -> Option<Proposal> {
         "set_business_days" | "set_collateral" | "draw_collateral" | "decide_dispute" => {
             joint::propose(world, merchant, kind)
         }
+        "propose" => changes::propose(world, merchant),
+        "vote" => council::vote(world, merchant),
+        "depart" => council::depart(world, merchant),
+        "refer" => referrals::refer(world, merchant),
+        "claim_referral" => referrals::claim(world, merchant),
         "enrol" | "enrol_wallet" => members::enter(world, merchant, kind),
         "register_wallet" | "rotate_wallet" | "recover_wallet" => members::change_key(world, merchant, kind),
         "freeze" | "unfreeze" => members::freeze(world, merchant, kind),
@@ -132,7 +151,7 @@ pub fn propose(world: &mut World, merchant: u16) -> Option<Proposal> {
 
 /// A member, mostly one in the merchant's custody; now and then nobody's address.
 fn some_member(world: &mut World, merchant: u16) -> Option<String> {
-    if world.random.chance(20) {
+    if world.random.chance(35) {
         return Some(Address([9; 20]).to_string());
     }
     let own: Vec<&String> = world.members.iter().filter(|m| m.custodian == merchant).map(|m| &m.address).collect();
@@ -144,7 +163,7 @@ fn some_member(world: &mut World, merchant: u16) -> Option<String> {
 
 /// A class; now and then one that is not there.
 fn some_class(world: &mut World) -> Option<u32> {
-    if world.random.chance(20) {
+    if world.random.chance(40) {
         return Some(9_999);
     }
     let ordinary: Vec<u32> = world.classes.iter().filter(|class| !class.is_colossal).map(|class| class.id).collect();

@@ -22,7 +22,12 @@ pub fn issue(world: &mut World, merchant: u16) -> Option<Proposal> {
     if world.random.chance(40) {
         (class, is_colossal) = (some_class(world)?, false);
     }
-    let member = some_member(world, merchant)?;
+    let referred = world.council.referrals.iter().filter(|of| of.to == merchant && !of.is_converted);
+    let referred: Vec<String> = referred.map(|of| of.member.clone()).collect();
+    let member = match world.random.one(&referred) {
+        Some(referred) if world.random.chance(150) => referred.clone(),
+        _ => some_member(world, merchant)?,
+    };
     let random = &mut world.random;
     let count = if random.chance(700) { 1 } else { random.between(1, 4) };
     let lines: Vec<_> = (0..count)

@@ -11,7 +11,8 @@ pub fn capture(world: &mut World, merchant: u16) -> Option<Proposal> {
     let (hold, points, store) = some_hold(world, merchant)?;
     let points = match world.random.between(0, 9) {
         0..=3 => points,
-        4 if world.random.chance(60) => 0,
+        4 if world.random.chance(350) => 0,
+        5 if world.random.chance(200) => points + world.random.between(1, 100),
         4..=7 => world.random.between(1, points.max(1)),
         _ => some_of(world, points),
     };

@@ -1,0 +1,28 @@
+"""Whose nodes validate, by height: one change at a height, announced some blocks before. rules.md section 8."""
+
+NOTICE_BLOCKS = 10
+
+
+def latest(books):
+    """The set that was announced last, and the first height that it is for."""
+    height = max(books.epochs)
+    return height, books.epochs[height]
+
+
+def add(books, merchant, public_key):
+    """A merchant's node validates; gives the first height."""
+    _, validators = latest(books)
+    return announce(books, {**validators, merchant: public_key})
+
+
+def remove(books, merchant):
+    """A merchant's node validates no longer; gives the first height."""
+    _, validators = latest(books)
+    return announce(books, {name: key for name, key in validators.items() if name != merchant})
+
+
+def announce(books, validators):
+    """Announces a set; gives the first height that it is for, later than that of any other."""
+    height = max(books.height + NOTICE_BLOCKS, latest(books)[0] + 1)
+    books.epochs[height] = validators
+    return height
