@@ -29,6 +29,7 @@ pub mod pool;
 pub mod exchange;
 pub mod settlement;
 pub mod governance;
+pub mod checkpoint;
 
 #[cfg(test)]
 mod testing;

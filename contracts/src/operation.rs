@@ -16,7 +16,7 @@ use crate::receipt::{self, Applied};
 use crate::rejection::Rejection;
 use crate::state::Overlay;
 use crate::types::{Address, ClassId, Hash, MerchantId, Reference, StoreId, TillId};
-use crate::{exchange, governance, membership, points, pool, settlement};
+use crate::{checkpoint, exchange, governance, membership, points, pool, settlement};
 
 /// What the index of references remembers of an operation.
 const OPERATION: Domain = Domain::new("tally/operation/v1\0");
@@ -234,6 +234,8 @@ kinds! {
     52 Depart "depart" Some(Role::Governor) => membership::Depart, "Lets a wound-up merchant go.";
     60 Refer "refer" Some(Role::Acceptor) => pool::Refer, "Refers a member to another merchant.";
     61 ClaimReferral "claim_referral" Some(Role::Acceptor) => pool::ClaimReferral, "Names the purchase that converted a referral.";
+    70 Attest "attest" Some(Role::Acceptor) => checkpoint::Attest, "Vouches for log and state at a checkpoint.";
+    71 Anchor "anchor" Some(Role::Acceptor) => checkpoint::Anchor, "Brings evidence from outside for a checkpoint.";
 }
 
 impl Operation {

@@ -308,6 +308,19 @@ pub enum Applied {
     /// The referral counts as converted.
     #[wincode(tag = 61)]
     ReferralConverted,
+    /// The merchant vouches for the checkpoint.
+    #[wincode(tag = 70)]
+    Attested {
+        /// Merchants that vouch for the same roots so far.
+        attested: u16,
+        /// How many make the checkpoint final.
+        needed: u16,
+        /// Whether it is final.
+        is_final: bool,
+    },
+    /// The evidence is on record.
+    #[wincode(tag = 71)]
+    Anchored,
 }
 
 impl Applied {

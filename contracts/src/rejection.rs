@@ -177,6 +177,14 @@ rules! {
     722 ReferralExists "referral_exists" "the member was referred to the merchant before"
     723 ReferralConverted "referral_converted" "the referral is converted already"
     724 NotConverting "not_converting" "the operation is no purchase that converts the referral"
+
+    // Checkpoints (800-899).
+    800 UnknownCheckpoint "unknown_checkpoint" "the block is no checkpoint that is on record"
+    801 NotValidating "not_validating" "the merchant did not validate at that height"
+    802 AttestedAlready "attested_already" "the merchant has attested this checkpoint"
+    803 WrongAttestation "wrong_attestation" "a signature is not the merchant's cosigner key's over the checkpoint"
+    804 CheckpointNotFinal "checkpoint_not_final" "too few merchants have attested the checkpoint"
+    805 AnchoredAlready "anchored_already" "the evidence is on record already"
 }
 
 impl Rejection {

@@ -3,6 +3,7 @@
 use ed25519_dalek::SigningKey;
 
 use crate::authorization::{Authorization, SpendGrant, WalletAuthorization};
+use crate::checkpoint::TreeHead;
 use crate::crypto::{Nonce, PublicKey, Signature};
 use crate::encoding;
 use crate::execute::{BlockContext, execute_block, execute_next};
@@ -15,7 +16,7 @@ use crate::membership::{Enrol, EnrolWallet, HolderKind, member_address};
 use crate::points::{ClassTerms, Issue, IssueLine};
 use crate::receipt::{Applied, Outcome, Receipt};
 use crate::rejection::Rejection;
-use crate::state::{Cache, MemoryStore, WriteSet};
+use crate::state::{Cache, MemoryStore, WriteSet, tag};
 use crate::transaction::{Body, CheckedTransaction, Operation, Transaction};
 use crate::types::{
     Address, Category, ClassId, Fen, HOUR_MS, Hash, Height, MerchantId, Month, Points, Rate, Reference,
@@ -33,7 +34,12 @@ pub fn class(id: u32) -> ClassId {
     ClassId(id)
 }
 
-/// The test key of a merchant for a role; role 0 is the validator's.
+/// The log that test blocks go by.
+pub fn log_before(height: Height) -> TreeHead {
+    TreeHead { size: 3 * height.0, root: Hash([0x10; 32]) }
+}
+
+/// The test key of a merchant for a role; role 0 is the validator's, 9 the cosigner's.
 pub fn key(merchant: u16, role: u8) -> SigningKey {
     let mut seed = [0x54; 32];
     seed[..2].copy_from_slice(&merchant.to_be_bytes());
@@ -59,6 +65,7 @@ pub fn terms(anchor: &str, life_months: u16) -> ClassTerms {
         permissions: Vec::new(),
         custodian_member_limit_fen: Fen(10_000),
         custodian_limit_fen: Fen(15_000),
+        breakage: Rate::ZERO,
     }
 }
 
@@ -70,6 +77,7 @@ pub fn genesis() -> Genesis {
             id: MerchantId(id),
             name: format!("merchant {id}"),
             validator_key: PublicKey::of(&key(id, 0)),
+            cosigner_key: PublicKey::of(&key(id, 9)),
             operator_keys: ALL_ROLES
                 .map(|role| OperatorKey {
                     public_key: PublicKey::of(&key(id, role_number(role))),
@@ -193,7 +201,8 @@ impl World {
         let chain_id = self.genesis.chain_id();
         let bytes = transactions.iter().map(encoding::encode).collect();
         let checked = CheckedTransaction::check_all(bytes, &chain_id).expect("well-formed test transactions");
-        let context = BlockContext::new(&self.genesis, chain_id, self.height, time_ms);
+        let context =
+            BlockContext::new(&self.genesis, chain_id, self.height, time_ms).after_log(log_before(self.height));
         let run = execute_next(&self.store, context, &checked, &mut self.cache);
         assert_eq!(run, execute_block(&self.store, context, &checked), "what blocks have met changes nothing");
         self.store.apply(&run.writes);
@@ -286,7 +295,7 @@ impl World {
         assert!(before == self.state_without_references(), "a refused operation changed state: {operation:?}");
     }
 
-    /// Asserts that an operation is refused and that nothing of state changes but the index of references.
+    /// Asserts that an operation is refused and that nothing of state changes but what every block writes.
     pub fn refused(&mut self, id: u16, body: Body, expected: Rejection) {
         let before = self.state_without_references();
         let outcome = self.run(id, body.clone());
@@ -296,7 +305,8 @@ impl World {
     }
 
     pub fn state_without_references(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let is_state = |(key, _): &(&[u8], &[u8])| key[0] != crate::state::tag::references;
+        let by_block = [tag::references, tag::checkpoint_clock, tag::checkpoints];
+        let is_state = |(key, _): &(&[u8], &[u8])| !by_block.contains(&key[0]);
         self.store.iter().filter(is_state).map(|(k, v)| (k.to_vec(), v.to_vec())).collect()
     }
 

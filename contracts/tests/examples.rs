@@ -87,6 +87,7 @@ impl World {
                 participant["operator_keys"] = json!([{ "public_key": PublicKey::of(&key(id)), "roles": roles }]);
                 if list == "merchants" {
                     participant["validator_key"] = json!(PublicKey::of(&key(id + 1_000)));
+                    participant["cosigner_key"] = json!(PublicKey::of(&key(id + 3_000)));
                 }
             }
         }
@@ -150,6 +151,7 @@ impl World {
         let of = |number: u64| json!(PublicKey::of(&key(id + number)));
         let roles = ["issuer", "acceptor", "treasurer", "governor"];
         admit["validator_key"] = of(1_000);
+        admit["cosigner_key"] = of(3_000);
         admit["network_key"] = of(2_000);
         admit["operator_keys"] = json!([{ "public_key": of(0), "roles": roles }]);
         admit["attester"] = json!(PublicKey::of(&key(ATTESTER)));

@@ -7,6 +7,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use tally_contracts::authorization::{Authorization, SpendGrant, WalletAuthorization};
+use tally_contracts::checkpoint::{
+    Anchor, AnchorPlace, Attest, Attestation, Checkpoint, CheckpointClock, CheckpointSignatures, Evidence, Roots,
+    attested_texts,
+};
 use tally_contracts::crypto::{Nonce, PublicKey, Signature};
 use tally_contracts::encoding::encode;
 use tally_contracts::exchange::{AnnounceAnchor, Exchange, ImportPoints, ImportRatio, PairTerms, QuoteTerms, Split};
@@ -46,6 +50,7 @@ const MEMBER: Address = Address([0xaa; 20]);
 const OTHER: Address = Address([0xbb; 20]);
 const KEY: PublicKey = PublicKey([0x88; 32]);
 const OTHER_KEY: PublicKey = PublicKey([0x99; 32]);
+const COSIGNER: PublicKey = PublicKey([0x77; 32]);
 
 fn month(text: &str) -> Month {
     text.parse().expect("a month")
@@ -63,6 +68,7 @@ fn terms() -> ClassTerms {
         permissions: vec![Permission { holder: HolderKind::Employee, uses: vec![Use::Earn, Use::Redeem] }],
         custodian_member_limit_fen: Fen(1),
         custodian_limit_fen: Fen(2),
+        breakage: Rate::from_millionths(3),
     }
 }
 
@@ -70,7 +76,7 @@ fn bodies() -> Vec<Body> {
     let (class, member) = (ClassId(7), MEMBER);
     let original = Reference::new(1_483_246_800_000, 1);
     let line = |category, fen| IssueLine { category: Category(category), amount_fen: Fen(fen) };
-    vec![
+    let mut all = vec![
         Body::SetClock(SetClock { time_ms: 1_483_246_800_000 }),
         Body::CreateClass(CreateClass { class, terms: terms() }),
         Body::AddKey(AddKey { public_key: KEY, roles: vec![Role::Acceptor], store_id: Some(StoreId(12)) }),
@@ -124,17 +130,39 @@ fn bodies() -> Vec<Body> {
         }),
         Body::AnswerDispute(AnswerDispute { merchant: MerchantId(2), original, accept: true }),
         Body::DecideDispute(DecideDispute { merchant: MerchantId(2), original, upheld: false }),
+    ];
+    all.extend(bodies_of_the_alliance());
+    all
+}
+
+fn signatures() -> CheckpointSignatures {
+    CheckpointSignatures { log: Signature([3; 64]), cosigner: Signature([4; 64]), state: Signature([5; 64]) }
+}
+
+/// The kinds by which merchants act on the alliance and its ledger.
+fn bodies_of_the_alliance() -> Vec<Body> {
+    let (original, member) = (Reference::new(1_483_246_800_000, 1), MEMBER);
+    let attest = Attest {
+        height: Height(9),
+        state_root: Hash([1; 32]),
+        erc1155_root: Hash([2; 32]),
+        signatures: signatures().into(),
+    };
+    let evidence = Evidence::TimeStamp { response: vec![0x30, 0] };
+    vec![
         Body::Propose(Propose { change: Box::new(Change::Upgrade(Upgrade { version: 2 })), effective_ms: 9 }),
         Body::Vote(VoteOn { merchant: MerchantId(2), proposal: original, approves: true }),
         Body::Depart(Depart { merchant: MerchantId(4) }),
         Body::Refer(Refer { member, merchant: MerchantId(3) }),
         Body::ClaimReferral(ClaimReferral { member, merchant: MerchantId(3), original }),
+        Body::Attest(attest),
+        Body::Anchor(Anchor { checkpoint: Height(9), evidence }),
     ]
 }
 
 fn applied() -> Vec<(&'static str, Applied)> {
     let (points, balance) = (Points(1), Points(2));
-    let mut all = vec![
+    let all = vec![
         ("clock_set", Applied::ClockSet),
         ("class_created", Applied::ClassCreated),
         ("key_added", Applied::KeyAdded),
@@ -202,8 +230,20 @@ fn applied() -> Vec<(&'static str, Applied)> {
             },
         ),
     ];
-    all.extend(applied_between_issuers());
-    all
+    all.into_iter().chain(applied_between_issuers()).chain(applied_of_the_alliance()).collect()
+}
+
+fn applied_of_the_alliance() -> Vec<(&'static str, Applied)> {
+    vec![
+        ("voted", Applied::Voted { approvals: 3, against: 1, needed: 3, effective_ms: Some(7) }),
+        ("voted_open", Applied::Voted { approvals: 1, against: 0, needed: 3, effective_ms: None }),
+        ("departed", Applied::Departed { from_height: Height(17) }),
+        ("referred", Applied::Referred),
+        ("referral_converted", Applied::ReferralConverted),
+        ("attested", Applied::Attested { attested: 2, needed: 3, is_final: false }),
+        ("anchored", Applied::Anchored),
+        ("voiced", Applied::Voiced { voices: 2, needed: 3 }),
+    ]
 }
 
 /// What exchange and settlement answer, in the order of the kinds; last what a kind answers besides.
@@ -240,12 +280,6 @@ fn applied_between_issuers() -> Vec<(&'static str, Applied)> {
         ),
         ("dispute_dismissed", Applied::DisputeDismissed),
         ("dispute_contested", Applied::DisputeContested { decision_due_ms: 8 }),
-        ("voted", Applied::Voted { approvals: 3, against: 1, needed: 3, effective_ms: Some(7) }),
-        ("voted_open", Applied::Voted { approvals: 1, against: 0, needed: 3, effective_ms: None }),
-        ("departed", Applied::Departed { from_height: Height(17) }),
-        ("referred", Applied::Referred),
-        ("referral_converted", Applied::ReferralConverted),
-        ("voiced", Applied::Voiced { voices: 2, needed: 3 }),
     ]
 }
 
@@ -378,6 +412,7 @@ fn admit() -> Admit {
         merchant: MerchantId(5),
         name: "fifth".into(),
         validator_key: KEY,
+        cosigner_key: COSIGNER,
         network_key: OTHER_KEY,
         operator_keys: vec![OperatorKey { public_key: KEY, roles: vec![Role::Governor], store_id: None }],
         net_debit_cap_fen: Fen(1),
@@ -403,6 +438,7 @@ fn governance() -> Vec<(&'static str, Vec<u8>)> {
         industries: vec![5_211],
         custodian_member_limit_fen: Fen(1),
         custodian_limit_fen: Fen(2),
+        breakage: Rate::from_millionths(3),
     };
     let exchanges = vec![ClassExchange { from_class: class, to_class: ClassId(8) }];
     let replaces = parameters_hash(&parameters);
@@ -447,6 +483,28 @@ fn governance() -> Vec<(&'static str, Vec<u8>)> {
         ("membership.admission", encode(&admission)),
     ]);
     all
+}
+
+/// Records of checkpoints, and the texts that are signed.
+fn checkpoints() -> Vec<(&'static str, Vec<u8>)> {
+    let checkpoint = Checkpoint { time_ms: 1_700_000_000_123, log_size: 70_000, log_root: Hash([1; 32]) };
+    let roots = Roots { state_root: Hash([2; 32]), erc1155_root: Hash([3; 32]) };
+    let attestation = Attestation { roots, signatures: signatures() };
+    let clock = CheckpointClock { last_ms: 1, is_pending: true, latest_final: Some(Height(2)) };
+    let place = AnchorPlace { merchant: MerchantId(2), height: Height(3), index: 4 };
+    let witness = Evidence::Witness { key: "w+00000000+BA==".into(), line: "\u{2014} w BA==".into() };
+    let [log, cosigned, state] = attested_texts(&Hash([0x11; 32]), Height(9), &checkpoint, &roots);
+    vec![
+        ("checkpoint", encode(&checkpoint)),
+        ("checkpoint.attestation", encode(&attestation)),
+        ("checkpoint.clock", encode(&clock)),
+        ("checkpoint.anchor", encode(&place)),
+        ("checkpoint.evidence", encode(&witness)),
+        ("checkpoint.evidence_hash", witness.hash().0.to_vec()),
+        ("checkpoint.text.log", log.into_bytes()),
+        ("checkpoint.text.cosigned", cosigned.into_bytes()),
+        ("checkpoint.text.state", state.into_bytes()),
+    ]
 }
 
 /// Records of the pool.
@@ -530,11 +588,8 @@ fn records() -> BTreeMap<String, Vec<u8>> {
     add("authorization.signing_hash", signed.0.to_vec());
     add("grant.id", grant().id().0.to_vec());
     add("member.wallet_address", wallet_address(&KEY).0.to_vec());
-    for (name, bytes) in
-        standings().into_iter().chain(membership()).chain(settlement()).chain(governance()).chain(pool())
-    {
-        add(name, bytes);
-    }
+    let of_contracts = [standings(), membership(), settlement(), governance(), pool(), checkpoints()];
+    of_contracts.into_iter().flatten().for_each(|(name, bytes)| add(name, bytes));
     add("member.address", member_address(MerchantId(1), &Hash([0xcc; 32])).0.to_vec());
     let lots = vec![Lot { expires: month("2018-01"), points: Points(3) }];
     let movement =

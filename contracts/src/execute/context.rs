@@ -1,5 +1,6 @@
 //! What a block knows of itself.
 
+use crate::checkpoint::TreeHead;
 use crate::crypto::PublicKey;
 use crate::genesis::{Clock, Genesis};
 use crate::types::{Calendar, ChainId, Day, Height, Month};
@@ -15,6 +16,8 @@ pub struct BlockContext<'a> {
     pub chain_id: ChainId,
     /// The alliance's calendar.
     pub calendar: Calendar,
+    /// The transparency log after the parent, as the block's header has it.
+    pub parent_log: TreeHead,
     /// Who may set the clock, if it is a simulated one.
     pub clock_keys: Option<&'a [PublicKey]>,
     /// The local month and day, asked for with every operation.
@@ -34,7 +37,14 @@ impl<'a> BlockContext<'a> {
         };
         let calendar = genesis.calendar();
         let (month, day) = (calendar.month(time_ms), calendar.day(time_ms));
-        Self { height, time_ms, chain_id, calendar, clock_keys, month, day, operation: None }
+        let parent_log = TreeHead::default();
+        Self { height, time_ms, chain_id, calendar, parent_log, clock_keys, month, day, operation: None }
+    }
+
+    /// The same block, after a log. Without one it is as if nothing had been logged before.
+    #[must_use]
+    pub const fn after_log(self, parent_log: TreeHead) -> Self {
+        Self { parent_log, ..self }
     }
 
     /// The local month of the block: the settlement cycle, and the month of expiry.

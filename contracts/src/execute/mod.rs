@@ -12,6 +12,7 @@ pub use context::BlockContext;
 pub use envelope::{MAX_VALIDITY_MS, check_advisory};
 pub use reference::{KnownReference, known_reference};
 
+use crate::checkpoint;
 use crate::due::{self, DueRecord};
 use crate::governance::ValidatorSet;
 use crate::operation::{Caller, Done};
@@ -35,6 +36,8 @@ pub struct BlockRun {
     pub receipts: Vec<Vec<Receipt>>,
     /// Validators that it announced, with the first height that they are for.
     pub epochs: Vec<(Height, ValidatorSet)>,
+    /// Whether it is a checkpoint.
+    pub is_checkpoint: bool,
     /// What it wrote.
     pub writes: WriteSet,
 }
@@ -60,6 +63,7 @@ pub fn execute_next(
     cache: &mut Cache,
 ) -> BlockRun {
     let mut overlay = Overlay::new(store, context, std::mem::take(cache));
+    let is_checkpoint = checkpoint::mark(&mut overlay);
     let due = due::run(&mut overlay);
     let mut first_index = 0;
     let mut receipts = Vec::with_capacity(transactions.len());
@@ -72,7 +76,7 @@ pub fn execute_next(
     let epochs = epochs.into_iter().filter_map(|change| Some((change.key, change.after?))).collect();
     let (writes, met) = overlay.finish();
     *cache = met;
-    BlockRun { due, receipts, epochs, writes }
+    BlockRun { due, receipts, epochs, is_checkpoint, writes }
 }
 
 /// Runs one transaction; `first_index` is the position of its first operation in the block.

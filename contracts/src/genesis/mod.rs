@@ -172,10 +172,11 @@ impl Genesis {
                 return fail(format!("cap and collateral of merchant {id} must be at most {MAX_CAP_FEN} fen each"));
             }
             check_keys(&mut keys, merchant.id, &merchant.operator_keys).or_else(fail)?;
-            let key = merchant.validator_key;
-            key.check().or_else(|e| fail(format!("key {key} of merchant {}: {e}", merchant.id)))?;
-            if !keys.insert(key) {
-                return fail(format!("key {key} of merchant {} appears twice", merchant.id));
+            for key in [merchant.validator_key, merchant.cosigner_key] {
+                key.check().or_else(|e| fail(format!("key {key} of merchant {}: {e}", merchant.id)))?;
+                if !keys.insert(key) {
+                    return fail(format!("key {key} of merchant {} appears twice", merchant.id));
+                }
             }
         }
         for partner in &self.partners {

@@ -18,6 +18,8 @@ pub struct GenesisMerchant {
     pub name: String,
     /// The key that signs votes and proposals.
     pub validator_key: PublicKey,
+    /// The key that signs checkpoints, and nothing else.
+    pub cosigner_key: PublicKey,
     /// The keys that sign transactions.
     pub operator_keys: Vec<OperatorKey>,
     /// The most the merchant may owe before it is settled, beside its collateral, in fen.

@@ -1,6 +1,7 @@
 //! The state before the first block.
 
 use super::{Schedule, ValidatorSet};
+use crate::checkpoint::CheckpointClock;
 use crate::execute::BlockContext;
 use crate::genesis::Genesis;
 use crate::membership::{Merchant, Phase, found};
@@ -69,6 +70,8 @@ pub fn genesis_writes(genesis: &Genesis) -> WriteSet {
     for day in &genesis.calendar.workdays {
         overlay.business_days.put(*day, true);
     }
+    let clock = CheckpointClock { last_ms: genesis.time_ms, is_pending: false, latest_final: None };
+    overlay.checkpoint_clock.put((), clock);
     overlay.epochs.put(Height(1), ValidatorSet::of_genesis(genesis));
     overlay.keep();
     overlay.finish().0

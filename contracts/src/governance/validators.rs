@@ -8,7 +8,7 @@ use wincode::{SchemaRead, SchemaWrite};
 
 use crate::crypto::PublicKey;
 use crate::encoding::{self, Domain};
-use crate::genesis::Genesis;
+use crate::genesis::{Genesis, GenesisMerchant};
 use crate::state::{Overlay, Store, read_range, tag};
 use crate::types::{Hash, Height, MerchantId};
 
@@ -28,6 +28,8 @@ pub struct Validator {
     pub merchant: MerchantId,
     /// The key that signs its votes and proposals.
     pub public_key: PublicKey,
+    /// The key that signs checkpoints, and nothing else.
+    pub cosigner_key: PublicKey,
 }
 
 /// The validators of a height, by rising merchant id; never none.
@@ -48,8 +50,12 @@ impl ValidatorSet {
     /// The validators that found the alliance.
     #[must_use]
     pub fn of_genesis(genesis: &Genesis) -> Self {
-        let validators = genesis.merchants.iter();
-        Self { validators: validators.map(|m| Validator { merchant: m.id, public_key: m.validator_key }).collect() }
+        let validator = |founder: &GenesisMerchant| Validator {
+            merchant: founder.id,
+            public_key: founder.validator_key,
+            cosigner_key: founder.cosigner_key,
+        };
+        Self { validators: genesis.merchants.iter().map(validator).collect() }
     }
 
     /// The validators, by rising merchant id.
@@ -100,6 +106,12 @@ pub fn epochs(store: &dyn Store) -> Vec<(Height, ValidatorSet)> {
 /// The set that was announced last; it may be for a height to come.
 pub(crate) fn latest(overlay: &mut Overlay<'_>) -> (Height, ValidatorSet) {
     overlay.epochs.scan(&Height(0), &Height(u64::MAX), MAX_EPOCHS).pop().expect("genesis wrote the first")
+}
+
+/// The set of a height at or before the block.
+pub(crate) fn at(overlay: &mut Overlay<'_>, height: Height) -> ValidatorSet {
+    let begun = overlay.epochs.scan(&Height(0), &height.next(), MAX_EPOCHS).pop();
+    begun.expect("genesis wrote the first").1
 }
 
 /// Lets a merchant's node validate; gives the height from which on it does.

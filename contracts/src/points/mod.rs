@@ -36,7 +36,7 @@ pub use reverse_redeem::ReverseRedeem;
 pub use set_store_limits::SetStoreLimits;
 pub(crate) use standing::sum;
 pub use standing::{Charged, Hold, HoldState, Purchase, Redemption, Standing, StandingDebt, split_last};
-pub use state::{AnnouncedAnchor, ClassEnd, ClassTotals, Lot, Movement, PointClass, Reason, balance_at};
+pub use state::{AnnouncedAnchor, ClassEnd, ClassTotals, Lot, Movement, PointClass, Reason, StatementLine, balance_at};
 pub use terms::{ClassTerms, Permission, SubTerms, Use};
 pub use transfer::Transfer;
 pub use void::Void;

@@ -172,9 +172,39 @@ pub struct Movement {
     pub statement_hash: Hash,
 }
 
-/// What a movement's statement hash is over, after the hash of the movement before.
+/// A line of a statement: what a movement's statement hash is over, after the hash of the movement before.
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
+pub struct StatementLine {
+    /// Whose points.
+    pub address: Address,
+    /// Of which class.
+    pub class: ClassId,
+    /// The block.
+    pub height: Height,
+    /// The movement's position among the block's.
+    pub index: u32,
+    /// See [`Movement`].
+    pub operation: Option<u32>,
+    /// See [`Movement`].
+    pub delta: i64,
+    /// See [`Movement`].
+    pub reason: Reason,
+    /// See [`Movement`].
+    pub lots: Vec<Lot>,
+}
+
+impl StatementLine {
+    /// The statement hash after a line: SHA-256 over `tally/movement/v1\0`, the hash before it (zero for the first line) and
+    /// the line's canonical bytes.
+    #[must_use]
+    pub fn chain(previous: &Hash, line: &[u8]) -> Hash {
+        MOVEMENT.hash(&[&previous.0, line])
+    }
+}
+
+/// The same, as execution has it at hand.
 #[derive(SchemaWrite)]
-struct StatementLine<'a> {
+struct BorrowedLine<'a> {
     address: Address,
     class: ClassId,
     height: Height,
@@ -186,29 +216,19 @@ struct StatementLine<'a> {
 }
 
 impl Movement {
-    /// Sets the statement hash: SHA-256 over `tally/movement/v1\0`, the previous movement's hash (zero for the first) and
-    /// the canonical bytes of address, class, height, index and this movement's fields in order.
+    /// Sets the statement hash, which follows from the previous movement's (zero for the first) and this one's line.
     #[must_use]
-    pub fn chained(
-        mut self,
-        previous: &Hash,
-        (address, class): (Address, ClassId),
-        height: Height,
-        index: u32,
-    ) -> Self {
-        let line = StatementLine {
-            address,
-            class,
-            height,
-            index,
-            operation: self.operation,
-            delta: self.delta,
-            reason: self.reason,
-            lots: &self.lots,
-        };
-        let bytes = encoding::encode(&line);
-        self.statement_hash = MOVEMENT.hash(&[&previous.0, &bytes]);
+    pub fn chained(mut self, previous: &Hash, owner: (Address, ClassId), height: Height, index: u32) -> Self {
+        self.statement_hash = StatementLine::chain(previous, &self.line(owner, height, index));
         self
+    }
+
+    /// The canonical bytes of its [`StatementLine`].
+    #[must_use]
+    pub fn line(&self, (address, class): (Address, ClassId), height: Height, index: u32) -> Vec<u8> {
+        let Self { operation, delta, reason, lots, .. } = self;
+        let (operation, delta, reason) = (*operation, *delta, *reason);
+        encoding::encode(&BorrowedLine { address, class, height, index, operation, delta, reason, lots })
     }
 }
 

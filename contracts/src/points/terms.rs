@@ -9,7 +9,7 @@ use crate::membership::{HolderKind, Member};
 use crate::rejection::Rejection;
 use crate::types::{ClassId, Fen, MerchantId, Month, Obligation, Points, Rate};
 
-/// What the points of a class are. Fixed once the class is open, but for the anchor.
+/// What the points of a class are. The anchor changes by announcement, others of them by vote (`ChangeClass`).
 #[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClassTerms {
@@ -36,6 +36,9 @@ pub struct ClassTerms {
     pub custodian_member_limit_fen: Fen,
     /// The same over all its members, in fen.
     pub custodian_limit_fen: Fen,
+    /// The part of points issued that is expected never to be spent, 0 to 1. Accounting alone reads it (docs/accounting.md).
+    #[serde(default)]
+    pub breakage: Rate,
 }
 
 /// How points of a main class become points of a sub class.
@@ -108,6 +111,9 @@ impl ClassTerms {
         }
         if !(1..=MAX_LIFE_MONTHS).contains(&self.life_months) {
             return Err(format!("life_months is {}, must lie in 1..={MAX_LIFE_MONTHS}", self.life_months));
+        }
+        if self.breakage.millionths() > Rate::ONE {
+            return Err(format!("breakage is {}, must be at most 1", self.breakage));
         }
         if self.accepted_by.len() > MAX_MERCHANTS {
             return Err(format!("accepted_by lists more than {MAX_MERCHANTS} merchants"));

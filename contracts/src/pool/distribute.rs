@@ -9,7 +9,7 @@ use wincode::{SchemaRead, SchemaWrite};
 use super::{Contribution, Distribution, PoolShare, apportion, rebate_fen, weight};
 use crate::genesis::{MAX_CAP_FEN, MAX_MERCHANTS};
 use crate::governance;
-use crate::membership::{Merchant, Phase};
+use crate::membership::Merchant;
 use crate::rejection::Rejection;
 use crate::settlement::{self, Debt, NetPosition, Payment, payments};
 use crate::state::Overlay;
@@ -97,11 +97,11 @@ fn whole_fen(amount: Obligation) -> u64 {
     Obligation(amount.0.max(0)).floor_fen().map_or(u64::MAX / MAX_MERCHANTS as u64, |fen| fen.0)
 }
 
-/// Every merchant that has not left, with its weight for the month and the rebate on its quarter so far.
+/// Every merchant whose run-off is not over, with its weight for the month and the rebate on its quarter so far.
 fn parties(overlay: &mut Overlay<'_>, month: Month) -> Vec<PoolShare> {
     let parameters = governance::parameters(overlay);
     let merchants = overlay.merchants.scan(&MerchantId::POOL, &MerchantId(u16::MAX), MAX_MERCHANTS);
-    let staying = merchants.into_iter().filter(|(_, m)| !m.is_partner && !matches!(m.phase, Phase::Departed { .. }));
+    let staying = merchants.into_iter().filter(|(_, m)| !m.is_partner && !m.is_wound_up());
     let of_month = contributions(overlay, month, 1);
     let of_quarter = contributions(overlay, Month(month.0 - month.0 % QUARTER), QUARTER);
     let most = of_month.values().map(|c| c.honoured).max().unwrap_or_default();

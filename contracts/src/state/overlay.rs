@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::table::Rows;
 use super::{Store, Table, WriteSet, Writes};
+use crate::checkpoint::{AnchorPlace, Attestation, Checkpoint, CheckpointClock};
 use crate::crypto::PublicKey;
 use crate::exchange::{ImportRatio, PairTerms, RateTable, RateVersion};
 use crate::execute::{BlockContext, KnownReference};
@@ -211,4 +212,12 @@ tables! {
     61 distributions: Month => Distribution,
     /// Members that were referred to a merchant.
     62 referrals: (MerchantId, Address) => Referral,
+    /// How far checkpoints have come.
+    70 checkpoint_clock: () => CheckpointClock,
+    /// Blocks that are checkpoints.
+    71 checkpoints: Height => Checkpoint,
+    /// What merchants vouch for at a checkpoint.
+    72 attestations: (Height, MerchantId) => Attestation,
+    /// Evidence from outside for a checkpoint, by its hash.
+    73 anchors: (Height, Hash) => AnchorPlace,
 }

@@ -37,6 +37,18 @@ impl MemoryStore {
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.records.iter().map(|(k, v)| (k.as_slice(), v.as_slice()))
     }
+
+    /// Records with `start <= key < end`, by rising key.
+    pub fn range<'s>(&'s self, start: &[u8], end: &[u8]) -> impl Iterator<Item = (&'s [u8], &'s [u8])> + use<'s> {
+        let range = (Bound::Included(start), Bound::Excluded(end));
+        self.records.range::<[u8], _>(range).map(|(k, v)| (k.as_slice(), v.as_slice()))
+    }
+}
+
+impl FromIterator<(Vec<u8>, Vec<u8>)> for MemoryStore {
+    fn from_iter<I: IntoIterator<Item = (Vec<u8>, Vec<u8>)>>(records: I) -> Self {
+        Self { records: records.into_iter().collect() }
+    }
 }
 
 impl Store for MemoryStore {
@@ -45,7 +57,6 @@ impl Store for MemoryStore {
     }
 
     fn scan(&self, start: &[u8], end: &[u8], limit: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let range = (Bound::Included(start), Bound::Excluded(end));
-        self.records.range::<[u8], _>(range).take(limit).map(|(k, v)| (k.clone(), v.clone())).collect()
+        self.range(start, end).take(limit).map(|(k, v)| (k.to_vec(), v.to_vec())).collect()
     }
 }

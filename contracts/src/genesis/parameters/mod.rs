@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::{MAX_ANCHOR, MAX_REFUND_WINDOW_DAYS};
-use crate::types::{Fen, Month, Rate};
+use crate::types::{DAY_MS, Fen, Month, Rate};
 
 /// Most business days that any notice or clock may take.
 const MAX_BUSINESS_DAYS: u16 = 250;
@@ -22,6 +22,9 @@ const MAX_BUSINESS_DAYS: u16 = 250;
 pub struct Parameters {
     /// With nothing pending or due, a block comes only after this long, in ms.
     pub idle_block_ms: u64,
+    /// The first block past each multiple of this is a checkpoint, in ms; 600,000 if it is left out.
+    #[serde(default = "default_checkpoint_interval_ms")]
+    pub checkpoint_interval_ms: u64,
     /// Lowest anchor value of a class, CNY per point.
     pub min_anchor: Rate,
     /// Highest anchor value of a class, CNY per point.
@@ -57,6 +60,7 @@ impl Default for Parameters {
     fn default() -> Self {
         Self {
             idle_block_ms: 1_000,
+            checkpoint_interval_ms: default_checkpoint_interval_ms(),
             min_anchor: Rate::from_millionths(10_000),
             max_anchor: Rate::from_millionths(30_000),
             notice_business_days: default_notice(),
@@ -160,6 +164,12 @@ impl Parameters {
         if !(10..=60_000).contains(&self.idle_block_ms) {
             return Err(format!("idle_block_ms is {}, must lie in 10..=60000", self.idle_block_ms));
         }
+        if !(1_000..=DAY_MS).contains(&self.checkpoint_interval_ms) {
+            return Err(format!(
+                "checkpoint_interval_ms is {}, must lie in 1000..={DAY_MS}",
+                self.checkpoint_interval_ms
+            ));
+        }
         if self.refund_window_days > MAX_REFUND_WINDOW_DAYS {
             let days = self.refund_window_days;
             return Err(format!("refund_window_days is {days}, must be at most {MAX_REFUND_WINDOW_DAYS}"));
@@ -245,4 +255,8 @@ fn check_business_days(name: &str, days: u16) -> Result<(), String> {
 
 const fn default_notice() -> u16 {
     15
+}
+
+const fn default_checkpoint_interval_ms() -> u64 {
+    600_000
 }

@@ -31,6 +31,8 @@ pub struct Admit {
     pub name: String,
     /// The key that signs its node's votes and proposals.
     pub validator_key: PublicKey,
+    /// The key that signs checkpoints, and nothing else.
+    pub cosigner_key: PublicKey,
     /// The Ed25519 key of its node's libp2p identity.
     pub network_key: PublicKey,
     /// The keys that sign its transactions; one of them a governor's for all stores.
@@ -68,7 +70,8 @@ impl Act for Admit {
             return Err("a merchant joins with 1 to 16 operator keys");
         }
         let operators = self.operator_keys.iter().map(|key| key.public_key);
-        let mut keys: Vec<PublicKey> = operators.chain([self.validator_key, self.network_key]).collect();
+        let mut keys: Vec<PublicKey> =
+            operators.chain([self.validator_key, self.cosigner_key, self.network_key]).collect();
         if keys.iter().any(|key| key.check().is_err()) {
             return Err("a key of the new merchant is not a usable Ed25519 key");
         }
@@ -87,7 +90,7 @@ impl Act for Admit {
 
     /// # Errors
     /// `merchant_exists` (also a partner, or one that has left), `parameters_out_of_bounds` (id 0 or 65535, a cap past 10^13
-    /// CNY, or too many merchants), `key_exists` (a validator or network key in use), `below_criteria`, `not_attested`.
+    /// CNY, or too many merchants), `key_exists` (a validator, cosigner or network key in use), `below_criteria`, `not_attested`.
     fn judge(&self, overlay: &mut Overlay<'_>, _: MerchantId) -> Result<(), Rejection> {
         if overlay.merchants.get(&self.merchant).is_some() {
             return Err(Rejection::MerchantExists);
@@ -99,9 +102,10 @@ impl Act for Admit {
         }
         let (_, set) = validators::latest(overlay);
         let joined = overlay.admissions.scan(&MerchantId::POOL, &MerchantId(u16::MAX), MAX_MERCHANTS);
-        let validating = set.validators().iter().map(|validator| validator.public_key);
+        let validating = set.validators().iter().flat_map(|validator| [validator.public_key, validator.cosigner_key]);
         let in_use = joined.iter().flat_map(|(_, admission)| [admission.validator_key, admission.network_key]);
-        if validating.chain(in_use).any(|key| key == self.validator_key || key == self.network_key) {
+        let own = [self.validator_key, self.cosigner_key, self.network_key];
+        if validating.chain(in_use).any(|key| own.contains(&key)) {
             return Err(Rejection::KeyExists);
         }
         let parameters = governance::parameters(overlay);
@@ -128,7 +132,8 @@ impl Act for Admit {
             phase: Phase::Staying,
         };
         found(overlay, self.merchant, &self.operator_keys, merchant);
-        let validator = Validator { merchant: self.merchant, public_key: self.validator_key };
+        let (public_key, cosigner_key) = (self.validator_key, self.cosigner_key);
+        let validator = Validator { merchant: self.merchant, public_key, cosigner_key };
         let from_height = validators::add(overlay, validator);
         let admission = Admission {
             name: self.name.clone(),

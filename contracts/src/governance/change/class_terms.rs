@@ -29,6 +29,8 @@ pub struct ChangeClass {
     pub custodian_member_limit_fen: Fen,
     /// The same over all its members, in fen.
     pub custodian_limit_fen: Fen,
+    /// The part of points issued from then on that is expected never to be spent, 0 to 1.
+    pub breakage: Rate,
 }
 
 impl ChangeClass {
@@ -40,6 +42,7 @@ impl ChangeClass {
             industries: self.industries.clone(),
             custodian_member_limit_fen: self.custodian_member_limit_fen,
             custodian_limit_fen: self.custodian_limit_fen,
+            breakage: self.breakage,
             ..present.clone()
         }
     }

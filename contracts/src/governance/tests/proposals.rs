@@ -214,6 +214,7 @@ fn every_disadvantage_needs_notice_and_nothing_else_does() {
             industries: Vec::new(),
             custodian_member_limit_fen: terms.custodian_member_limit_fen,
             custodian_limit_fen: terms.custodian_limit_fen,
+            breakage: terms.breakage,
         };
         change(&mut changed);
         Change::Class(changed)
@@ -243,6 +244,7 @@ fn a_shorter_life_is_for_future_points_only() {
         industries: Vec::new(),
         custodian_member_limit_fen: Fen(10_000),
         custodian_limit_fen: Fen(15_000),
+        breakage: Rate::ZERO,
     });
     world.enact(shorter);
     world.issue(1, member(1), 100);

@@ -2,19 +2,21 @@
 
 use ed25519_dalek::SigningKey;
 
+use crate::checkpoint::tests::{attest, checkpoint};
 use crate::crypto::{PublicKey, Signature, sign};
 use crate::genesis::{Genesis, OperatorKey, Role};
 use crate::governance::change::{Admit, Change, ClassExchange, Exit, attested_bytes};
 use crate::governance::{NOTICE_BLOCKS, Proposal, ProposalState, epochs};
 use crate::membership::{Admission, Criteria, Depart, Merchant, Phase};
 use crate::points::{ClassTotals, Reason};
+use crate::pool::Distribution;
 use crate::receipt::Applied;
 use crate::rejection::Rejection;
 use crate::settlement::{ConfirmLeg, Gross, Leg};
 use crate::state::tag;
 use crate::testing::{World, capture, class, exchange, genesis, hold, issue, key, member, merchant, redeem, transfer};
 use crate::transaction::Body;
-use crate::types::{Address, ClassId, DAY_MS, Fen, Height, MerchantId, Month, Obligation, Points};
+use crate::types::{Address, ClassId, DAY_MS, Fen, Hash, Height, MerchantId, Month, Obligation, Points, Rate};
 
 fn attester() -> SigningKey {
     key(0xff, 1)
@@ -35,6 +37,7 @@ fn admission(world: &World, id: u16) -> Admit {
         merchant: MerchantId(id),
         name: "fifth".into(),
         validator_key: PublicKey::of(&key(id, 0)),
+        cosigner_key: PublicKey::of(&key(id, 9)),
         network_key: PublicKey::of(&key(id, 8)),
         operator_keys: vec![
             operator(Role::Issuer, 1),
@@ -48,11 +51,11 @@ fn admission(world: &World, id: u16) -> Admit {
         attester: PublicKey::of(&attester()),
         attestation: Signature::default(),
     };
-    attest(world, &mut admit);
+    state_criteria(world, &mut admit);
     admit
 }
 
-fn attest(world: &World, admit: &mut Admit) {
+fn state_criteria(world: &World, admit: &mut Admit) {
     admit.attestation = sign(&attester(), &attested_bytes(&world.genesis.chain_id(), admit));
 }
 
@@ -86,12 +89,15 @@ fn confirm_all(world: &mut World, cycle: &str) {
 #[test]
 fn a_merchant_that_is_admitted_acts_at_once_and_validates_some_blocks_later() {
     let mut world = World::new(founded());
+    let before = checkpoint(&mut world);
     let admit = admission(&world, 5);
     world.enact(Change::Admit(admit));
     let joined: Admission = world.record(tag::admissions, &merchant(5)).expect("admitted");
     assert_eq!(joined.from_height, Height(world.height.0 + NOTICE_BLOCKS));
     let sets: Vec<(u64, usize)> = epochs(&world.store).iter().map(|(h, set)| (h.0, set.validators().len())).collect();
     assert_eq!(sets, [(1, 4), (joined.from_height.0, 5)]);
+    let vouched = attest(&world, 5, before, Hash::ZERO);
+    world.refused(5, Body::Attest(vouched), Rejection::NotValidating);
     world.enrol(5, 5);
     world.applied(
         5,
@@ -120,7 +126,7 @@ fn rules_of_admission_in_order() {
         Criteria { annual_revenue_fen: Fen(500_000_000), members: 9_999, industry: 1 },
     ] {
         let mut small = Admit { criteria, ..admission(&world, 5) };
-        attest(&world, &mut small);
+        state_criteria(&world, &mut small);
         world.refused(1, propose(small), Rejection::BelowCriteria);
     }
     let mut unattested = admission(&world, 5);
@@ -211,6 +217,28 @@ fn what_is_still_out_there_is_bought_out_and_the_merchant_departs_once_all_is_se
     assert_eq!(world.run(1, depart(1)), crate::receipt::Outcome::Rejected(Rejection::Departed));
     world.refused(2, depart(1), Rejection::MerchantGone);
     assert!(!record(&world, 1).has_voice());
+}
+
+#[test]
+fn a_pool_that_goes_on_being_shared_out_keeps_nobody_from_departing() {
+    let mut levied = founded();
+    levied.parameters.pool.levy = Rate::from_millionths(10_000);
+    let mut world = World::new(levied);
+    world.enrol(2, 2);
+    leave(&mut world, 1, 2, &[]);
+    let month_passes = |world: &mut World, cycle: &str| {
+        world.issue(2, member(2), 1_000_000);
+        world.skip_months(1);
+        let shared: Distribution =
+            world.record(tag::distributions, &cycle.parse::<Month>().expect("a month")).expect("shared out");
+        confirm_all(world, cycle);
+        shared.shares.iter().any(|share| share.merchant == merchant(1))
+    };
+    assert!(month_passes(&mut world, "2017-01"), "its run-off is not over");
+    assert_eq!(record(&world, 1).phase, Phase::WoundUp { successor: merchant(2) });
+    assert!(!month_passes(&mut world, "2017-02"));
+    // What January's share came to was owed in February, whose legs are confirmed now.
+    assert!(matches!(world.applied(1, depart(1)), Applied::Departed { .. }));
 }
 
 #[test]
