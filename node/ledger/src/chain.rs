@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use tally_contracts::checkpoint::TreeHead;
 use tally_contracts::due::DueRecord;
 use tally_contracts::encoding;
 use tally_contracts::execute::{BlockContext, MAX_VALIDITY_MS, execute_next};
@@ -20,7 +21,7 @@ use wincode::{SchemaRead, SchemaWrite};
 use crate::block::{Block, BlockId, Header, MAX_BLOCK_BYTES, Outcome, VERSION, transactions_root};
 use crate::certificate::{CertificateError, CommitCertificate};
 use crate::leaf::Leaf;
-use crate::log::Frontier;
+use crate::log::{Frontier, Subtree, leaf_hash};
 use crate::rota::Rota;
 
 /// The end of the executed chain: all that the next block is judged by and built on, besides state.
@@ -113,6 +114,10 @@ pub struct ExecutedBlock {
     pub due: Vec<DueRecord>,
     /// Receipts by transaction and operation.
     pub receipts: Vec<Vec<Receipt>>,
+    /// What the rows of tiles of the log gained by it: the hashes of its leaves, and of subtrees that they completed.
+    pub subtrees: Vec<Subtree>,
+    /// Whether it is a checkpoint, whose state merchants vouch for.
+    pub is_checkpoint: bool,
     /// What it wrote to state.
     pub writes: Arc<WriteSet>,
 }
@@ -253,7 +258,8 @@ impl Chain {
     pub fn execute_warm(&self, store: &dyn Store, head: &Head, block: &CheckedBlock, warm: &mut Warm) -> ExecutedBlock {
         let header = &block.header;
         assert_eq!(header.parent_hash, head.block_id, "a block runs on the state of its parent");
-        let context = BlockContext::new(&self.genesis, self.chain_id, header.height, header.time_ms);
+        let log = TreeHead { size: header.outcome.log_size, root: header.outcome.log_root };
+        let context = BlockContext::new(&self.genesis, self.chain_id, header.height, header.time_ms).after_log(log);
         if warm.after != Some(head.block_id) {
             warm.cache = Cache::default();
         }
@@ -262,8 +268,9 @@ impl Chain {
         let run = execute_next(store, context, &block.transactions, &mut warm.cache);
         warm.after = Some(block.id);
         let mut frontier = head.frontier.clone();
+        let mut subtrees = Vec::new();
         for leaf in block.leaves(&run.due, &run.receipts) {
-            frontier.append(&encoding::encode(&leaf));
+            frontier.append_hash_noting(leaf_hash(&encoding::encode(&leaf)), &mut |subtree| subtrees.push(subtree));
         }
         let outcome = Outcome {
             log_size: frontier.size(),
@@ -273,7 +280,14 @@ impl Chain {
         let rota = head.rota.after(header.height, run.epochs);
         let (height, time_ms, block_id) = (header.height, header.time_ms, block.id);
         let head = Head { height, time_ms, block_id, outcome, frontier, rota };
-        ExecutedBlock { head, due: run.due, receipts: run.receipts, writes: run.writes.into() }
+        ExecutedBlock {
+            head,
+            due: run.due,
+            receipts: run.receipts,
+            subtrees,
+            is_checkpoint: run.is_checkpoint,
+            writes: run.writes.into(),
+        }
     }
 
     /// Certificate, transactions and their root, against the header alone.

@@ -66,7 +66,8 @@ mod tests {
 
     /// As many validators as that.
     fn set(count: u16) -> ValidatorSet {
-        let validator = |id: u16| Validator { merchant: MerchantId(id), public_key: PublicKey::default() };
+        let (public_key, cosigner_key) = (PublicKey::default(), PublicKey::default());
+        let validator = |id: u16| Validator { merchant: MerchantId(id), public_key, cosigner_key };
         ValidatorSet::new((1..=count).map(validator).collect())
     }
 

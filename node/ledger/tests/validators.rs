@@ -41,7 +41,8 @@ fn admission(chain_id: &ChainId) -> Change {
         merchant: FIFTH,
         name: "merchant 5".into(),
         validator_key: PublicKey::of(&validator_key(5)),
-        network_key: PublicKey::of(&SigningKey::from_bytes(&[205; 32])),
+        cosigner_key: PublicKey::of(&cosigner_key(5)),
+        network_key: PublicKey::of(&SigningKey::from_bytes(&[230; 32])),
         operator_keys: vec![OperatorKey {
             public_key: PublicKey::of(&operator_key(5)),
             roles: vec![Role::Issuer, Role::Acceptor, Role::Governor],

@@ -7,12 +7,16 @@ mod common;
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
+use std::sync::LazyLock;
 
 use common::*;
+use proptest::prelude::*;
 use tally_contracts::genesis::Genesis;
 use tally_contracts::state::{MemoryStore, Store as _};
+use tally_contracts::transaction::CheckedTransaction;
 use tally_contracts::types::{Height, MerchantId};
-use tally_ledger::archive::{ArchiveReader, FRAME_HEAD_BYTES, Frame, PREAMBLE_BYTES};
+use tally_ledger::archive::{ArchiveReader, FRAME_HEAD_BYTES, Frame, Kind, PREAMBLE_BYTES};
+use tally_ledger::block::{Outcome, transactions_root};
 use tally_ledger::certificate::CommitCertificate;
 use tally_ledger::verify::{CheckKind, Failure, Options, Report, VerifyError, replay, verify};
 
@@ -328,6 +332,99 @@ fn certificates_without_a_quorum_are_refused() {
     let mut other_round = right;
     other_round.round = 1;
     assert_eq!(with(other_round), "block 6, certificate.signatures[0].signature");
+}
+
+#[test]
+fn a_dropped_or_reordered_transaction_is_no_longer_the_headers() {
+    let edits: [fn(&mut Vec<Vec<u8>>); 4] = [
+        |transactions| drop(transactions.remove(0)),
+        |transactions| drop(transactions.pop()),
+        |transactions| transactions.swap(0, 1),
+        |transactions| transactions.push(transactions[0].clone()),
+    ];
+    for edit in edits {
+        let chain = year_in_six_blocks();
+        let mut blocks = chain.blocks.clone();
+        edit(&mut blocks[1].0.transactions);
+        let failure = fails(&archive_of(&genesis(), &blocks));
+        assert_eq!(failure.place.to_string(), "block 2, header.transactions_root");
+        assert_eq!((failure.check, failure.verified), (CheckKind::Header, Height(1)), "{failure}");
+
+        // With a header that fits, it is another block than the one that was signed.
+        let ids = blocks[1]
+            .0
+            .transactions
+            .iter()
+            .map(|bytes| CheckedTransaction::check(bytes.clone(), chain.chain.chain_id()).unwrap().id());
+        blocks[1].0.header.transactions_root = transactions_root(ids);
+        let failure = fails(&archive_of(&genesis(), &blocks));
+        assert_eq!(failure.place.to_string(), "block 2, certificate.block_id");
+    }
+}
+
+#[test]
+fn a_wrong_root_in_a_header_needs_more_than_two_thirds_to_sign_it_and_even_then_is_refused() {
+    let forge: [fn(&mut Outcome); 3] = [
+        |outcome| outcome.log_root.0[0] ^= 1,
+        |outcome| outcome.state_hash.0[31] ^= 1,
+        |outcome| outcome.log_size += 1,
+    ];
+    for (forge, field) in forge.into_iter().zip(["log_root", "state_hash", "log_size"]) {
+        let chain = year_in_six_blocks();
+        let mut blocks = chain.blocks.clone();
+        forge(&mut blocks[5].0.header.outcome);
+        let id = blocks[5].0.header.id();
+        let with = |signers: &[u16]| {
+            let mut blocks = blocks.clone();
+            blocks[5].1 = certify(chain.chain.chain_id(), Height(6), &id, signers);
+            fails(&archive_of(&genesis(), &blocks))
+        };
+        for signers in [&[1, 2][..], &[1, 2, 3, 4]] {
+            let failure = with(signers);
+            assert_eq!(failure.place.to_string(), format!("block 6, header.outcome.{field}"), "{signers:?}");
+            assert_eq!((failure.check, failure.verified), (CheckKind::Outcome, Height(5)));
+        }
+    }
+    // A time is the proposer's word: there nothing but the signatures tells.
+    let chain = year_in_six_blocks();
+    let mut blocks = chain.blocks.clone();
+    blocks[5].0.header.time_ms += 1;
+    let id = blocks[5].0.header.id();
+    blocks[5].1 = certify(chain.chain.chain_id(), Height(6), &id, &[1, 2]);
+    let failure = fails(&archive_of(&genesis(), &blocks));
+    assert_eq!(failure.place.to_string(), "block 6, certificate.signatures");
+    assert!(failure.reason.contains("2 of 4 validators signed"), "{failure}");
+}
+
+/// A year's archive and where each frame lies in it, made once.
+static WHOLE: LazyLock<Vec<u8>> = LazyLock::new(|| year_in_six_blocks().archive());
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Of every kind of position in a frame: its head, block, certificate and check sum; and the preamble.
+    #[test]
+    fn a_flipped_byte_anywhere_is_named(part in 0_usize..5, frame in 0_usize..8, at in 0_usize..1 << 20, mask in 1_u8..) {
+        let frames = frames(&WHOLE);
+        let frame = &frames[frame];
+        let (start, payload) = (frame.offset as usize, frame.payload_offset() as usize);
+        let end = payload + frame.payload.len();
+        let block_end = Frame::block_parts(&frame.payload).filter(|_| frame.kind == Kind::Block)
+            .map_or(end, |parts| payload + 4 + parts.block.len());
+        let range = match part {
+            0 => 0..PREAMBLE_BYTES as usize,
+            1 => start..payload,
+            2 => payload..block_end,
+            3 => block_end.min(end - 1)..end,
+            _ => end..end + 4,
+        };
+        let at = range.start + at % range.len();
+        let mut damaged = WHOLE.clone();
+        damaged[at] ^= mask;
+        let failure = run(&damaged, &genesis(), 2).expect_err("a damaged byte is found");
+        let byte = failure.byte.expect("and named");
+        prop_assert_eq!((byte.offset, byte.found, byte.expected), (at as u64, damaged[at], WHOLE[at]));
+    }
 }
 
 #[test]

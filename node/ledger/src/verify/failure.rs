@@ -27,6 +27,9 @@ pub enum VerifyError {
         "block {0} and those after it run version {1} of the protocol, which this software does not know: verify with a newer one"
     )]
     Outdated(Height, u16),
+    /// The state file of an earlier run does not go with the archive: nothing is said of what it holds.
+    #[error("the state file: {0}")]
+    Saved(String),
     /// The auditor's own genesis is none that an alliance can start from.
     #[error("the genesis file given: {0}")]
     Genesis(String),
@@ -79,6 +82,10 @@ pub enum CheckKind {
     Transaction,
     /// Sums over all of state.
     Conservation,
+    /// The roots of a final checkpoint are those of state.
+    Checkpoint,
+    /// The archive goes on from the block that an earlier run ended with.
+    Resumption,
 }
 
 impl fmt::Display for Failure {

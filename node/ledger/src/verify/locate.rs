@@ -13,6 +13,7 @@ use super::layout::fields_of;
 use super::place::FrameMap;
 use super::{BadByte, CheckKind, Failure, Place, VerifyError};
 use crate::archive::{ArchiveError, BLOCK_LENGTH_BYTES, FRAME_HEAD_BYTES, Frame, MAGIC, Repair, VERSION, repairs};
+use crate::block::{Block, Header};
 use crate::certificate::CertificateError;
 use crate::chain::{Chain, Head, InvalidBlock};
 
@@ -92,6 +93,45 @@ pub fn check_genesis(frame: &Frame, genesis: &Genesis, expected: &[u8]) -> Resul
         (CheckKind::CheckSum, "the genesis in the archive is damaged".into())
     };
     Err(Failure { check, place, byte, reason, verified: Height(0) }.into())
+}
+
+/// A block that an earlier run verified must be as it was written; the last of them must be the one that it ended with.
+///
+/// # Errors
+/// [`VerifyError::Failed`].
+pub fn check_skipped(frame: &Frame, saved: &Head) -> Result<(), VerifyError> {
+    let id = intact_header(frame)?.id();
+    if frame.height < saved.height || id == saved.block_id {
+        return Ok(());
+    }
+    let place = place(Some(frame.height), "header", frame.offset, frame.length());
+    let reason = format!(
+        "this block is {id}, the one that was verified before is {}: two histories of one alliance; `tally compare` of the \
+         two archives names where they part",
+        saved.block_id
+    );
+    let verified = Height(frame.height.0.saturating_sub(1));
+    Err(Failure { check: CheckKind::Resumption, place, byte: None, reason, verified }.into())
+}
+
+/// The header of a block frame whose bytes are as they were written.
+///
+/// # Errors
+/// [`VerifyError::Failed`] where they are not, or are those of no block.
+pub fn intact_header(frame: &Frame) -> Result<Header, VerifyError> {
+    let failure = |check, reason: &str| {
+        let place = place(Some(frame.height), "frame", frame.offset, frame.length());
+        let verified = Height(frame.height.0.saturating_sub(1));
+        Failure { check, place, byte: None, reason: reason.to_owned(), verified }
+    };
+    if !frame.is_intact() {
+        return Err(
+            failure(CheckKind::CheckSum, "the frame does not match its check sum; verify names the byte").into()
+        );
+    }
+    let block = Frame::block_parts(&frame.payload).and_then(|parts| Block::decode(parts.block).ok());
+    let block = block.ok_or_else(|| failure(CheckKind::Header, "the bytes are those of no block"))?;
+    Ok(block.header)
 }
 
 /// The closing frame must say what the blocks before it are.

@@ -2,24 +2,33 @@
 //!
 //! Every height is judged by the very code that nodes judge it by ([`crate::chain`]): hash chain, commit certificate against
 //! the validators of that height, signatures, roots, then full re-execution, whose outcome must be the one in the next
-//! header. At the end everything in state is summed up ([`conservation`]). Where an archive fails, [`Failure`] names the
+//! header. At the end everything in state is summed up ([`conservation`]), and what merchants vouched for is held against
+//! it: roots of checkpoints ([`checkpoints`]) and evidence from outside ([`anchors`]). Where an archive fails, [`Failure`] names the
 //! place: block, transaction, operation, field and, where one byte explains the damage, that byte.
 //!
 //! **Invariants**: memory holds state (which grows with members and with their movements) and a bounded number of frames; the verdict does
 //! not depend on how many threads judge signatures ahead of execution; whatever is wrong first in the file is reported.
 
-pub mod conservation;
 mod crew;
+mod replay;
+pub mod conservation;
+pub mod anchors;
+mod history;
+pub mod checkpoints;
+mod report;
+mod saved;
 mod failure;
-mod layout;
 mod locate;
 mod place;
-mod replay;
-mod report;
+mod layout;
+mod compare;
 
+pub use checkpoints::RootsOf;
+pub use compare::{Branch, Comparison, Parting, Side, compare, judge_parting};
 pub use failure::{BadByte, CheckKind, Failure, VerifyError};
 pub use place::Place;
-pub use report::{Check, Epoch, OperationCounts, Report};
+pub use report::{Check, Epoch, Finding, FindingKind, OperationCounts, Report};
+pub use saved::{SavedError, SavedState};
 
 use std::io::Read;
 use std::num::NonZeroUsize;
@@ -35,6 +44,7 @@ use tally_contracts::state::{Store, WriteSet};
 use tally_contracts::transaction::CheckedTransaction;
 use tally_contracts::types::Height;
 
+use crate::anchor::Trust;
 use crate::archive::{ArchiveReader, Frame, Kind};
 use crate::chain::Chain;
 use crew::Crew;
@@ -54,6 +64,23 @@ impl Default for Options {
     /// As many threads as the machine has.
     fn default() -> Self {
         Self { threads: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN) }
+    }
+}
+
+/// How an archive is audited beyond what follows from its blocks alone.
+#[derive(Clone, Debug, Default)]
+pub struct Audit {
+    /// How it is replayed.
+    pub options: Options,
+    /// Of which checkpoints the roots are worked out anew.
+    pub roots: RootsOf,
+    /// Whose evidence from outside is believed.
+    pub trust: Trust,
+}
+
+impl Audit {
+    fn threads(&self) -> usize {
+        self.options.threads.get().min(MAX_THREADS)
     }
 }
 
@@ -97,19 +124,75 @@ pub fn verify(
     from: impl Read,
     genesis: &Genesis,
     options: Options,
-    mut progress: impl FnMut(Progress),
+    progress: impl FnMut(Progress),
 ) -> Result<Report, VerifyError> {
+    audit(from, genesis, &Audit { options, ..Audit::default() }, None, progress).map(|(report, _)| report)
+}
+
+/// Verifies an archive, from the block on that an earlier run ended with where there was one. Gives with the report what a
+/// later run goes on from.
+///
+/// # Errors
+/// As [`verify`]; [`VerifyError::Saved`] where the archive does not reach as far as the earlier run did.
+///
+/// # Panics
+/// As [`verify`], and where `saved` was tampered with.
+pub fn audit(
+    from: impl Read,
+    genesis: &Genesis,
+    audit: &Audit,
+    saved: Option<SavedState>,
+    mut progress: impl FnMut(Progress),
+) -> Result<(Report, SavedState), VerifyError> {
     let started = Instant::now();
     let (chain, mut reader) = open(from, genesis)?;
-    let mut replay = Replay::new(&chain);
+    let mut replay = match saved {
+        Some(saved) => {
+            let operations = saved.tallies.counts.total();
+            skip(&mut reader, &chain, &saved, |height, bytes| progress(Progress { height, operations, bytes }))?;
+            Replay::resume(&chain, saved)
+        }
+        None => Replay::new(&chain),
+    };
     let mut each = |_: &Executed<'_>, done| {
         progress(done);
         ControlFlow::Continue(())
     };
-    let closing = replay_blocks(&mut reader, &chain, options, &mut replay, &mut each)?;
+    let closing = replay_blocks(&mut reader, &chain, (audit.options, &audit.trust), &mut replay, &mut each)?;
     check_end(&mut reader, &closing.expect("nothing breaks it off"), &replay)?;
     let bytes = reader.offset();
-    replay.finish(bytes, started.elapsed())
+    replay.finish(audit, bytes, started)
+}
+
+/// Passes over the blocks of an earlier run: check sums, and that the last of them is the same.
+fn skip(
+    reader: &mut ArchiveReader<impl Read>,
+    chain: &Chain,
+    saved: &SavedState,
+    mut progress: impl FnMut(Height, u64),
+) -> Result<(), VerifyError> {
+    if saved.chain_id != *chain.chain_id() {
+        let text = format!("it is of the alliance {}, the genesis is of {}", saved.chain_id, chain.chain_id());
+        return Err(VerifyError::Saved(text));
+    }
+    let mut height = Height(0);
+    while height < saved.head.height {
+        match reader.frame().map_err(|e| locate::archive_error(e, height))? {
+            Some(frame) if frame.kind == Kind::Block => {
+                locate::check_skipped(&frame, &saved.head)?;
+                height = frame.height;
+                progress(height, reader.offset());
+            }
+            _ => {
+                let text = format!(
+                    "it goes up to block {}, the archive to block {height}: export a longer one, or leave `--state` out",
+                    saved.head.height
+                );
+                return Err(VerifyError::Saved(text));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Replays an archive: judges and executes every block as [`verify`] does, and shows each to `each`, until that breaks it
@@ -128,7 +211,7 @@ pub fn replay(
 ) -> Result<(), VerifyError> {
     let (chain, mut reader) = open(from, genesis)?;
     let mut replay = Replay::new(&chain);
-    match replay_blocks(&mut reader, &chain, options, &mut replay, &mut each)? {
+    match replay_blocks(&mut reader, &chain, (options, &Trust::default()), &mut replay, &mut each)? {
         Some(closing) => check_end(&mut reader, &closing, &replay),
         None => Ok(()),
     }
@@ -164,7 +247,7 @@ fn check_genesis(reader: &mut ArchiveReader<impl Read>, genesis: &Genesis) -> Re
 fn replay_blocks(
     reader: &mut ArchiveReader<impl Read>,
     chain: &Chain,
-    options: Options,
+    (options, trust): (Options, &Trust),
     replay: &mut Replay<'_>,
     each: &mut impl FnMut(&Executed<'_>, Progress) -> ControlFlow<()>,
 ) -> Result<Option<Frame>, VerifyError> {
@@ -187,7 +270,7 @@ fn replay_blocks(
                 let operations = before + block.receipts.iter().map(|receipts| receipts.len() as u64).sum::<u64>();
                 each(block, Progress { height: block.height, operations, bytes })
             };
-            if replay.apply(judged, show)?.is_break() {
+            if replay.apply(judged, trust, show)?.is_break() {
                 return Ok(None);
             }
         }

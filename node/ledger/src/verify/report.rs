@@ -1,9 +1,14 @@
 //! What verification found out, and what it did not look at.
 
+use std::fmt;
+
 use serde::Serialize;
 use tally_contracts::governance::Validator;
-use tally_contracts::types::{ChainId, Hash, Height};
+use tally_contracts::types::{ChainId, Hash, Height, MerchantId};
+use wincode::{SchemaRead, SchemaWrite};
 
+use super::anchors::Anchors;
+use super::checkpoints::Checkpoints;
 use super::conservation::ClassSums;
 use crate::block::BlockId;
 use crate::chain::Head;
@@ -37,18 +42,61 @@ pub struct Report {
     pub settlements: u64,
     /// What each class's points came to.
     pub classes: Vec<ClassSums>,
+    /// What became of the checkpoints.
+    pub checkpoints: Checkpoints,
+    /// What became of the anchors.
+    pub anchors: Anchors,
+    /// What somebody put on record that is not so, though the chain itself is right.
+    pub findings: Vec<Finding>,
     /// What was checked, what was not, and why.
     pub checks: Vec<Check>,
+    /// The block up to which an earlier run verified and this one did not again.
+    pub resumed_from: Option<Height>,
+    /// Threads that judged signatures and worked out roots.
+    pub threads: usize,
     /// Length of the archive.
     pub bytes: u64,
     /// How long it took.
     pub seconds: f64,
-    /// Operations verified in a second.
+    /// Operations verified in a second, of those that this run executed.
     pub operations_per_second: f64,
 }
 
-/// Validators, and from which height on they were the ones.
+/// Something on record that is not so, and who put it there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What it is.
+    pub kind: FindingKind,
+    /// The checkpoint that it is about.
+    pub height: Height,
+    /// Who signed or submitted it.
+    pub merchant: MerchantId,
+    /// What is wrong, as a sentence.
+    pub reason: String,
+}
+
+/// The kinds of finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// A merchant attested other roots than those of the state, or than the others.
+    OtherRoots,
+    /// Evidence from outside that is over something else, altered, or too early.
+    FalseAnchor,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, height, merchant, reason } = self;
+        match kind {
+            FindingKind::OtherRoots => write!(f, "checkpoint {height}, merchant {merchant}: other roots: {reason}"),
+            FindingKind::FalseAnchor => write!(f, "checkpoint {height}, merchant {merchant}: false anchor, {reason}"),
+        }
+    }
+}
+
+/// Validators, and from which height on they were the ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SchemaWrite, SchemaRead)]
 pub struct Epoch {
     /// The first height.
     pub from_height: Height,
@@ -57,7 +105,7 @@ pub struct Epoch {
 }
 
 /// Operations by what became of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, SchemaWrite, SchemaRead)]
 pub struct OperationCounts {
     /// Changed state as told.
     pub applied: u64,
@@ -87,44 +135,113 @@ pub struct Check {
 }
 
 impl Check {
+    fn done(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, checked: true, detail: detail.into() }
+    }
+
+    fn open(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, checked: false, detail: detail.into() }
+    }
+
     /// The checks of an archive that ends with `head`.
-    pub(super) fn list(head: &Head) -> Vec<Self> {
-        let done = |name, detail: &str| Self { name, checked: true, detail: detail.to_owned() };
-        let open = |name, detail: String| Self { name, checked: false, detail };
+    pub(super) fn list(
+        head: &Head,
+        resumed_from: Option<Height>,
+        checkpoints: &Checkpoints,
+        anchors: &Anchors,
+    ) -> Vec<Self> {
+        let mut checks = Self::of_chain();
+        checks.extend(Self::of_checkpoints(checkpoints));
+        checks.extend(Self::of_anchors(anchors));
+        if let Some(height) = resumed_from {
+            let detail = format!(
+                "an earlier run verified up to block {height}; of these blocks only the check sums were looked at, and \
+                 that the last is the same"
+            );
+            checks.push(Self::open("blocks before", detail));
+        }
+        checks.extend(Self::never(head));
+        checks
+    }
+
+    fn of_chain() -> Vec<Self> {
         vec![
-            done("genesis", "the archive's genesis is the one given, byte by byte"),
-            done("hash chain", "every block names the id of the one before, back to the chain id"),
-            done(
+            Self::done("genesis", "the archive's genesis is the one given, byte by byte"),
+            Self::done("hash chain", "every block names the id of the one before, back to the chain id"),
+            Self::done(
                 "certificates",
-                "more than two thirds of the validators of each height signed its block; who they are follows from the blocks \
-                 before",
+                "more than two thirds of the validators of each height signed its block; who they are follows from the \
+                 blocks before",
             ),
-            done("signatures", "every transaction, by ZIP-215"),
-            done("roots", "transactions root of every block; log root and size after every block"),
-            done("re-execution", "every operation; receipts, due work and state hashes follow from the transactions"),
-            done(
+            Self::done("signatures", "every transaction, by ZIP-215"),
+            Self::done("log root", "transactions root of every block; log root and size after every block"),
+            Self::done(
+                "re-execution",
+                "every operation; receipts, due work and state hashes follow from the transactions",
+            ),
+            Self::done(
                 "conservation",
                 "points of every class, counters, settlement cycles and positions add up over all of state",
             ),
-            open(
+            Self::done("cosignatures", "three of each attestation on record, by the cosigner keys of its height"),
+        ]
+    }
+
+    fn of_checkpoints(checkpoints: &Checkpoints) -> Vec<Self> {
+        let Checkpoints { count, finals, worked_out, compared, .. } = checkpoints;
+        let mut checks = Vec::new();
+        if *worked_out > 0 {
+            let detail =
+                format!("of {worked_out} of {count} checkpoints ({finals} final), out of the re-executed state");
+            checks.push(Self::done("state roots", detail));
+        }
+        if *compared > 0 {
+            let detail = format!(
+                "of {compared} checkpoints the attested roots were compared among the merchants alone; `--roots all` works \
+                 out each"
+            );
+            checks.push(Self::open("other state roots", detail));
+        }
+        if checks.is_empty() {
+            checks.push(Self::open("state roots", format!("nobody attested any of the {count} checkpoints")));
+        }
+        checks
+    }
+
+    fn of_anchors(anchors: &Anchors) -> Vec<Self> {
+        let Anchors { count, believed, untrusted, refuted, .. } = anchors;
+        let mut checks = Vec::new();
+        if believed + refuted > 0 {
+            let detail = format!("{believed} of {count} are by operators that are trusted, {refuted} are false");
+            checks.push(Self::done("anchors", detail));
+        }
+        if *untrusted > 0 {
+            let detail =
+                format!("{untrusted} of {count} are by operators that are not trusted here: name them with `--trust`");
+            checks.push(Self::open("other anchors", detail));
+        }
+        if *count == 0 {
+            checks.push(Self::open("anchors", "there are none in these blocks"));
+        }
+        checks
+    }
+
+    /// What no archive can show.
+    fn never(head: &Head) -> [Self; 3] {
+        let height = head.height;
+        [
+            Self::open(
                 "outcome of the last block",
                 format!(
-                    "no header after block {} carries it yet: log root and state hash after it are attested only by \
-                     re-execution",
-                    head.height
+                    "no header after block {height} carries it yet: log root and state hash after it are attested only by \
+                     re-execution"
                 ),
             ),
-            open(
+            Self::open(
                 "completeness",
-                format!(
-                    "whether the chain goes on after block {}: compare with a node or another archive",
-                    head.height
-                ),
+                format!("whether the chain goes on after block {height}: compare with a node or another archive"),
             ),
-            open(
-                "authors",
-                "that the keys in the genesis are the merchants': compare the chain id with theirs".to_owned(),
-            ),
+            Self::open("authors", "that the keys in the genesis are the merchants': compare the chain id with theirs"),
         ]
     }
 }

@@ -29,6 +29,11 @@ pub fn validator_key(merchant: u16) -> SigningKey {
     SigningKey::from_bytes(&[u8::try_from(merchant).unwrap(); 32])
 }
 
+/// A merchant's cosigner key.
+pub fn cosigner_key(merchant: u16) -> SigningKey {
+    SigningKey::from_bytes(&[200 + u8::try_from(merchant).unwrap(); 32])
+}
+
 /// A merchant's operator key, with every role.
 pub fn operator_key(merchant: u16) -> SigningKey {
     SigningKey::from_bytes(&[100 + u8::try_from(merchant).unwrap(); 32])
@@ -40,6 +45,7 @@ pub fn genesis() -> Genesis {
         id: MerchantId(id),
         name: format!("merchant {id}"),
         validator_key: PublicKey::of(&validator_key(id)),
+        cosigner_key: PublicKey::of(&cosigner_key(id)),
         operator_keys: vec![OperatorKey {
             public_key: PublicKey::of(&operator_key(id)),
             roles: vec![Role::Issuer, Role::Acceptor, Role::Treasurer, Role::Governor],
@@ -65,6 +71,7 @@ pub fn genesis() -> Genesis {
             permissions: Vec::new(),
             custodian_member_limit_fen: Fen(1_000_000),
             custodian_limit_fen: Fen(1_000_000),
+            breakage: Rate::ZERO,
         },
     };
     Genesis {

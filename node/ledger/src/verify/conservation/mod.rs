@@ -18,6 +18,7 @@ use tally_contracts::receipt::{Applied, Outcome, Receipt};
 use tally_contracts::state::{Key, MemoryStore};
 use tally_contracts::transaction::{Body, Transaction};
 use tally_contracts::types::{ClassId, Fen, Obligation, Points};
+use wincode::{SchemaRead, SchemaWrite};
 
 /// What receipts say was moved, over the whole history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub struct Flows {
 }
 
 /// Of one class, in minor units.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, SchemaWrite, SchemaRead)]
 struct ClassFlows {
     issued: u128,
     issues_reversed: u128,
@@ -40,6 +41,29 @@ struct ClassFlows {
     exchanged_in: u128,
     exchanged_out: u128,
     bought_out: u128,
+}
+
+/// The same as a list, as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
+pub struct FlowsRecord {
+    classes: Vec<(ClassId, ClassFlows)>,
+    obligations: i128,
+    pool: i128,
+}
+
+impl From<&Flows> for FlowsRecord {
+    fn from(flows: &Flows) -> Self {
+        let Flows { classes, obligations, pool } = flows;
+        let classes = classes.iter().map(|(class, flows)| (*class, *flows)).collect();
+        Self { classes, obligations: *obligations, pool: *pool }
+    }
+}
+
+impl From<FlowsRecord> for Flows {
+    fn from(record: FlowsRecord) -> Self {
+        let FlowsRecord { classes, obligations, pool } = record;
+        Self { classes: classes.into_iter().collect(), obligations, pool }
+    }
 }
 
 impl Flows {
