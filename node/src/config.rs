@@ -6,9 +6,10 @@
 //!
 //! # Format of a key file
 //! One line `tally-key-v1:<purpose>:<64 hexadecimal digits>`: the Ed25519 seed (RFC 8032) marked with what it is for
-//! (`validator`, `network` or `operator`), so that no key is used in another's place and scanners for secrets find it.
+//! (`validator`, `network`, `operator` or `cosigner`), so that no key is used in another's place and scanners for secrets find it.
 //! Nobody but the owner may read the file (mode 0600 or 0400).
 
+mod anchors;
 mod check;
 mod files;
 
@@ -24,7 +25,12 @@ use serde::{Deserialize, Deserializer, de};
 use tally_contracts::genesis::Genesis;
 use tally_contracts::types::{Hash, MerchantId};
 
+use crate::anchoring::Operator;
+
+use anchors::read_operators;
 use files::{read, read_client, read_genesis, read_key};
+
+pub use anchors::{Anchors, TimeStamps, Witness};
 
 /// What stands at the start of every key file.
 pub const KEY_FILE_MARK: &str = "tally-key-v1";
@@ -58,6 +64,9 @@ pub struct Config {
     /// Who may use the HTTP interface.
     #[serde(default)]
     pub clients: Vec<Client>,
+    /// Where checkpoints are anchored.
+    #[serde(default)]
+    pub anchors: Anchors,
     /// Bounds of queues and requests.
     #[serde(default)]
     pub limits: Limits,
@@ -99,6 +108,8 @@ pub struct KeyFiles {
     pub network: PathBuf,
     /// Signs the transactions that the node makes of submitted operations; roles issuer and acceptor. An observer has none.
     pub operator: Option<PathBuf>,
+    /// Signs checkpoints, and nothing else; the genesis, or the merchant's admission, names its public half. An observer has none.
+    pub cosigner: Option<PathBuf>,
 }
 
 /// Addresses to listen on.
@@ -322,6 +333,8 @@ pub struct MerchantKeys {
     pub validator: SigningKey,
     /// Signs transactions.
     pub operator: SigningKey,
+    /// Signs checkpoints.
+    pub cosigner: SigningKey,
 }
 
 impl fmt::Debug for MerchantKeys {
@@ -356,6 +369,8 @@ pub struct Settings {
     pub keys: Keys,
     /// Who may use the HTTP interface.
     pub clients: Vec<ClientToken>,
+    /// Who is asked to vouch for checkpoints.
+    pub operators: Vec<Operator>,
 }
 
 impl Settings {
@@ -377,28 +392,31 @@ impl Settings {
         if tokens.len() < clients.len() {
             return Err(wrong("clients", "two clients share a token. Give each its own, so that one can be withdrawn"));
         }
-        Ok(Self { config, genesis, keys, clients })
+        let operators = read_operators(&config)?;
+        Ok(Self { config, genesis, keys, clients, operators })
     }
 }
 
 impl Config {
     fn read_keys(&self) -> Result<Keys, ConfigError> {
         let network = read_key("keys.network", &self.keys.network, "network")?;
-        let merchant = match (self.merchant, &self.keys.validator, &self.keys.operator) {
-            (None, None, None) => None,
-            (Some(merchant), Some(validator), Some(operator)) => Some(MerchantKeys {
+        let KeyFiles { validator, operator, cosigner, .. } = &self.keys;
+        let merchant = match (self.merchant, validator, operator, cosigner) {
+            (None, None, None, None) => None,
+            (Some(merchant), Some(validator), Some(operator), Some(cosigner)) => Some(MerchantKeys {
                 merchant,
                 validator: read_key("keys.validator", validator, "validator")?,
                 operator: read_key("keys.operator", operator, "operator")?,
+                cosigner: read_key("keys.cosigner", cosigner, "cosigner")?,
             }),
-            (None, _, _) => {
-                let reason = "is left out, so this node is an observer, which has neither validator nor operator key. \
-                              Name the merchant, or remove both keys";
+            (None, ..) => {
+                let reason = "is left out, so this node is an observer, which has no validator, operator or cosigner key. \
+                              Name the merchant, or remove the keys";
                 return Err(wrong("merchant", reason));
             }
-            (Some(_), _, _) => {
-                let reason =
-                    "a merchant's node needs validator and operator. Give both, or leave out merchant for an observer";
+            (Some(_), ..) => {
+                let reason = "a merchant's node needs validator, operator and cosigner. Give all three (`tally keys new` makes \
+                              them), or leave out merchant for an observer";
                 return Err(wrong("keys", reason));
             }
         };
@@ -408,9 +426,10 @@ impl Config {
     fn resolve_paths(&mut self, base: &Path) {
         let keys = &mut self.keys;
         let tokens = self.clients.iter_mut().filter_map(|c| c.token_file.as_mut());
-        let own = [keys.validator.as_mut(), keys.operator.as_mut()].into_iter().flatten();
+        let own =
+            [&mut keys.validator, &mut keys.operator, &mut keys.cosigner].map(Option::as_mut).into_iter().flatten();
         let named = [&mut self.data_dir, &mut self.genesis, &mut keys.network];
-        for path in named.into_iter().chain(own).chain(tokens) {
+        for path in named.into_iter().chain(own).chain(tokens).chain(self.anchors.paths()) {
             *path = base.join(&path);
         }
     }

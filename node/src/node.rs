@@ -12,13 +12,15 @@ use std::time::Duration;
 use anyhow::Context;
 use libp2p::{Multiaddr, PeerId};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tally_contracts::genesis::Clock;
+use tally_contracts::genesis::{Clock, Genesis};
 use tally_contracts::governance::ValidatorSet;
 use tally_ledger::chain::Chain;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
 
+use crate::anchoring::{self, Anchoring, AnchoringOptions, Operator};
+use crate::attesting::Attester;
 use crate::config::{Config, Keys, MerchantKeys, Settings, peer_id};
 use crate::consensus::{self, ConsensusError, ConsensusOptions, ConsensusTimeouts, ValidatorOptions};
 use crate::guests::{self, Guests};
@@ -29,12 +31,13 @@ use crate::mempool::{Mempool, MempoolOptions};
 use crate::network::{self, NetworkHandle, NetworkOptions};
 use crate::query::index::index_writes;
 use crate::replica::{FlushOptions, Replica, ReplicaOptions};
-use crate::storage::disk::RealDisk;
+use crate::storage::disk::{Disk, RealDisk};
 
 /// See the module.
 pub struct Node {
     replica: Arc<Replica>,
     door: Option<Door>,
+    anchoring: Anchoring,
     network: Option<NetworkHandle>,
     consensus: JoinHandle<Result<(), ConsensusError>>,
     stop_consensus: watch::Sender<bool>,
@@ -50,34 +53,27 @@ impl Node {
     /// # Errors
     /// When a part does not start, with what to do where that is known.
     pub async fn start(settings: Settings) -> anyhow::Result<Self> {
-        let Settings { config, genesis, keys, clients } = settings;
+        let Settings { config, genesis, keys, clients, operators } = settings;
         let metrics = start_metrics()?;
         let chain = Chain::new(genesis);
-        let clock_keys = match &chain.genesis().clock {
-            Clock::Real => Vec::new(),
-            Clock::Simulated { keys } => keys.clone(),
-        };
         let name = chain.genesis().name.clone();
         let replica = open_replica(&config, chain).await?;
         let head = replica.head();
         let validators = replica.validators(head.height.next());
         tell_unlisted(&config, &validators);
         let guests = guests::follow(&replica);
-        let limits = &config.limits;
-        let mempool = Arc::new(Mempool::new(MempoolOptions {
-            max_bytes: limits.mempool_bytes,
-            max_transactions: limits.mempool_transactions,
-            merchants: validators.validators().len(),
-            clock_keys,
-        }));
+        let mempool = new_mempool(&config, replica.chain().genesis(), &validators);
         let (network, door) = match &keys.merchant {
             Some(own) => {
                 let network = start_network(&config, &keys, &guests, &replica, &mempool).await?;
                 let submitter = open_submitter(&config, own, &replica, &mempool, &network).await?;
+                let (merchant, key) = (own.merchant, own.cosigner.clone());
+                Attester { merchant, key, submitter: submitter.clone() }.follow(&replica);
                 (Some(network), Some(Door { merchant: own.merchant, submitter }))
             }
             None => (None, None),
         };
+        let anchoring = start_anchoring(&config, operators, &replica, door.as_ref()).await?;
         let (stop_consensus, stopping) = watch::channel(false);
         let options = consensus_options(&config, &keys, guests);
         let consensus = tokio::spawn(consensus::run(options, replica.clone(), mempool.clone(), stopping));
@@ -89,6 +85,7 @@ impl Node {
             replica: replica.clone(),
             mempool,
             door: door.clone(),
+            anchors: anchoring.progress(),
             network: network.clone(),
             clients,
             limits: config.limits.clone(),
@@ -113,7 +110,18 @@ impl Node {
             "ready"
         );
         let shutdown = Duration::from_millis(config.timeouts.shutdown_ms);
-        Ok(Self { replica, door, network, consensus, stop_consensus, http, stop_http, http_address, shutdown })
+        Ok(Self {
+            replica,
+            door,
+            anchoring,
+            network,
+            consensus,
+            stop_consensus,
+            http,
+            stop_http,
+            http_address,
+            shutdown,
+        })
     }
 
     /// Where HTTP is served, with the port that the system chose.
@@ -138,13 +146,15 @@ impl Node {
     /// # Errors
     /// When the flush fails; the next start executes again what it did not write.
     pub async fn stop(self) -> anyhow::Result<()> {
-        let Self { replica, door, network, mut consensus, stop_consensus, mut http, stop_http, shutdown, .. } = self;
+        let Self { replica, door, anchoring, network, mut consensus, stop_consensus, mut http, stop_http, .. } = self;
+        let shutdown = self.shutdown;
         tracing::info!("stopping");
         stop_http.send_replace(true);
         if !http.is_finished() && tokio::time::timeout(shutdown, &mut http).await.is_err() {
             // Whoever still waits for a receipt finds it under its Location.
             http.abort();
         }
+        anchoring.shutdown().await;
         if let Some(door) = door {
             door.submitter.shutdown().await;
         }
@@ -191,10 +201,24 @@ async fn open_replica(config: &Config, chain: Chain) -> anyhow::Result<Arc<Repli
     let mut options = ReplicaOptions::new(config.data_dir.clone(), chain);
     options.flush = FlushOptions { blocks: config.limits.flush_blocks, ..FlushOptions::default() };
     options.index = index_writes;
+    options.keeps_checkpoints = true;
     let opened = tokio::task::spawn_blocking(move || Replica::open(options)).await?;
     let replica =
         opened.with_context(|| format!("data_dir: cannot open the chain in {}", config.data_dir.display()))?;
     Ok(Arc::new(replica))
+}
+
+fn new_mempool(config: &Config, genesis: &Genesis, validators: &ValidatorSet) -> Arc<Mempool> {
+    let clock_keys = match &genesis.clock {
+        Clock::Real => Vec::new(),
+        Clock::Simulated { keys } => keys.clone(),
+    };
+    Arc::new(Mempool::new(MempoolOptions {
+        max_bytes: config.limits.mempool_bytes,
+        max_transactions: config.limits.mempool_transactions,
+        merchants: validators.validators().len(),
+        clock_keys,
+    }))
 }
 
 /// Names the validators that this node does not dial: they must list it, or nobody connects the two.
@@ -245,6 +269,33 @@ async fn open_submitter(
         Submitter::open(options, Arc::new(RealDisk), node)
     };
     tokio::task::spawn_blocking(open).await?.context("data_dir: cannot open the outbox")
+}
+
+/// Without operators, which only a merchant's node has, nothing is started.
+async fn start_anchoring(
+    config: &Config,
+    operators: Vec<Operator>,
+    replica: &Arc<Replica>,
+    door: Option<&Door>,
+) -> anyhow::Result<Anchoring> {
+    let Some(door) = door.filter(|_| !operators.is_empty()) else { return Ok(Anchoring::default()) };
+    let client = anchoring::client(Duration::from_millis(config.anchors.timeout_ms));
+    let client = client.context("anchors: cannot set up HTTP")?;
+    let dir = config.data_dir.join("anchors");
+    let mut options = AnchoringOptions::new(dir, operators, config.anchors.every_checkpoints, client);
+    if matches!(replica.chain().genesis().clock, Clock::Simulated { .. }) {
+        options.max_lag_ms = None;
+    }
+    let (replica, submitter) = (replica.clone(), door.submitter.clone());
+    let node = anchoring::Node { replica, submitter, merchant: door.merchant };
+    // Starting reads files, and starts tasks, so it stays on the runtime.
+    let handle = tokio::runtime::Handle::current();
+    let start = move || {
+        let _runtime = handle.enter();
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        Anchoring::start(options, &disk, &node)
+    };
+    tokio::task::spawn_blocking(start).await?.context("data_dir: cannot read the queues of anchors")
 }
 
 fn consensus_options(config: &Config, keys: &Keys, guests: Guests) -> ConsensusOptions {

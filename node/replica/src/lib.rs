@@ -5,5 +5,7 @@
 //! [`storage`]; [`query`] reads what is committed.
 
 pub mod replica;
+pub mod keeper;
+pub mod prover;
 pub mod storage;
 pub mod query;

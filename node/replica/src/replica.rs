@@ -22,6 +22,7 @@ use tally_ledger::certificate::CommitCertificate;
 use tally_ledger::chain::{Chain, CheckedBlock, ExecutedBlock, Head, InvalidBlock, Warm};
 use tokio::sync::{broadcast, watch};
 
+use crate::keeper::Keeper;
 use crate::storage::StorageError;
 use crate::storage::block_log::{BlockLog, Decision, Opened};
 use crate::storage::disk::{Disk, RealDisk};
@@ -52,6 +53,8 @@ pub struct ReplicaOptions {
     pub flush: FlushOptions,
     /// The query index.
     pub index: IndexWrites,
+    /// Whether roots are worked out at checkpoints, for attestations and proofs.
+    pub keeps_checkpoints: bool,
 }
 
 /// Derived state is flushed once either of these is reached. What is not flushed is executed again after a crash.
@@ -81,6 +84,7 @@ pub struct Replica {
     state: StateDb,
     flush: FlushOptions,
     index: IndexWrites,
+    keeper: Option<Arc<Keeper>>,
     /// Held by the one who commits or flushes.
     writing: Mutex<()>,
     /// What execution remembers; of the one who commits.
@@ -113,6 +117,7 @@ impl ReplicaOptions {
             disk: Arc::new(RealDisk),
             flush: FlushOptions::default(),
             index: |_, _, _, _| WriteSet::default(),
+            keeps_checkpoints: false,
         }
     }
 }
@@ -124,7 +129,7 @@ impl Replica {
     /// Any fault of [`StorageError`]: the files are damaged, another alliance's, in use by another process, or the disk
     /// fails.
     pub fn open(options: ReplicaOptions) -> Result<Self, StorageError> {
-        let ReplicaOptions { data_dir, chain, disk, flush, index } = options;
+        let ReplicaOptions { data_dir, chain, disk, flush, index, keeps_checkpoints } = options;
         let start = || {
             let (head, writes) = chain.start();
             Applying { head, certificate: None, decision: None, records: writes.into(), index: WriteSet::default() }
@@ -138,6 +143,7 @@ impl Replica {
             state,
             flush,
             index,
+            keeper: keeps_checkpoints.then(Arc::default),
             writing: Mutex::default(),
             warm: Mutex::default(),
             checked: Mutex::default(),
@@ -259,6 +265,12 @@ impl Replica {
         pending.or_else(|| Some(self.committed(self.state.height_of(id)?)?.0))
     }
 
+    /// The height of a decided block by id.
+    #[must_use]
+    pub fn height_of(&self, id: &BlockId) -> Option<Height> {
+        self.state.height_of(id)
+    }
+
     /// The stored blocks of a height that is not decided.
     #[must_use]
     pub fn undecided(&self, height: Height) -> Vec<(BlockId, Bytes)> {
@@ -292,6 +304,9 @@ impl Replica {
         let block = self.check_decided(&id, &bytes)?;
         let position = self.log.decide(&certificate)?;
         let committed = self.execute(&head, block, certificate, position);
+        if committed.executed.is_checkpoint {
+            self.take_up_checkpoint(height);
+        }
         // Nobody may listen.
         let _ = self.published.send(committed.clone());
         self.height.send_replace(height);
@@ -300,6 +315,20 @@ impl Replica {
             self.flush_held(None)?;
         }
         Ok(committed)
+    }
+
+    /// Without its roots a checkpoint is one that this node does not attest; blocks go on.
+    fn take_up_checkpoint(&self, height: Height) {
+        let taken_up = self.keeper.as_ref().map(|keeper| keeper.take_up(&self.state, &self.chain));
+        if let Some(Err(error)) = taken_up {
+            tracing::error!(%height, %error, "cannot work out the checkpoint");
+        }
+    }
+
+    /// What works out the roots at checkpoints and proves under them, where the replica was told to.
+    #[must_use]
+    pub const fn keeper(&self) -> Option<&Arc<Keeper>> {
+        self.keeper.as_ref()
     }
 
     /// A decided block with its own certificate, of any height up to the head. `None` where there is none, or where the

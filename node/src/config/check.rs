@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use ed25519_dalek::SigningKey;
 use tally_contracts::crypto::PublicKey;
 use tally_contracts::genesis::{Clock, Genesis, GenesisMerchant, Role};
+use tally_contracts::types::MerchantId;
 
 use super::{Config, ConfigError, Keys, MerchantKeys, peer_id, wrong};
 
@@ -42,7 +44,7 @@ impl Config {
                 return Err(wrong("clients.name", reason));
             }
         }
-        Ok(())
+        self.anchors.check()
     }
 
     pub(super) fn check_genesis(&self, genesis: &Genesis, keys: &Keys) -> Result<(), ConfigError> {
@@ -101,15 +103,8 @@ impl Config {
 }
 
 fn check_keys(merchant: &GenesisMerchant, keys: &MerchantKeys) -> Result<(), ConfigError> {
-    let validator = PublicKey::of(&keys.validator);
-    if merchant.validator_key != validator {
-        let reason = format!(
-            "the file holds the key {validator}, the genesis names {} for merchant {}. Use the key that was made with \
-             this genesis",
-            merchant.validator_key, merchant.id
-        );
-        return Err(wrong("keys.validator", reason));
-    }
+    require_key("keys.validator", &keys.validator, merchant.validator_key, merchant.id)?;
+    require_key("keys.cosigner", &keys.cosigner, merchant.cosigner_key, merchant.id)?;
     let operator = PublicKey::of(&keys.operator);
     // Operator keys may be replaced after genesis, so one that genesis does not know is the chain's matter; what a node
     // must never hold is a key that can pay or govern.
@@ -120,4 +115,22 @@ fn check_keys(merchant: &GenesisMerchant, keys: &MerchantKeys) -> Result<(), Con
         return Err(wrong("keys.operator", reason));
     }
     Ok(())
+}
+
+/// The key of a file is the one that the genesis names.
+fn require_key(
+    name: &'static str,
+    key: &SigningKey,
+    named: PublicKey,
+    merchant: MerchantId,
+) -> Result<(), ConfigError> {
+    let found = PublicKey::of(key);
+    if found == named {
+        return Ok(());
+    }
+    let reason = format!(
+        "the file holds the key {found}, the genesis names {named} for merchant {merchant}. Use the key that was made with \
+         this genesis"
+    );
+    Err(wrong(name, reason))
 }

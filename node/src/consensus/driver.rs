@@ -20,8 +20,9 @@ use malachitebft_app_channel::app::engine::host::{HeightParams, Next};
 use malachitebft_app_channel::app::types::sync::RawDecidedValue;
 use malachitebft_app_channel::{AppMsg, Channels, NetworkMsg, NetworkRequest, Reply};
 use malachitebft_core_types::{self as engine, Height as _, LinearTimeouts, Round};
+use tally_contracts::crypto::PublicKey;
+use tally_contracts::governance;
 use tally_contracts::governance::change::PROTOCOL_VERSION;
-use tally_contracts::governance::{self, Validator};
 use tally_contracts::types::{Height, MerchantId};
 use tally_ledger::block::BlockId;
 use tally_ledger::certificate::{CommitCertificate, CommitSignature};
@@ -47,7 +48,8 @@ const PEERS_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The validator in whose name a node proposes, at heights at which it is one.
 pub(super) struct Author {
-    pub validator: Validator,
+    pub merchant: MerchantId,
+    pub public_key: PublicKey,
     pub signer: Signer,
 }
 
@@ -98,7 +100,7 @@ impl Driver {
 
     /// Whether this node is the merchant's validator.
     fn is_author(&self, merchant: MerchantId) -> bool {
-        self.author.as_ref().is_some_and(|author| author.validator.merchant == merchant)
+        self.author.as_ref().is_some_and(|author| author.merchant == merchant)
     }
 
     /// When the last block was committed, or the driver made.
@@ -192,8 +194,8 @@ impl Driver {
     /// Logs whether this node validates from here on, and until when, where that is news.
     fn tell_duty(&mut self, height: Height, validators: &governance::ValidatorSet) -> Result<(), ConsensusError> {
         let Some(author) = &self.author else { return Ok(()) };
-        let merchant = author.validator.merchant;
-        let validates = is_among(validators, author.validator)?;
+        let merchant = author.merchant;
+        let validates = is_among(validators, (merchant, author.public_key))?;
         let rota = self.replica.head().rota;
         let change = rota.coming(height).find(|(_, set)| set.get(merchant).is_some() != validates);
         let duty = (validates, change.map(|(from, _)| *from));

@@ -16,7 +16,6 @@ use malachitebft_app_channel::{
 };
 use malachitebft_core_types::{LinearTimeouts, ValueOrigin};
 use tally_contracts::crypto::PublicKey;
-use tally_contracts::governance::Validator;
 use tally_contracts::types::{ChainId, MerchantId};
 use tally_ledger::block::MAX_BLOCK_BYTES;
 use tokio::sync::broadcast::error::RecvError;
@@ -96,7 +95,8 @@ pub(super) async fn run(
     let chain_id = *replica.chain().chain_id();
     let idle_block_ms = replica.chain().genesis().parameters.idle_block_ms;
     let author = options.validator.as_ref().map(|validator| Author {
-        validator: Validator { merchant: validator.merchant, public_key: PublicKey::of(&validator.key) },
+        merchant: validator.merchant,
+        public_key: PublicKey::of(&validator.key),
         signer: Signer { chain_id, key: validator.key.clone() },
     });
     let own = network::peer_id(&options.network_key).map_err(|e| ConsensusError::Network(e.to_string()))?;
@@ -128,7 +128,7 @@ async fn start(
         .map_err(|e| ConsensusError::Network(format!("the network key: {e}")))?;
     let verifier = Box::new(Verifier { chain_id });
     let (moniker, identity, consensus) = match author {
-        Some(Author { validator: Validator { merchant, .. }, signer }) => {
+        Some(Author { merchant, signer, .. }) => {
             let proof = signer.validator_proof(keypair.public().to_peer_id().to_bytes());
             let proof = TallyCodec.encode(&proof).map_err(|e| ConsensusError::Start(e.to_string()))?;
             let (address, moniker) = (Address(*merchant), format!("merchant-{merchant}"));

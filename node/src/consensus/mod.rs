@@ -33,7 +33,7 @@ use std::time::Duration;
 pub use codec::{MessageKind, reread};
 pub use libp2p::Multiaddr;
 use tally_contracts::crypto::PublicKey;
-use tally_contracts::governance::{Validator, ValidatorSet};
+use tally_contracts::governance::ValidatorSet;
 use tally_contracts::types::{Height, MerchantId};
 use tally_ledger::block::BlockId;
 use tokio::sync::watch;
@@ -168,7 +168,7 @@ pub async fn run(
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), ConsensusError> {
     if let Some(validator) = &options.validator {
-        let own = Validator { merchant: validator.merchant, public_key: PublicKey::of(&validator.key) };
+        let own = (validator.merchant, PublicKey::of(&validator.key));
         is_among(&replica.validators(replica.head().height.next()), own)?;
     }
     let _lock = lock(&options.data_dir)?;
@@ -176,11 +176,11 @@ pub async fn run(
 }
 
 /// Whether a validator is one of a set. The engine knows validators by merchant alone, so their keys are compared here.
-fn is_among(validators: &ValidatorSet, own: Validator) -> Result<bool, ConsensusError> {
-    match validators.get(own.merchant) {
+fn is_among(validators: &ValidatorSet, (merchant, key): (MerchantId, PublicKey)) -> Result<bool, ConsensusError> {
+    match validators.get(merchant) {
         None => Ok(false),
-        Some(named) if *named == own => Ok(true),
-        Some(_) => Err(ConsensusError::NotValidator { merchant: own.merchant, key: own.public_key }),
+        Some(named) if named.public_key == key => Ok(true),
+        Some(_) => Err(ConsensusError::NotValidator { merchant, key }),
     }
 }
 

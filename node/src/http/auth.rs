@@ -1,6 +1,7 @@
 //! Who may use the interface: a static token per client, known to the node by its SHA-256.
 //!
-//! The hash of what is presented is compared, so the time of the comparison tells nothing about a token.
+//! It comes in `Authorization`, or, for clients of Ethereum that send no headers of their own, as the end of the path of
+//! `/ethereum`. The hash of what is presented is compared, so the time of the comparison tells nothing about a token.
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub async fn authenticate(State(api): State<Arc<Api>>, mut request: Request, nex
         let (scheme, token) = text.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
+    let token = token.or_else(|| request.uri().path().strip_prefix("/ethereum/"));
     let Some(token) = token else { return Problem::new("unauthorized").into_response() };
     let hash: [u8; 32] = Sha256::digest(token).into();
     match api.clients.iter().find(|c| c.sha256 == hash) {

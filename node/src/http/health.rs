@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::problem::Problem;
+use crate::anchoring::Standing;
 use crate::clock::now_ms;
 use crate::replica::{Committed, Replica};
 
@@ -62,6 +63,11 @@ impl Health {
         self.is_real_clock.then(|| now_ms().saturating_sub(head.time_ms))
     }
 
+    /// The time that what is outside is compared with: this node's clock, under a simulated clock block time.
+    fn present_ms(&self, head: &Head) -> u64 {
+        if self.is_real_clock { now_ms() } else { head.time_ms }
+    }
+
     /// Time since a block was executed, or since the start.
     fn since_block(&self) -> Duration {
         self.last_block.lock().expect("no holder of the lock panics").elapsed()
@@ -102,6 +108,30 @@ pub struct Readiness {
     pub lag_ms: Option<u64>,
     /// Peers that are connected.
     pub peers: usize,
+    /// How far anchoring by each operator outside has come; left out where none is configured. No reason to be unready.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub anchors: Vec<OperatorProgress>,
+}
+
+/// How far anchoring by one operator outside has come.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct OperatorProgress {
+    /// The operator, as this node's configuration names it.
+    pub operator: String,
+    /// The latest checkpoint whose evidence this node brought onto the record; none yet.
+    pub height: Option<Height>,
+    /// Time since that checkpoint, or since the first that waits where there is none, in ms; by block time under a
+    /// simulated clock.
+    pub lag_ms: Option<u64>,
+    /// Checkpoints that wait for it.
+    pub queued: usize,
+}
+
+impl OperatorProgress {
+    fn of(standing: Standing, present_ms: u64) -> Self {
+        let (height, lag_ms) = (standing.anchored.map(|mark| mark.height), standing.lag_ms(present_ms));
+        Self { operator: standing.operator, height, lag_ms, queued: standing.queued }
+    }
 }
 
 /// Whether the process answers.
@@ -123,6 +153,7 @@ pub async fn readyz(State(api): State<Arc<Api>>) -> Response {
         height: head.height,
         lag_ms: api.health.lag_ms(&head),
         peers: api.peers(),
+        anchors: api.anchors(&head),
     };
     if readiness.ready {
         return ([(header::CACHE_CONTROL, "no-store")], Json(readiness)).into_response();
@@ -152,12 +183,23 @@ pub async fn metrics(State(api): State<Arc<Api>>) -> Response {
     if let Some(lag_ms) = api.health.lag_ms(&head) {
         metrics::gauge!("tally_lag_ms").set(lag_ms as f64);
     }
+    for OperatorProgress { operator, lag_ms, .. } in api.anchors(&head) {
+        if let Some(lag_ms) = lag_ms {
+            metrics::gauge!("tally_anchor_lag_ms", "operator" => operator).set(lag_ms as f64);
+        }
+    }
     metrics::gauge!("tally_ready").set(if api.not_ready().is_empty() { 1.0 } else { 0.0 });
     api.metrics.run_upkeep();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], api.metrics.render()).into_response()
 }
 
 impl Api {
+    /// How far anchoring has come.
+    fn anchors(&self, head: &Head) -> Vec<OperatorProgress> {
+        let present_ms = self.health.present_ms(head);
+        self.anchors.standings().into_iter().map(|standing| OperatorProgress::of(standing, present_ms)).collect()
+    }
+
     /// Why the node should get no traffic just now; nothing where it should.
     pub(super) fn not_ready(&self) -> Vec<String> {
         let mut reasons = Vec::new();

@@ -1,4 +1,4 @@
-//! The HTTP interface under `/v1` (DESIGN 8): submit, ask, observe.
+//! The HTTP interface under `/v1` (DESIGN 8): submit, ask, observe; and under `/ethereum`, for programs of Ethereum.
 //!
 //! Layers from the outside in: problems get their body and language, panics become problems, requests are counted and
 //! bounded in number and time, the client is authenticated, answers to a GET are tagged. A handler reads its parameters strictly, asks [`crate::query`]
@@ -13,6 +13,7 @@ mod bulk;
 mod chain;
 mod conditional;
 mod dry_run;
+mod ethereum;
 mod events;
 mod export;
 mod governance;
@@ -21,6 +22,7 @@ mod merchants;
 mod openapi;
 mod params;
 mod problem;
+mod proofs;
 mod quotes;
 mod read;
 mod settlement;
@@ -37,6 +39,7 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::Method;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tally_contracts::governance::ValidatorSet;
 use tally_contracts::types::MerchantId;
@@ -46,6 +49,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
+use crate::anchoring::Progress;
 use crate::config::{ClientToken, Limits, Timeouts};
 use crate::ingress::submitter::Submitter;
 use crate::mempool::Mempool;
@@ -70,6 +74,8 @@ pub struct ApiOptions {
     pub mempool: Arc<Mempool>,
     /// Where a merchant's node takes operations; none for an observer.
     pub door: Option<Door>,
+    /// How far anchoring has come.
+    pub anchors: Progress,
     /// The peers; none for a node alone.
     pub network: Option<NetworkHandle>,
     /// Who may use the interface.
@@ -99,6 +105,7 @@ pub struct Api {
     replica: Arc<Replica>,
     mempool: Arc<Mempool>,
     door: Option<Door>,
+    anchors: Progress,
     network: Option<NetworkHandle>,
     clients: Vec<ClientToken>,
     limits: Limits,
@@ -116,13 +123,14 @@ impl Api {
     /// The interface; nothing is served yet. Needs a tokio runtime.
     #[must_use]
     pub fn new(options: ApiOptions) -> Arc<Self> {
-        let ApiOptions { replica, mempool, door, network, clients, limits, timeouts, metrics } = options;
+        let ApiOptions { replica, mempool, door, anchors, network, clients, limits, timeouts, metrics } = options;
         let health = Arc::new(Health::new(replica.chain().genesis(), timeouts.ready_lag_ms));
         tokio::spawn(health.clone().follow(replica.clone()));
         Arc::new(Self {
             replica,
             mempool,
             door,
+            anchors,
             network,
             clients,
             requests: Semaphore::new(limits.requests),
@@ -241,6 +249,27 @@ fn v1(bulk_bytes: usize) -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(chain::certificate))
         .routes(routes!(events::events))
         .routes(routes!(export::export))
+        .merge(proofs())
+        .routes(routes!(ethereum::erc1155))
+        .routes(routes!(ethereum::ethereum))
+        .routes(routes!(ethereum::ethereum_by_token))
+}
+
+/// Checkpoints and proofs; they take a token too.
+fn proofs() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(proofs::list))
+        .routes(routes!(proofs::one))
+        .routes(routes!(proofs::policy))
+        .routes(routes!(proofs::operation))
+        .routes(routes!(proofs::signed))
+        .routes(routes!(proofs::growth))
+        .routes(routes!(proofs::balance))
+        .routes(routes!(proofs::statement))
+        .routes(routes!(proofs::settlement))
+        .routes(routes!(proofs::anchored))
+        // Where C2SP has it, in a form of its own: not in the description of the interface.
+        .route("/tile/entries/{*path}", get(proofs::entries))
 }
 
 /// The routes that take none.
@@ -248,6 +277,8 @@ fn open() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(read::problem).layer(middleware::from_fn(conditional::conditional)))
         .routes(routes!(openapi::document).layer(middleware::from_fn(conditional::conditional)))
+        .route("/checkpoint", get(proofs::checkpoint))
+        .route("/tile/{*path}", get(proofs::tile))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
@@ -272,7 +303,7 @@ async fn bound(State(api): State<Arc<Api>>, request: Request, next: Next) -> Res
     let started = Instant::now();
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().map_or("unknown".to_owned(), |p| p.as_str().to_owned());
-    let is_health = !path.starts_with("/v1/");
+    let is_health = ["/livez", "/readyz", "/metrics"].contains(&path.as_str());
     let response = match api.requests.try_acquire() {
         // Whether the node lives is told under any load.
         Err(_) if !is_health => Problem::overloaded("too many requests are in progress", 1_000).into_response(),

@@ -41,6 +41,7 @@ pub use schemas::{Octets, ProblemBody, ProblemCode};
         (name = "classes", description = "Point classes, and what their points are worth."),
         (name = "settlement", description = "What merchants owe each other."),
         (name = "chain", description = "The chain itself, for auditors."),
+        (name = "ethereum", description = "The ledger as a contract of ERC-1155, for programs of Ethereum; read only."),
         (name = "node", description = "The node, for its operator; no token is needed."),
     ),
     components(schemas(ProblemBody, BulkMode, OperationEvent, DueEvent, BlockEvent)),

@@ -90,6 +90,12 @@ texts! {
     NOT_FOUND "height_ahead": "the height lies ahead of this node",
         "Ask again later, or for a height up to the node's, which /v1/status tells";
         "所查高度超過本節點目前高度", "請稍後再試，或查詢不高於 /v1/status 所示高度的資料"
+    NOT_FOUND "no_checkpoint": "no final checkpoint proves it yet",
+        "Ask again after the next checkpoint, at most checkpoint_interval_ms of block time away and attested a little later";
+        "尚無最終檢查點可證明此事", "請於下一個檢查點之後再查詢；檢查點至多相隔 checkpoint_interval_ms（以區塊時間計），稍後即獲背書"
+    NOT_FOUND "checkpoint_gone": "the state at that checkpoint is not held on to",
+        "Leave `checkpoint` out for the latest one; keep proofs that you need later, they stay true";
+        "該檢查點的狀態已不再保留", "請省略 `checkpoint` 以使用最新檢查點；日後需要的證明請自行保存，其效力不變"
     METHOD_NOT_ALLOWED "method_not_allowed": "this address does not take the method",
         "Use the method that the documentation names";
         "此位址不支援該方法", "請使用文件所列的方法"
@@ -498,6 +504,24 @@ texts! {
     UNPROCESSABLE_ENTITY "not_converting": "the operation is no purchase that converts the referral",
         "Name the member's own purchase at that merchant, after the referral and in its time, that is not refunded";
         "該操作不能轉化此推薦", "請指定會員於推薦後期限內在該商戶的消費，且未全額退款"
+    UNPROCESSABLE_ENTITY "unknown_checkpoint": "the block is no checkpoint that is on record",
+        "Name a height that /v1/checkpoints lists";
+        "該區塊不是已登記的檢查點", "請指定 /v1/checkpoints 所列的高度"
+    UNPROCESSABLE_ENTITY "not_validating": "the merchant did not validate at that height",
+        "Only the validators of a checkpoint's own height attest it; nothing is to be done";
+        "該商戶在該高度不是驗證者", "僅該檢查點高度的驗證者可為其背書；無需處理"
+    UNPROCESSABLE_ENTITY "attested_already": "the merchant has attested this checkpoint",
+        "Nothing is to be done: what was attested first stands";
+        "該商戶已為此檢查點背書", "無需處理：以首次背書為準"
+    UNPROCESSABLE_ENTITY "wrong_attestation": "a signature is not the merchant's cosigner key's over the checkpoint",
+        "Check that keys.cosigner of the node is the key on record, and that node and client are of one version";
+        "簽章並非該商戶共簽金鑰對此檢查點所作", "請確認節點的 keys.cosigner 即登記的金鑰，且節點與客戶端版本一致"
+    UNPROCESSABLE_ENTITY "checkpoint_not_final": "too few merchants have attested the checkpoint",
+        "Submit the evidence again once the checkpoint is final, which /v1/checkpoints tells";
+        "為此檢查點背書的商戶尚不足", "請待檢查點成為最終（見 /v1/checkpoints）後再提交證據"
+    UNPROCESSABLE_ENTITY "anchored_already": "the evidence is on record already",
+        "Nothing is to be done";
+        "該證據已登記在冊", "無需處理"
     UNPROCESSABLE_ENTITY "clock_backwards": "the clock is set forward only, and stands alone in its block",
         "Set a time later than that of /v1/status, in a transaction of its own";
         "時鐘只能往前設定，且須獨占一個區塊", "請設定晚於 /v1/status 所示的時間，並單獨成一筆交易"

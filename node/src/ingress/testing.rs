@@ -26,6 +26,8 @@ pub const GENESIS_MS: u64 = 1_700_000_000_000;
 pub const MERCHANT: MerchantId = MerchantId(1);
 /// Seed of its validator's key.
 const VALIDATOR: u8 = 1;
+/// Seed of its cosigner's.
+pub const COSIGNER: u8 = 90;
 /// Seed of its operator's key.
 pub const OPERATOR: u8 = 2;
 /// Seed of a member's wallet key.
@@ -107,6 +109,7 @@ pub fn genesis() -> Genesis {
             id: MERCHANT,
             name: "shop".into(),
             validator_key: PublicKey::of(&key(VALIDATOR)),
+            cosigner_key: PublicKey::of(&key(COSIGNER)),
             operator_keys: vec![operator],
             net_debit_cap_fen: Fen(0),
             collateral_fen: Fen(0),

@@ -1,6 +1,7 @@
 //! The HTTP interface of a real `tallyd`, from a client's side.
 
 mod dry_run;
+mod ethereum;
 mod events;
 mod node;
 mod reads;
@@ -38,6 +39,23 @@ fn a_configuration_that_is_wrong_is_refused_with_its_key_and_what_to_do() {
     let validator = node.dir.path().join("validator.key");
     fs::set_permissions(&validator, Permissions::from_mode(0o640)).expect("set");
     assert!(said_of(&text).contains("chmod 600"));
+}
+
+#[test]
+fn operators_outside_are_told_of_and_hold_up_nothing() {
+    // Nobody listens on port 1.
+    let witness = "witness.one.example+4093f9d9+BNdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea";
+    let anchors = format!("[[anchors.witnesses]]\nname = \"w1\"\nurl = \"http://127.0.0.1:1\"\nkey = \"{witness}\"\n");
+    let mut node = Node::prepare_with(node::genesis(), &format!("{}{anchors}", node::CONFIG));
+    node.start();
+    // Whether its first block is there already, it is told either way.
+    let ready = node.send_plain("GET", "/readyz", &[], b"").json();
+    assert_eq!(ready["anchors"], json!([{ "operator": "w1", "height": null, "lag_ms": null, "queued": 0 }]));
+    let metrics = node.send_plain("GET", "/metrics", &[], b"").text();
+    for line in ["tally_anchor_queue{operator=\"w1\"} 0", "tally_anchor_forks_total{operator=\"w1\"} 0"] {
+        assert!(metrics.contains(line), "{metrics}");
+    }
+    assert!(node.stop() < Duration::from_secs(5));
 }
 
 #[test]
@@ -388,7 +406,8 @@ fn the_rest_is_there(node: &Node) {
     assert_eq!(drill["items"], json!([]));
 
     assert_eq!(node.send_plain("GET", "/livez", &[], b"").text(), "ok\n");
-    assert_eq!(node.send_plain("GET", "/readyz", &[], b"").expect(200)["ready"], true);
+    let ready = node.send_plain("GET", "/readyz", &[], b"").expect(200);
+    assert_eq!((&ready["ready"], ready.get("anchors")), (&json!(true), None));
     let metrics = node.send_plain("GET", "/metrics", &[], b"");
     assert!(metrics.text().contains("tally_height "), "{}", metrics.text());
     assert!(metrics.text().contains("tally_operations_total{"), "{}", metrics.text());

@@ -75,7 +75,7 @@ pub fn genesis() -> Value {
             "no_consent_limit_fen": "100000", "refund_window_days": 30,
         },
         "merchants": [{
-            "id": 1, "name": "Alpha", "validator_key": PublicKey::of(&key(1)), "net_debit_cap_fen": "100000000",
+            "id": 1, "name": "Alpha", "validator_key": PublicKey::of(&key(1)), "cosigner_key": PublicKey::of(&key(90)), "net_debit_cap_fen": "100000000",
             "operator_keys": [
                 { "public_key": PublicKey::of(&key(3)), "roles": ["issuer", "acceptor"] },
                 { "public_key": PublicKey::of(&key(4)), "roles": ["treasurer"] },
@@ -97,6 +97,7 @@ merchant = 1
 validator = "validator.key"
 network = "network.key"
 operator = "operator.key"
+cosigner = "cosigner.key"
 [listen]
 consensus = "/ip4/127.0.0.1/tcp/0"
 transactions = "/ip4/127.0.0.1/tcp/0"
@@ -128,7 +129,7 @@ impl Node {
     /// The same, with a genesis and a configuration.
     pub fn prepare_with(genesis: Value, config: &str) -> Self {
         let dir = TempDir::new().expect("a directory");
-        let keys = [("validator", 1), ("network", 2), ("operator", 3)];
+        let keys = [("validator", 1), ("network", 2), ("operator", 3), ("cosigner", 90)];
         for (purpose, number) in keys {
             let text = format!("tally-key-v1:{purpose}:{}\n", hex::encode(key(number).to_bytes()));
             write_secret(&dir.path().join(format!("{purpose}.key")), &text);

@@ -18,6 +18,9 @@
 //! | C5 | height u64 | block time in ms u64 |
 //! | C6 | merchant u16, reference u128 | [`Place`] of the latest refusal that the chain does not keep |
 //! | C7 | height u64 | due records of a block that has any |
+//! | C8 | !first leaf u64 | [`LeavesRow`]: a block's leaves of the transparency log |
+//! | C9 | level u8 from 1 on, index u64 | root of a perfect subtree of `256^level` leaves of the log |
+//! | CA | height u64, first movement u32 | [`MovementsRow`]: whose points of which class moved, up to 65,536 |
 //!
 //! "store 5" and "class 5" are a byte 0 and four zero bytes for none, else a byte 1 and the number. "operation" is the
 //! position in the block over all its transactions, "first operation" that of a transaction's first. A transaction whose key or time was refused is listed by its id alone:
@@ -27,6 +30,8 @@ mod write;
 
 pub use write::{index_writes, is_listed};
 
+use std::ops::Range;
+
 use serde::Serialize;
 use tally_contracts::due::DueRecord;
 use tally_contracts::encoding;
@@ -34,7 +39,7 @@ use tally_contracts::receipt::Receipt;
 use tally_contracts::state::Store;
 use tally_contracts::transaction::Body;
 use tally_contracts::types::{
-    ClassId, Day, Fen, Hash, Height, MerchantId, Month, Obligation, Points, Reference, StoreId,
+    Address, ClassId, Day, Fen, Hash, Height, MerchantId, Month, Obligation, Points, Reference, StoreId,
 };
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
@@ -55,6 +60,9 @@ const OBLIGATIONS: u8 = 0xC4;
 const TIMES: u8 = 0xC5;
 const UNKEPT: u8 = 0xC6;
 const DUE: u8 = 0xC7;
+const LEAVES: u8 = 0xC8;
+const SUBTREES: u8 = 0xC9;
+const MOVEMENTS: u8 = 0xCA;
 
 /// An operation by its position in a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, SchemaWrite, SchemaRead, Serialize, ToSchema)]
@@ -74,8 +82,28 @@ pub struct TransactionRow {
     pub merchant: MerchantId,
     /// What it is known by.
     pub id: Hash,
+    /// Whether all of it was to succeed, or nothing.
+    pub is_atomic: bool,
     /// One for each operation, in order.
     pub receipts: Vec<Receipt>,
+}
+
+/// Whose points of which class a block moved.
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
+pub struct MovementsRow {
+    /// The block's id.
+    pub block_id: Hash,
+    /// Holder and class of each movement, in order: with height and position they are the key of the movement itself.
+    pub owners: Vec<(Address, ClassId)>,
+}
+
+/// The leaves that a block added to the transparency log.
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
+pub struct LeavesRow {
+    /// The block.
+    pub height: Height,
+    /// Their hashes, in order.
+    pub hashes: Vec<Hash>,
 }
 
 /// An operation in its merchant's list.
@@ -334,4 +362,61 @@ pub fn place_of_unkept(store: &dyn Store, merchant: MerchantId, reference: Refer
 #[must_use]
 pub fn due_at(store: &dyn Store, height: Height) -> Vec<DueRecord> {
     store.get(&due_key(height)).map(|value| encoding::decode_own(&value)).unwrap_or_default()
+}
+
+/// The leaves of the blocks that hold any of some leaves, the last block first, each with the index of its first leaf.
+pub(super) fn leaves(store: &dyn Store, range: Range<u64>) -> Vec<(u64, LeavesRow)> {
+    let mut found: Vec<(u64, LeavesRow)> = Vec::new();
+    let mut last = range.end;
+    while last > range.start {
+        // The block that holds the leaf before `last` is the first whose own first leaf is not past it.
+        let start = leaves_key(last - 1);
+        let Some((key, value)) = store.scan(&start, &[SUBTREES], 1).pop() else { break };
+        let first = !u64::from_be_bytes(key[1..].try_into().expect("a row of leaves is keyed by its first leaf"));
+        found.push((first, encoding::decode_own(&value)));
+        last = first;
+    }
+    found
+}
+
+/// Roots of perfect subtrees that are neighbours in a row of tiles above the leaves.
+pub(super) fn subtrees(store: &dyn Store, level: u8, range: Range<u64>) -> Vec<Hash> {
+    let limit = usize::try_from(range.end - range.start).expect("a tile is 256 hashes wide");
+    let rows = store.scan(&subtree_key(level, range.start), &subtree_key(level, range.end), limit);
+    rows.into_iter().map(|(_, value)| encoding::decode_own(&value)).collect()
+}
+
+/// The first block from one height to another, both among them, that moved points.
+#[must_use]
+pub fn movements_from(store: &dyn Store, from: Height, to: Height) -> Option<(Height, MovementsRow)> {
+    if from > to {
+        return None;
+    }
+    let (key, _) = store.scan(&movements_key(from, 0), &movements_end(to), 1).pop()?;
+    let height =
+        key.get(1..9).and_then(|bytes| bytes.first_chunk::<8>()).copied().map(u64::from_be_bytes).map(Height)?;
+    let rows = store.scan(&movements_key(height, 0), &movements_end(height), usize::MAX);
+    let rows = rows.iter().map(|(_, value)| encoding::decode_own::<MovementsRow>(value));
+    let whole = rows.reduce(|mut whole, more| {
+        whole.owners.extend(more.owners);
+        whole
+    });
+    Some((height, whole?))
+}
+
+fn movements_key(height: Height, first: u32) -> Vec<u8> {
+    row_key(MOVEMENTS, &[&height.0.to_be_bytes(), &first.to_be_bytes()])
+}
+
+/// What sorts after all rows of a height.
+fn movements_end(height: Height) -> Vec<u8> {
+    row_key(MOVEMENTS, &[&height.0.to_be_bytes(), &[0xff; 5]])
+}
+
+fn leaves_key(first: u64) -> Vec<u8> {
+    [&[LEAVES][..], &(!first).to_be_bytes()].concat()
+}
+
+fn subtree_key(level: u8, index: u64) -> Vec<u8> {
+    [&[SUBTREES, level][..], &index.to_be_bytes()].concat()
 }

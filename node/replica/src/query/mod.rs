@@ -4,13 +4,16 @@
 //! in versioned rows (balances, statements, operations) can be asked for as of an earlier height; the rest is as of the head.
 
 pub mod blocks;
+pub mod checkpoints;
 pub mod classes;
 pub mod disputes;
 pub mod dry_run;
+pub mod erc1155;
 pub mod events;
 pub mod governance;
 pub mod index;
 pub mod limits;
+pub mod log;
 pub mod members;
 pub mod merchants;
 pub mod operations;

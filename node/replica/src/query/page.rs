@@ -37,6 +37,8 @@ pub enum List {
     Disputes = 8,
     /// Proposals.
     Proposals = 9,
+    /// Checkpoints.
+    Checkpoints = 10,
 }
 
 /// Bytes of the hash that stands for what was asked.

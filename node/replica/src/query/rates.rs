@@ -36,6 +36,7 @@ pub struct RatesView {
 
 /// What a point is worth.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = ClassAnchor)]
 pub struct Anchor {
     /// The class.
     pub class: ClassId,

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
+use tally_contracts::checkpoint::token_uri;
 use tally_contracts::crypto::{self, PublicKey, Signature};
 use tally_contracts::encoding;
 use tally_contracts::genesis::{
@@ -18,9 +20,13 @@ use tally_contracts::transaction::{Body, CheckedTransaction, Operation, Transact
 use tally_contracts::types::{Address, Category, ClassId, DAY_MS, Fen, Hash, MerchantId, Rate, Reference};
 use tally_ledger::certificate::{CommitSignature, VoteKind, vote_bytes};
 use tally_ledger::chain::Proposal;
+use tally_ledger::roots::checkpoint_roots;
+use tally_ledger::roots::records::RecordId;
+use tally_ledger::roots::state_tree::NoRecordProof;
 use tempfile::TempDir;
 
 use super::*;
+use crate::keeper::Kept;
 use crate::storage::lossy::LossyDisk;
 
 const START_MS: u64 = 1_500_000_000_000;
@@ -47,6 +53,7 @@ fn genesis() -> Genesis {
         id: MerchantId(id.into()),
         name: format!("merchant {id}"),
         validator_key: PublicKey::of(&key(id)),
+        cosigner_key: PublicKey::of(&key(id + 50)),
         operator_keys: vec![OperatorKey {
             public_key: PublicKey::of(&key(100 + id)),
             roles: vec![Role::Issuer, Role::Acceptor],
@@ -68,6 +75,7 @@ fn genesis() -> Genesis {
         permissions: Vec::new(),
         custodian_member_limit_fen: Fen(0),
         custodian_limit_fen: Fen(0),
+        breakage: Rate::ZERO,
     };
     Genesis {
         name: "two".into(),
@@ -441,4 +449,57 @@ fn old_references_are_dropped_and_recent_ones_kept() {
     let replica = alliance.open(dir.path(), &disk).expect("it opens");
     assert_eq!(references(&replica), 2 * 10);
     alliance.assert_same(&replica);
+}
+
+/// What is kept of a checkpoint is the state after its block, whatever blocks and flushes come afterwards.
+#[test]
+fn the_keeper_works_out_a_checkpoint_while_blocks_go_on() {
+    let (dir, disk) = (TempDir::new().expect("a temporary directory"), LossyDisk::new(1));
+    let mut alliance = Alliance::new();
+    let options = ReplicaOptions {
+        disk: Arc::new(disk.clone()),
+        flush: FLUSH,
+        keeps_checkpoints: true,
+        ..ReplicaOptions::new(dir.path().to_owned(), alliance.chain.clone())
+    };
+    let replica = Replica::open(options).expect("it opens");
+    let keeper = replica.keeper().expect("it was told to keep").clone();
+    let interval_ms = alliance.chain.genesis().parameters.checkpoint_interval_ms;
+    let (mut latest, mut expected) = (keeper.watch(), Vec::new());
+    for step_ms in [1, interval_ms, 1, interval_ms, 1] {
+        alliance.step(&replica, step_ms, 3).expect("the disk works");
+        if step_ms == interval_ms {
+            let month = alliance.chain.genesis().calendar().month(alliance.head.time_ms);
+            let built = checkpoint_roots(&alliance.store, month, &token_uri(alliance.chain.chain_id()), 1);
+            expected.push((alliance.head.height, built.state.root(), built.storage.root()));
+            // More blocks, and their flushes, while the roots are worked out.
+            for _ in 0..5 {
+                alliance.step(&replica, 1, 2).expect("the disk works");
+            }
+            let wanted = expected.last().map(|(height, ..)| *height);
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while latest.borrow_and_update().as_ref().map(|kept| kept.height) != wanted {
+                assert!(Instant::now() < deadline, "the keeper has not worked out {wanted:?}");
+                std::thread::yield_now();
+            }
+        }
+    }
+    let roots = |kept: Arc<Kept>| (kept.height, kept.roots.state_root, kept.roots.erc1155_root);
+    let found: Vec<_> = keeper.heights().into_iter().filter_map(|height| keeper.at(height)).map(roots).collect();
+    assert_eq!(found, expected);
+    // A holding is proved as it was, although it has moved on.
+    let kept = keeper.at(expected[0].0).expect("two are kept");
+    let rows = alliance.store.scan(&[tag::HOLDINGS], &[tag::HOLDINGS + 1], usize::MAX);
+    let (address, class) = <(Address, ClassId)>::take(&mut &rows[0].0[1..]);
+    let proof = kept.balance(address, class).expect("the keeper answers");
+    proof.verify(&expected[0].2).expect("the proof holds");
+    let record = kept.record(RecordId::Holding(address, class)).expect("the keeper answers");
+    match record {
+        Ok(record) => record.verify(&expected[0].1).expect("the proof holds"),
+        Err(missing) => assert_eq!((missing, proof.value.is_zero()), (NoRecordProof::Missing, true)),
+    }
+    drop((kept, latest, keeper));
+    drop(replica);
+    // The database is free again.
+    alliance.open(dir.path(), &disk).expect("it opens");
 }

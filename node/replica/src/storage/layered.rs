@@ -72,9 +72,8 @@ impl Store for Layered<'_> {
     }
 
     fn scan(&self, start: &[u8], end: &[u8], limit: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let mut found = Vec::new();
         if start >= end || limit == 0 {
-            return found;
+            return Vec::new();
         }
         let holding = holding_of(start).filter(|_| is_one_holding(start, end));
         let newest = holding.filter(|_| limit == 1);
@@ -84,35 +83,9 @@ impl Store for Layered<'_> {
         // To look into each run for a holding that none has would cost more than the database.
         let is_waiting = holding.is_none_or(|holding| self.latest_in_memory(holding).is_some());
         let tables = is_waiting.then(|| self.flushing.into_iter().chain([self.rows])).into_iter().flatten();
-        let mut upper = range_of(tables, start, Some(end));
-        let mode = IteratorMode::From(start, Direction::Forward);
-        let lower = self.db.iterator_opt(mode, read_options(start, end));
-        let mut lower = lower.map(|row| row.unwrap_or_else(|error| halt(&error)));
-        let (mut next_upper, mut next_lower) = (upper.next(), lower.next());
-        while found.len() < limit {
-            let upper_first = match (&next_upper, &next_lower) {
-                (None, None) => break,
-                (Some(_), None) => true,
-                (None, Some(_)) => false,
-                (Some((key, _)), Some((below, _))) => {
-                    if *key == below.as_ref() {
-                        // Written anew in memory: what lies below is past.
-                        next_lower = lower.next();
-                        continue;
-                    }
-                    *key < below.as_ref()
-                }
-            };
-            if upper_first {
-                if let Some((key, Some(value))) = next_upper {
-                    found.push((key.to_vec(), value.to_vec()));
-                }
-                next_upper = upper.next();
-            } else {
-                found.extend(next_lower.map(|(key, value)| (key.into_vec(), value.into_vec())));
-                next_lower = lower.next();
-            }
-        }
+        let upper = range_of(tables, start, Some(end));
+        let lower = self.db.iterator_opt(IteratorMode::From(start, Direction::Forward), read_options(start, end));
+        let found = over(upper, lower, limit);
         // Nothing of the holding waits in memory and `start` is past all it has: what was found is its latest movement.
         if let Some(holding) = newest.filter(|_| !is_waiting)
             && height_of_movement(start) >= Some(self.head)
@@ -123,12 +96,48 @@ impl Store for Layered<'_> {
     }
 }
 
+/// Up to `limit` rows of what is in memory over what is in the database, by rising key; what was deleted is gone.
+pub fn over<'a>(
+    mut upper: impl Iterator<Item = Row<'a>>,
+    lower: impl Iterator<Item = Result<(Box<[u8]>, Box<[u8]>), rocksdb::Error>>,
+    limit: usize,
+) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut lower = lower.map(|row| row.unwrap_or_else(|error| halt(&error)));
+    let (mut next_upper, mut next_lower) = (upper.next(), lower.next());
+    let mut found = Vec::new();
+    while found.len() < limit {
+        let upper_first = match (&next_upper, &next_lower) {
+            (None, None) => break,
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (Some((key, _)), Some((below, _))) => {
+                if *key == below.as_ref() {
+                    // Written anew in memory: what lies below is past.
+                    next_lower = lower.next();
+                    continue;
+                }
+                *key < below.as_ref()
+            }
+        };
+        if upper_first {
+            if let Some((key, Some(value))) = next_upper {
+                found.push((key.to_vec(), value.to_vec()));
+            }
+            next_upper = upper.next();
+        } else {
+            found.extend(next_lower.map(|(key, value)| (key.into_vec(), value.into_vec())));
+            next_lower = lower.next();
+        }
+    }
+    found
+}
+
 fn is_one_holding(start: &[u8], end: &[u8]) -> bool {
     holding_of(start).is_some_and(|holding| holding_of(end) == Some(holding))
 }
 
 /// Within one holding the filters tell which files to look at; any other scan looks at all.
-fn read_options(start: &[u8], end: &[u8]) -> ReadOptions {
+pub fn read_options(start: &[u8], end: &[u8]) -> ReadOptions {
     let mut options = ReadOptions::default();
     options.set_iterate_upper_bound(end);
     let one_holding = is_one_holding(start, end);
@@ -150,7 +159,7 @@ fn height_of_movement(key: &[u8]) -> Option<Height> {
 }
 
 /// Contracts have no answer for a disk that cannot be read, and half a block must never be applied.
-fn halt(error: &rocksdb::Error) -> ! {
+pub fn halt(error: &rocksdb::Error) -> ! {
     tracing::error!(%error, "the state database cannot be read: stopping at once");
     std::process::abort()
 }

@@ -23,7 +23,7 @@ use super::state_db::INDEX_TAGS;
 const SMALL_RUN_ROWS: usize = 16_384;
 
 /// See the module.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Memtable {
     /// What blocks wrote, the oldest first.
     written: Vec<Arc<WriteSet>>,

@@ -16,6 +16,7 @@ use tally_ledger::chain::InvalidBlock;
 
 pub mod block_log;
 pub mod disk;
+mod frozen;
 pub mod journal;
 pub mod lossy;
 pub mod layered;

@@ -22,6 +22,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 
@@ -38,13 +39,14 @@ use tally_ledger::chain::Head;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::StorageError;
+use super::frozen::Frozen;
 use super::journal::Position;
 use super::layered::{HOLDING_BYTES, Layered, holding_of};
 use super::memtable::Memtable;
 use super::row_cache::RowCache;
 
 /// Version of the format.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 /// First bytes of query index keys.
 pub const INDEX_TAGS: std::ops::RangeInclusive<u8> = 0xc0..=0xef;
 
@@ -202,6 +204,30 @@ impl StateDb {
         let flushing = memory.flushing.as_deref();
         let store = Layered { db, cache, rows: &memory.rows, flushing, head: memory.head.height };
         f(&View { head: &memory.head, certificate: memory.certificate.as_ref(), store: &store })
+    }
+
+    /// Runs `f` on a thread of its own, on state as of now, for as long as it takes: blocks go on. Returns once the state is
+    /// held on to.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn freeze(&self, f: impl FnOnce(&View<'_>) + Send + 'static) -> Result<JoinHandle<()>, StorageError> {
+        let shared = Arc::clone(&self.shared);
+        let (held, is_held) = mpsc::channel();
+        let run = move || {
+            let memory = shared.memory();
+            let (rows, flushing) = (memory.rows.clone(), memory.flushing.clone());
+            let (head, certificate) = (memory.head.clone(), memory.certificate.clone());
+            let store = Frozen { db: shared.db.snapshot(), flushing, rows };
+            drop(memory);
+            // Whoever asked waits for it.
+            let _ = held.send(());
+            f(&View { head: &head, certificate: certificate.as_ref(), store: &store });
+        };
+        let started = std::thread::Builder::new().name("frozen".to_owned()).spawn(run);
+        let started = started.map_err(|source| StorageError::Disk { path: self.shared.dir.clone(), source })?;
+        is_held.recv().expect("the thread holds on to state before anything else");
+        Ok(started)
     }
 
     /// Adds a block's writes, visible at once and as one.

@@ -50,7 +50,7 @@ impl Driver {
     /// Makes a block, or takes up the one that was made before a crash; stored and synced either way.
     async fn build(&mut self, round: u32) -> Result<(BlockId, Bytes), ConsensusError> {
         let (replica, mempool, merchant) =
-            (Arc::clone(&self.replica), Arc::clone(&self.mempool), self.author()?.validator.merchant);
+            (Arc::clone(&self.replica), Arc::clone(&self.mempool), self.author()?.merchant);
         let is_first = self.built.is_empty();
         let stored = blocking(move || {
             if let Some(kept) = is_first.then(|| kept_block(&replica, merchant)).flatten() {
@@ -82,7 +82,7 @@ impl Driver {
         let Publication { height, round, pol_round, block_id } = what;
         let total_bytes = u32::try_from(bytes.len()).expect("a block's length fits because blocks are bounded");
         let author = self.author()?;
-        let of = PartOf { height, round, pol_round, proposer: author.validator.merchant, block_id, total_bytes };
+        let of = PartOf { height, round, pol_round, proposer: author.merchant, block_id, total_bytes };
         self.send(cut(&author.signer, of, bytes)).await
     }
 

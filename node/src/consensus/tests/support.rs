@@ -44,6 +44,7 @@ pub fn genesis(merchants: u16) -> Genesis {
             id,
             name: format!("merchant {id}"),
             validator_key: PublicKey::of(&key("validator", id)),
+            cosigner_key: PublicKey::of(&key("cosigner", id)),
             operator_keys: vec![OperatorKey {
                 public_key: operator,
                 roles: vec![Role::Issuer, Role::Acceptor, Role::Governor],

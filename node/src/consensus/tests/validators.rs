@@ -56,6 +56,7 @@ async fn admit(alliance: &Alliance, nodes: &[Node]) -> Height {
         merchant: FIFTH,
         name: "merchant 5".into(),
         validator_key: PublicKey::of(&key("validator", FIFTH)),
+        cosigner_key: PublicKey::of(&key("cosigner", FIFTH)),
         network_key: PublicKey::of(&key("network", FIFTH)),
         operator_keys: vec![OperatorKey {
             public_key: PublicKey::of(&key("operator", FIFTH)),

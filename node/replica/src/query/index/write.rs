@@ -8,21 +8,26 @@ use tally_contracts::points::PointClass;
 use tally_contracts::pool::DistributedDebt;
 use tally_contracts::receipt::{Applied, Outcome, Receipt};
 use tally_contracts::rejection::Rejection;
-use tally_contracts::state::{self, Key as _, Store, WriteSet, Writes, tag};
+use tally_contracts::state::{self, Key, Store, WriteSet, Writes, tag};
 use tally_contracts::transaction::{Body, CheckedTransaction, Operation};
 use tally_contracts::types::{
-    ClassId, Day, Fen, Hash, Height, MerchantId, Month, Obligation, Points, Reference, StoreId,
+    Address, ClassId, Day, Fen, Hash, Height, MerchantId, Month, Obligation, Points, Reference, StoreId,
 };
 use tally_ledger::chain::{Chain, CheckedBlock, ExecutedBlock};
+use tally_ledger::log::Subtree;
 use wincode::SchemaWrite;
 use wincode::config::DefaultConfig;
 
-use super::{DayKey, DayTotal, ListedOperation, ObligationRow, PairKey, Place, TransactionRow};
+use super::{
+    DayKey, DayTotal, LeavesRow, ListedOperation, MovementsRow, ObligationRow, PairKey, Place, TransactionRow,
+};
 
 /// In place of a kind's number: no operation did it.
 const NO_KIND: u8 = 0;
 /// Number of the kind `open_dispute`, which an adjustment by silence goes back to.
 const OPEN_DISPUTE: u8 = 43;
+/// Movements of one row: a block may have more than one row can hold.
+const MOVEMENTS_PER_ROW: usize = 1 << 16;
 
 /// The rows that an executed block adds to the index, sorted by key, each key once; they are to be stored together with
 /// the block's writes. Day totals add up on what `store` holds, which must be the state of the parent.
@@ -42,6 +47,8 @@ pub fn index_writes(chain: &Chain, store: &dyn Store, block: &CheckedBlock, exec
         rows: Writes::default(),
     };
     index.put(super::time_key(header.height), &header.time_ms);
+    index.add_log(&executed.subtrees);
+    index.add_movements(block.id());
     if !executed.due.is_empty() {
         index.put(super::due_key(header.height), &executed.due);
         index.add_due(&executed.due);
@@ -125,7 +132,8 @@ impl BlockIndex<'_> {
     fn add_transaction(&mut self, transaction: &CheckedTransaction, receipts: &[Receipt], position: u32, first: u32) {
         let merchant = transaction.transaction().merchant;
         let place = Place { height: self.height, index: first };
-        let row = TransactionRow { position, merchant, id: transaction.id(), receipts: receipts.to_vec() };
+        let (id, is_atomic) = (transaction.id(), transaction.transaction().atomic);
+        let row = TransactionRow { position, merchant, id, is_atomic, receipts: receipts.to_vec() };
         self.put(super::transaction_key(place), &row);
         // The same transaction may come again, when its receipts are duplicates: the first place tells more.
         let id_key = super::transaction_id_key(&transaction.id());
@@ -134,7 +142,6 @@ impl BlockIndex<'_> {
         }
         self.add_to_list(transaction, receipts, place);
         // Of a failed atomic transaction nothing is kept, its cause included.
-        let is_atomic = transaction.transaction().atomic;
         for ((operation, receipt), index) in transaction.transaction().operations.iter().zip(receipts).zip(first..) {
             let kind = operation.body.number();
             let entry = Entry { merchant, operation, place: Place { height: self.height, index }, kind, is_atomic };
@@ -155,6 +162,31 @@ impl BlockIndex<'_> {
                     self.unkept.insert((entry.merchant, entry.operation.reference), entry.place);
                 }
             }
+        }
+    }
+
+    /// Puts the block's leaves into one row: there are as many as it has transactions.
+    fn add_log(&mut self, subtrees: &[Subtree]) {
+        let hashes = subtrees.iter().filter(|subtree| subtree.level == 0).map(|leaf| leaf.hash).collect();
+        if let Some(first) = subtrees.first() {
+            self.put(super::leaves_key(first.index), &LeavesRow { height: self.height, hashes });
+        }
+        for Subtree { level, index, hash } in subtrees.iter().filter(|subtree| subtree.level > 0) {
+            self.put(super::subtree_key(*level, *index), hash);
+        }
+    }
+
+    /// Lists whose points moved, by what the block wrote: movements are numbered from 0 on, without a gap.
+    fn add_movements(&mut self, block_id: Hash) {
+        let rows = self.state.lower_bound(&[tag::HOLDINGS])..self.state.lower_bound(&[tag::HOLDINGS + 1]);
+        let mut owners: Vec<(Address, ClassId)> = vec![Default::default(); rows.len()];
+        for (key, _) in rows.map(|at| self.state.row(at)) {
+            let index = key.last_chunk::<4>().expect("a movement's key ends in its index");
+            owners[!u32::from_be_bytes(*index) as usize] = Key::take(&mut &key[1..]);
+        }
+        for (owners, first) in owners.chunks(MOVEMENTS_PER_ROW).zip((0..).step_by(MOVEMENTS_PER_ROW)) {
+            let row = MovementsRow { block_id, owners: owners.to_vec() };
+            self.put(super::movements_key(self.height, first), &row);
         }
     }
 

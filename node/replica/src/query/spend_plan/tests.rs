@@ -44,7 +44,7 @@ fn genesis() -> Genesis {
     };
     let merchant = |id: u8, industry: u16| {
         json!({
-            "id": id, "name": format!("merchant {id}"), "validator_key": public(id), "net_debit_cap_fen": "100000",
+            "id": id, "name": format!("merchant {id}"), "validator_key": public(id), "cosigner_key": public(id + 50), "net_debit_cap_fen": "100000",
             "industry": industry,
             "operator_keys": [{ "public_key": public(100 + id), "roles": ["issuer", "acceptor"] }],
         })
