@@ -8,12 +8,14 @@
 mod accounting;
 mod bench;
 mod client;
+mod compare;
 mod connect;
 mod export;
 mod grant;
 mod keys;
 mod network;
 mod output;
+mod proof;
 mod query;
 mod replay;
 mod settlement;
@@ -88,9 +90,16 @@ enum Verb {
     /// Write the whole chain into one file that needs nothing but the genesis to be verified.
     #[command(after_help = EXIT_CODES)]
     Export(export::Export),
-    /// Verify an exported chain offline: hash chain, certificates, signatures, log, full re-execution, conservation.
+    /// Proofs of single facts, as files: get them from a node, check them offline.
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Proof(proof::Verb),
+    /// Verify an exported chain offline: hash chain, certificates, signatures, log, full re-execution, conservation, roots
+    /// of checkpoints, anchors.
     #[command(after_help = EXIT_CODES)]
-    Verify(verify::Verify),
+    Verify(Box<verify::Verify>),
+    /// Compare two exported chains of one alliance: the same beginning, or the block at which they part and who signed both.
+    #[command(after_help = EXIT_CODES)]
+    Compare(compare::Compare),
 }
 
 fn main() -> ExitCode {
@@ -130,7 +139,9 @@ async fn run(verb: Verb, output: Output) -> anyhow::Result<Verdict> {
         Verb::Replay(replay) => replay.run(output).await,
         Verb::Bench(bench) => bench.run(output).await,
         Verb::Export(export) => export.run(output).await,
+        Verb::Proof(verb) => proof::run(verb, output).await,
         Verb::Verify(verify) => verify.run(output),
+        Verb::Compare(compare) => compare.run(output),
     }
 }
 

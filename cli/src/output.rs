@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
+use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use tally_contracts::genesis::MAX_TIME_MS;
@@ -20,6 +21,22 @@ impl Verdict {
     /// The verdict on a condition.
     pub const fn of(holds: bool) -> Self {
         if holds { Self::Yes } else { Self::No }
+    }
+}
+
+/// The language of what people read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Lang {
+    /// English.
+    En,
+    /// Chinese.
+    Zh,
+}
+
+impl Lang {
+    /// The text in this language.
+    pub fn pick(self, english: &'static str, chinese: &'static str) -> &'static str {
+        if self == Self::En { english } else { chinese }
     }
 }
 

@@ -22,7 +22,7 @@ use tally_contracts::receipt::{Applied, Outcome};
 use tally_contracts::settlement::Leg;
 use tally_contracts::state::{Key as _, WriteSet, tag};
 use tally_contracts::transaction::{Body, Operation};
-use tally_contracts::types::{Calendar, ClassId, Day, Height, MerchantId, Month, Obligation, Points, Reference};
+use tally_contracts::types::{Calendar, ClassId, Day, Height, MerchantId, Month, Obligation, Points, Rate, Reference};
 use tally_ledger::verify::Executed;
 
 use super::account::Account;
@@ -82,8 +82,8 @@ pub struct Books {
     pub merchant: MerchantId,
     /// A name for people; none until the merchant is admitted.
     pub name: Option<String>,
-    /// Breakage, as it was agreed.
-    pub estimates: Estimates,
+    /// Breakage, where it is given; else it goes by the terms of each class.
+    estimates: Estimates,
     /// The alliance's days.
     pub calendar: Calendar,
     /// Every class of the alliance.
@@ -140,6 +140,12 @@ impl Books {
             open_cycle: OpenCycle::default(),
             cycle_months: genesis.parameters.settlement.cycle_months,
         }
+    }
+
+    /// The part of what is issued in a month that is expected never to be spent; the terms are those of this point of the chain.
+    pub fn breakage(&self, class: ClassId, month: Month) -> Rate {
+        let of_terms = || self.classes.get(&class).map_or(Rate::ZERO, |class| class.terms.breakage);
+        self.estimates.at(class, month).unwrap_or_else(of_terms)
     }
 
     /// Takes up the next block.

@@ -1,4 +1,5 @@
-//! Breakage estimates: what part of a class's points nobody is expected to spend, as the merchants agreed on it.
+//! Breakage estimates that are given: what part of a class's points nobody is expected to spend, instead of what the terms of
+//! the class say.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -27,7 +28,7 @@ impl FromStr for Estimate {
     }
 }
 
-/// The estimates of all classes; a class without one is expected to be spent in full.
+/// The estimates that are given; a class without one goes by its terms.
 #[derive(Clone, Debug, Default)]
 pub struct Estimates(BTreeMap<(ClassId, Month), Rate>);
 
@@ -37,9 +38,9 @@ impl Estimates {
         Self(given.iter().map(|estimate| ((estimate.class, estimate.from), estimate.rate)).collect())
     }
 
-    /// The estimate for what is issued in a month.
-    pub fn at(&self, class: ClassId, month: Month) -> Rate {
-        self.0.range((class, Month(0))..=(class, month)).next_back().map_or(Rate::ZERO, |(_, rate)| *rate)
+    /// The estimate for what is issued in a month, if one is given.
+    pub fn at(&self, class: ClassId, month: Month) -> Option<Rate> {
+        self.0.range((class, Month(0))..=(class, month)).next_back().map(|(_, rate)| *rate)
     }
 }
 
@@ -51,9 +52,11 @@ mod tests {
     fn an_estimate_holds_from_its_month_on() {
         let given = ["1=0.1", "1=0.2@2017-03", "2=0.5@2017-02"].map(|text| text.parse().unwrap());
         let estimates = Estimates::new(&given);
-        let at = |class, month: &str| estimates.at(ClassId(class), month.parse().unwrap()).to_string();
-        assert_eq!((at(1, "2017-02"), at(1, "2017-03"), at(1, "2018-01")), ("0.1".into(), "0.2".into(), "0.2".into()));
-        assert_eq!((at(2, "2017-01"), at(2, "2017-02"), at(3, "2017-02")), ("0".into(), "0.5".into(), "0".into()));
+        let at = |class, month: &str| {
+            estimates.at(ClassId(class), month.parse().unwrap()).map_or("none".to_owned(), |rate| rate.to_string())
+        };
+        assert_eq!([at(1, "2017-02"), at(1, "2017-03"), at(1, "2018-01")], ["0.1", "0.2", "0.2"]);
+        assert_eq!([at(2, "2017-01"), at(2, "2017-02"), at(3, "2017-02")], ["none", "0.5", "none"]);
     }
 
     #[test]

@@ -35,7 +35,7 @@ use tally_contracts::genesis::Genesis;
 use tally_contracts::types::{Fen, Height, MerchantId, Month, Rate};
 
 use crate::network::read_genesis;
-use crate::output::{Output, Verdict, pretty};
+use crate::output::{Lang, Output, Verdict, pretty};
 use crate::settlement::export::files;
 
 use books::Books;
@@ -44,7 +44,7 @@ use estimate::{Estimate, Estimates};
 use journal::Names;
 use period::Period;
 use read::Until;
-use summary::{Lang, Summary};
+use summary::Summary;
 
 /// What is asked of the books.
 #[derive(Debug, Subcommand)]
@@ -76,7 +76,8 @@ pub struct Export {
     /// All of the chain up to this block.
     #[arg(long, value_name = "HEIGHT", value_parser = clap::value_parser!(u64).range(1..))]
     to_height: Option<u64>,
-    /// The part of a class's points that is expected never to be spent; with @MONTH for what is issued from then on.
+    /// The part of a class's points that is expected never to be spent, instead of what its terms say; with @MONTH for what
+    /// is issued from then on.
     #[arg(long, value_name = "CLASS=RATE[@MONTH]")]
     breakage: Vec<Estimate>,
     /// What redeeming a merchant's points may cost in a month, in fen.

@@ -4,12 +4,11 @@
 use serde_json::{Value, json};
 use tally_contracts::types::Month;
 
-use crate::output::Table;
+use crate::output::{Lang, Table};
 
 use super::amount::Cny;
 use super::books::Books;
 use super::period::Period;
-use super::summary::Lang;
 
 /// Months of a quarter.
 const QUARTER: u16 = 3;

@@ -1,10 +1,9 @@
 //! What a period came to, for programs (`summary.json`) and for people, in English and Chinese.
 
-use clap::ValueEnum;
 use serde_json::{Value, json};
 use tally_contracts::types::{ClassId, Rate};
 
-use crate::output::{Table, cny};
+use crate::output::{Lang, Table, cny};
 
 use super::books::Books;
 use super::budget::{Budget, Spent};
@@ -13,22 +12,6 @@ use super::liability::{Pool, Row};
 use super::period::Period;
 use super::pool;
 use super::tables::{RollForward, points_text};
-
-/// The language of what people read; files are the same in either.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Lang {
-    /// English.
-    En,
-    /// Chinese.
-    Zh,
-}
-
-impl Lang {
-    /// The text in this language.
-    pub fn pick(self, english: &'static str, chinese: &'static str) -> &'static str {
-        if self == Self::En { english } else { chinese }
-    }
-}
 
 /// What a period came to.
 #[derive(Debug)]
@@ -193,7 +176,7 @@ impl<'a> Summary<'a> {
 
     fn estimate(&self, class: ClassId) -> Rate {
         let last = self.books.heights.range(..=*self.period.months.end()).next_back();
-        self.books.estimates.at(class, last.map_or(*self.period.months.start(), |(month, _)| *month))
+        self.books.breakage(class, last.map_or(*self.period.months.start(), |(month, _)| *month))
     }
 }
 

@@ -77,6 +77,8 @@ pub struct PublicFile {
     pub name: String,
     /// Signs votes and proposals.
     pub validator_key: PublicKey,
+    /// Signs checkpoints.
+    pub cosigner_key: PublicKey,
     /// Identifies the node on both networks.
     pub network_key: PublicKey,
     /// The same as a libp2p peer id.
@@ -91,7 +93,7 @@ pub struct PublicFile {
 
 impl PublicFile {
     /// The format's name and version.
-    pub const FORMAT: &str = "tally-public/1";
+    pub const FORMAT: &str = "tally-public/2";
 
     /// Reads a public file.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
@@ -114,6 +116,8 @@ impl PublicFile {
 pub struct KeySet {
     /// Signs votes and proposals.
     pub validator: SigningKey,
+    /// Signs checkpoints.
+    pub cosigner: SigningKey,
     /// Identifies the node to its peers.
     pub network: SigningKey,
     /// Signs transactions in the node: issuer and acceptor.
@@ -129,6 +133,7 @@ impl KeySet {
     pub fn generate() -> Self {
         Self {
             validator: generate(),
+            cosigner: generate(),
             network: generate(),
             operator: generate(),
             treasurer: generate(),
@@ -150,9 +155,10 @@ impl KeySet {
         ]
     }
 
-    /// Writes the three keys that a node reads.
+    /// Writes the keys that a node reads.
     pub fn write_node_keys(&self, dir: &Path) -> anyhow::Result<()> {
         write_key(&dir.join("validator.key"), "validator", &self.validator)?;
+        write_key(&dir.join("cosigner.key"), "cosigner", &self.cosigner)?;
         write_key(&dir.join("network.key"), "network", &self.network)?;
         write_key(&dir.join("operator.key"), "operator", &self.operator)
     }
@@ -212,6 +218,7 @@ fn new_set(new: &New, output: Output) -> anyhow::Result<Verdict> {
         format: PublicFile::FORMAT.into(),
         name: new.name.clone(),
         validator_key: PublicKey::of(&keys.validator),
+        cosigner_key: PublicKey::of(&keys.cosigner),
         network_key: PublicKey::of(&keys.network),
         peer_id: peer_id(&PublicKey::of(&keys.network)),
         operator_keys: keys.operator_keys(),
@@ -224,7 +231,7 @@ fn new_set(new: &New, output: Output) -> anyhow::Result<Verdict> {
     let dir = new.out.display();
     output.answer(&json!({ "directory": new.out, "public": value }), || {
         format!(
-            "Keys of {} are in {dir}.\nvalidator, network and operator keys belong to the node; move treasurer.key and \
+            "Keys of {} are in {dir}.\nvalidator, cosigner, network and operator keys belong to the node; move treasurer.key and \
              governor.key to where payments are made.\nHand {} to whoever runs `tally network init --from`.",
             public.name,
             public_path.display()
@@ -297,6 +304,7 @@ fn public_table(public: &PublicFile) -> String {
     let mut table = Table::new(&["what", "public half"]);
     table.row(["name".into(), public.name.clone()]);
     table.row(["validator".into(), public.validator_key.to_string()]);
+    table.row(["cosigner".into(), public.cosigner_key.to_string()]);
     table.row(["network".into(), public.network_key.to_string()]);
     table.row(["peer id".into(), public.peer_id.clone()]);
     for key in &public.operator_keys {
@@ -337,7 +345,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let out = dir.path().join("keys");
         new_set(&new(&out), Output { json: true }).unwrap();
-        for name in ["validator", "network", "operator", "treasurer", "governor"] {
+        for name in ["validator", "cosigner", "network", "operator", "treasurer", "governor"] {
             let path = out.join(format!("{name}.key"));
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
             assert_eq!(read_key(&path).unwrap().0, name);

@@ -99,6 +99,7 @@ impl Add {
             merchant,
             name: self.name.clone(),
             validator_key: PublicKey::of(&keys.validator),
+            cosigner_key: PublicKey::of(&keys.cosigner),
             network_key: PublicKey::of(&keys.network),
             operator_keys: keys.operator_keys(),
             net_debit_cap_fen: Fen(self.cap_fen),

@@ -125,6 +125,7 @@ fn class(id: u16, terms: Terms) -> GenesisClass {
             permissions: vec![],
             custodian_member_limit_fen: Fen(LIMIT_FEN),
             custodian_limit_fen: Fen(NET_DEBIT_CAP_FEN),
+            breakage: Rate::ZERO,
         },
     }
 }

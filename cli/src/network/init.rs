@@ -130,6 +130,7 @@ impl Init {
             id: MerchantId(u16::try_from(number).expect("at most 100 merchants are made")),
             name,
             validator_key: PublicKey::of(&keys.validator),
+            cosigner_key: PublicKey::of(&keys.cosigner),
             operator_keys: keys.operator_keys(),
             net_debit_cap_fen: Fen(DEFAULT_CAP_FEN),
             collateral_fen: Fen(0),
@@ -211,6 +212,7 @@ fn plain_genesis(clock: Clock, merchants: Vec<GenesisMerchant>, attester: &Signi
             permissions: vec![],
             custodian_member_limit_fen: Fen(100_000),
             custodian_limit_fen: Fen(10_000_000),
+            breakage: Rate::ZERO,
         },
     };
     Ok(Genesis {
@@ -254,6 +256,7 @@ struct KeysToml {
     validator: &'static str,
     network: &'static str,
     operator: &'static str,
+    cosigner: &'static str,
 }
 
 #[derive(Serialize)]
@@ -290,7 +293,12 @@ pub(super) fn write_node(dir: &Path, sites: &[Site], own: &Site, genesis: &Genes
         genesis: "../genesis.json",
         merchant: own.merchant.0,
         allow_simulated_clock: matches!(genesis.clock, Clock::Simulated { .. }),
-        keys: KeysToml { validator: "keys/validator.key", network: "keys/network.key", operator: "keys/operator.key" },
+        keys: KeysToml {
+            validator: "keys/validator.key",
+            network: "keys/network.key",
+            operator: "keys/operator.key",
+            cosigner: "keys/cosigner.key",
+        },
         listen: ListenToml {
             consensus: own.listen.consensus.clone(),
             transactions: own.listen.transactions.clone(),

@@ -182,6 +182,7 @@ fn keyless_genesis() -> Genesis {
         id: MerchantId(id),
         name: name.to_owned(),
         validator_key: Default::default(),
+        cosigner_key: Default::default(),
         operator_keys: vec![],
         net_debit_cap_fen: Fen(0),
         collateral_fen: Fen(0),

@@ -24,7 +24,7 @@ impl Books {
             return Ok(());
         }
         let price = Cny::of_fen(issue.amount().unwrap_or(Fen(0)));
-        let estimate = self.estimates.at(issue.class, at.month);
+        let estimate = self.breakage(issue.class, at.month);
         let expected = Rate::from_millionths(Rate::ONE - estimate.millionths());
         let value = Cny::from(self.classes[&issue.class].terms.value(points)).part(expected);
         let amount = deferred(price, value);

@@ -1,12 +1,12 @@
 //! The files of a small history, byte by byte: `tests/golden/accounting/`; `TALLY_BLESS=1` writes them anew.
 
-use serde_json::json;
-
 use super::super::budget::Budget;
 use super::super::estimate::Estimates;
 use super::super::period::Period;
-use super::super::summary::{Lang, Summary};
+use super::super::summary::Summary;
 use super::{NAMES, World};
+use crate::output::Lang;
+use serde_json::json;
 
 /// January to March 2017, every kind of act, in odd amounts; the cafe leaves.
 fn history() -> World {

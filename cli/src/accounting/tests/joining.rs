@@ -28,6 +28,7 @@ fn joined() -> World {
         merchant: MerchantId(BAKERY),
         name: "bakery".into(),
         validator_key: PublicKey::of(&key(1_004)),
+        cosigner_key: PublicKey::of(&key(3_004)),
         network_key: PublicKey::of(&key(2_004)),
         operator_keys: vec![OperatorKey { public_key: PublicKey::of(&key(BAKERY.into())), roles, store_id: None }],
         net_debit_cap_fen: Fen(1_000_000),

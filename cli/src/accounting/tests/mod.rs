@@ -76,6 +76,7 @@ impl World {
                 participant["operator_keys"] = json!([{ "public_key": PublicKey::of(&key(id)), "roles": roles }]);
                 if list == "merchants" {
                     participant["validator_key"] = json!(PublicKey::of(&key(id + 1_000)));
+                    participant["cosigner_key"] = json!(PublicKey::of(&key(id + 3_000)));
                 }
             }
         }
