@@ -9,7 +9,7 @@ use tally_contracts::membership::HolderKind;
 use tally_contracts::points::{ClassTerms, Permission, Use};
 use tally_contracts::types::{ClassId, DAY_MS, Fen, MerchantId, Rate};
 
-use crate::keys::{Signer, operator_keys, validator_key};
+use crate::keys::{Signer, cosigner_key, operator_keys, validator_key};
 use crate::world::{MERCHANTS, Start};
 
 /// 2017-01-30T00:00Z: month ends are near.
@@ -20,6 +20,7 @@ fn merchant(id: u16, net_debit_cap_fen: Fen) -> GenesisMerchant {
         id: MerchantId(id),
         name: format!("merchant {id}"),
         validator_key: PublicKey::of(&validator_key(MerchantId(id))),
+        cosigner_key: PublicKey::of(&cosigner_key(MerchantId(id))),
         operator_keys: operator_keys(id),
         net_debit_cap_fen,
         collateral_fen: Fen(0),
@@ -54,6 +55,7 @@ fn ordinary(clock: Clock) -> Genesis {
         permissions: Vec::new(),
         custodian_member_limit_fen: Fen(10_000),
         custodian_limit_fen: Fen(15_000),
+        breakage: Rate::ZERO,
     };
     let mut classes = vec![
         class(1, terms(10_000, 0, 12)),
@@ -101,6 +103,7 @@ fn extreme() -> Genesis {
         permissions: Vec::new(),
         custodian_member_limit_fen: Fen(u64::MAX),
         custodian_limit_fen: Fen(u64::MAX),
+        breakage: Rate::ZERO,
     };
     let least = Rate::from_millionths(1);
     Genesis {
@@ -110,6 +113,7 @@ fn extreme() -> Genesis {
         clock: Clock::Real,
         parameters: Parameters {
             idle_block_ms: 10,
+            checkpoint_interval_ms: 1_000,
             min_anchor: least,
             max_anchor: MAX_ANCHOR,
             exchange: ExchangeParameters {

@@ -107,6 +107,12 @@ pub fn validator_key(merchant: MerchantId) -> SigningKey {
     secret(merchant.0, 1)
 }
 
+/// A merchant's cosigner key.
+#[must_use]
+pub fn cosigner_key(merchant: MerchantId) -> SigningKey {
+    secret(merchant.0, 200)
+}
+
 /// The operator keys that a merchant starts with.
 #[must_use]
 pub fn operator_keys(merchant: u16) -> Vec<OperatorKey> {

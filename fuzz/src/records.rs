@@ -4,6 +4,7 @@
 
 use std::fmt::Debug;
 
+use tally_contracts::checkpoint::{AnchorPlace, Attestation, Checkpoint, CheckpointClock};
 use tally_contracts::crypto::PublicKey;
 use tally_contracts::encoding;
 use tally_contracts::exchange::{ImportRatio, PairTerms, RateTable, RateVersion};
@@ -85,6 +86,10 @@ tables! {
     leg_deadlines: (u64, Month, u16) => (),
     disputes: (MerchantId, Reference) => Dispute,
     dispute_deadlines: (u64, MerchantId, Reference) => (),
+    checkpoint_clock: () => CheckpointClock,
+    checkpoints: Height => Checkpoint,
+    attestations: (Height, MerchantId) => Attestation,
+    anchors: (Height, Hash) => AnchorPlace,
 }
 
 /// Holder, class, and the complements of height and index, which are as wide as a height and a class.

@@ -63,6 +63,8 @@ fn speaker(body: &Body) -> Speaker {
         | Body::Depart(_)
         | Body::Refer(_)
         | Body::ClaimReferral(_)
+        | Body::Attest(_)
+        | Body::Anchor(_)
         | Body::ConfirmLeg(_) => Speaker::Nobody,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use tally_contracts::checkpoint::Checkpoint;
 use tally_contracts::due::due_at_ms;
 use tally_contracts::execute::known_reference;
 use tally_contracts::genesis::Genesis;
@@ -168,6 +169,12 @@ impl World {
     pub fn balance(&self, member: Address, class: ClassId) -> u64 {
         let latest = latest_in(&self.store, &(member, class), self.height);
         latest.map_or(0, |(_, movement)| balance_at(&movement.lots, self.month()).0)
+    }
+
+    /// Checkpoints on record.
+    #[must_use]
+    pub fn checkpoints(&self) -> Vec<(Height, Checkpoint)> {
+        read_range(&self.store, tag::checkpoints, &Height(0), None, 16)
     }
 
     /// Legs of closed cycles.

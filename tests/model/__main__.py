@@ -16,6 +16,7 @@ or, with --complete, if a kind, a rejection or a situation that should occur did
 import json
 import sys
 
+import checkpoints
 import envelope
 from audit import audit
 from compare import Differences, compare_movements
@@ -44,6 +45,7 @@ class Run:
         transactions = block["transactions"]
         books.start_block(height, block["time_ms"])
         books.alone = len(transactions) == 1 and len(transactions[0]["operations"]) == 1
+        checkpoints.mark(books, block["parent_log"])
         records = due_work(books)
         self.differences.compare_lists(f"block {height}, due work", "records", block["due"], records)
         for record in block["due"]:

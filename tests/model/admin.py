@@ -50,6 +50,7 @@ def read_terms(issuer, terms):
         industries=tuple(terms.get("industries", ())),
         main=sub["main"] if sub else None,
         split_rate=read_rate(sub["split_rate"]) if sub else None,
+        breakage=read_rate(terms.get("breakage", "0")),
     )
 
 
@@ -58,7 +59,7 @@ def within_bounds(books, terms):
     low, high = books.parameters["min_anchor"], books.parameters["max_anchor"]
     rising = all(list(listed) == sorted(set(listed)) for listed in (terms.accepted_by, terms.industries))
     life = 1 <= terms.life_months <= MAX_LIFE_MONTHS
-    own = terms.decimals <= MAX_DECIMALS and low <= terms.anchor <= high and life and rising
+    own = terms.decimals <= MAX_DECIMALS and low <= terms.anchor <= high and terms.breakage <= 1 and life and rising
     return own and is_well_formed(terms)
 
 

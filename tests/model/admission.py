@@ -35,7 +35,7 @@ def judge(books, says, _):
     is_full = len(books.merchants) + len(books.partners) >= MOST_PARTICIPANTS
     if merchant in RESERVED or int(says["net_debit_cap_fen"]) > MAX_CAP_FEN or is_full:
         raise Rejected("parameters_out_of_bounds")
-    if {says["validator_key"], says["network_key"]} & keys_of_nodes(books):
+    if {says["validator_key"], says["cosigner_key"], says["network_key"]} & keys_of_nodes(books):
         raise Rejected("key_exists")
     revenue_fen, members, _ = read_criteria(says)
     required = books.parameters
@@ -47,7 +47,7 @@ def judge(books, says, _):
 
 def keys_of_nodes(books):
     """Keys of the validators announced last, and those that any merchant ever joined with."""
-    keys = set(validators.latest(books)[1].values())
+    keys = set().union(*validators.latest(books)[1].values())
     return keys.union(*((kept.validator_key, kept.network_key) for kept in books.admissions.values()))
 
 
@@ -71,6 +71,6 @@ def admit(books, says):
     books.collateral[merchant] = Fraction(0)
     for key in says["operator_keys"]:
         books.keys[merchant, key["public_key"]] = Key(tuple(key["roles"]), key.get("store_id"))
-    from_height = validators.add(books, merchant, says["validator_key"])
+    from_height = validators.add(books, merchant, (says["validator_key"], says["cosigner_key"]))
     node = says["name"], says["validator_key"], says["network_key"]
     books.admissions[merchant] = Admission(*node, read_criteria(says), says["attester"], from_height)

@@ -56,6 +56,7 @@ class PointClass:
     industries: tuple = ()
     main: int | None = None
     split_rate: Fraction | None = None
+    breakage: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,8 @@ class Books:
     """The tables, the alliance's parameters, and the block that is being executed.
 
     `agreed` are the parameters as genesis or a change wrote them, `parameters` the same as the rules read them,
-    `protocol` the version of the protocol and the first height that runs it.
+    `protocol` the version of the protocol and the first height that runs it. `last_checkpoint_ms` is the time of the
+    last block that is a checkpoint; it is pending until the next block puts it on record.
     """
 
     def __init__(self):
@@ -123,6 +125,7 @@ class Books:
         self.simulated = False
         self.open_month = 0
         self.unswept = False
+        self.last_checkpoint_ms, self.is_checkpoint_pending = 0, False
         self.height, self.now = 0, 0
         self.keys_before = {}
         self.departed_before = frozenset()

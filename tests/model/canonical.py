@@ -18,14 +18,24 @@ def hash_of_parameters(agreed):
 def attested(chain_id, says):
     """What an attester signs of an admission: whom, and on what."""
     criteria, name = says["criteria"], says["name"].encode()
-    stated = u16(says["merchant"]) + u64(len(name)) + name + bytes.fromhex(says["validator_key"])
+    stated = u16(says["merchant"]) + octets(name) + bytes.fromhex(says["validator_key"])
     stated += u64(criteria["annual_revenue_fen"]) + u64(criteria["members"]) + u16(criteria["industry"])
     return hash_of(b"tally/attestation/v1", bytes.fromhex(chain_id), stated)
 
 
+def hash_of_evidence(says):
+    """What evidence from outside is known by."""
+    if "time_stamp" in says:
+        told = u32(1) + octets(bytes.fromhex(says["time_stamp"]["response"]))
+    else:
+        told = u32(2) + octets(says["witness"]["key"].encode()) + octets(says["witness"]["line"].encode())
+    return hash_of(b"tally/evidence/v1", told).hex()
+
+
 def parameters(agreed):
     """The bytes of the alliance's parameters."""
-    head = u64(agreed["idle_block_ms"]) + rates(agreed, "min_anchor", "max_anchor")
+    head = u64(agreed["idle_block_ms"]) + u64(agreed["checkpoint_interval_ms"])
+    head += rates(agreed, "min_anchor", "max_anchor")
     head += u16(agreed["notice_business_days"]) + u64(agreed["no_consent_limit_fen"])
     head += u16(agreed["refund_window_days"])
     return head + exchange(agreed["exchange"]) + settlement(agreed["settlement"]) + pool(agreed)
@@ -60,6 +70,11 @@ def sequence(items):
     return u64(len(items)) + b"".join(items)
 
 
+def octets(data):
+    """Bytes with their number before them."""
+    return u64(len(data)) + data
+
+
 def rates(record, *names):
     """Rates of a record, in millionths."""
     return b"".join(u64(read_rate(record[name]) * 10**6) for name in names)
@@ -73,6 +88,11 @@ def u8(number):
 def u16(number):
     """A number of two bytes."""
     return int(number).to_bytes(2, "little")
+
+
+def u32(number):
+    """A number of four bytes."""
+    return int(number).to_bytes(4, "little")
 
 
 def u64(number):

@@ -69,8 +69,9 @@ def distribute(books, month):
 
 
 def present(books):
-    """The merchants that have not departed, by rising id."""
-    return sorted(name for name, record in books.merchants.items() if record.phase != "departed")
+    """The merchants whose run-off is not over, by rising id."""
+    over = "wound_up", "departed"
+    return sorted(name for name, record in books.merchants.items() if record.phase not in over)
 
 
 def part_of(books, month, merchant):

@@ -4,6 +4,7 @@ A dump is {table: {name: value}}, all as text. What is nothing (a zero, an empty
 """
 
 import business_days
+import checkpoints
 import joint
 import rates
 import written_governance as governed
@@ -49,6 +50,7 @@ def dump(books):
         **governance(books),
         **pool(books),
         **settlement(books),
+        **vouched_for(books),
     }
 
 
@@ -105,6 +107,16 @@ def settlement(books):
         "pair_nets": {join(write_month(name[0]), *name[1:]): pair_net(net) for name, net in books.pair_nets.items()},
         "legs": {join(write_month(cycle), number): leg(record) for (cycle, number), record in books.legs.items()},
         "disputes": {join(*name): dispute(record) for name, record in books.disputes.items()},
+    }
+
+
+def vouched_for(books):
+    """Checkpoints, what merchants vouch for, and evidence from outside."""
+    return {
+        "checkpoint_clock": governed.checkpoint_clock(books, checkpoints.latest_final(books)),
+        "checkpoints": {str(height): governed.checkpoint(record) for height, record in books.checkpoints.items()},
+        "attestations": {join(*name): governed.attestation(kept) for name, kept in books.attestations.items()},
+        "evidence": {join(*name): governed.place(kept) for name, kept in books.anchors.items()},
     }
 
 

@@ -1,6 +1,6 @@
-"""Ed25519 signatures, to be checked only: RFC 8032, section 5.1. The rules go by one of them, an attester's.
+"""Ed25519 signatures, to be checked only: RFC 8032, section 5.1. The rules go by an attester's, and by cosigner keys'.
 
-Slow and short, on affine coordinates; what was checked once is remembered.
+Slow and short; what was checked once is remembered. Points are (X, Y, Z, T) with x = X/Z, y = Y/Z and xy = T/Z.
 """
 
 from functools import cache
@@ -20,9 +20,10 @@ def is_signed(key, message, signature):
     if public is None or commitment is None or scalar >= ORDER:
         return False
     challenge = int.from_bytes(sha512(encoded + bytes.fromhex(key) + message).digest(), "little") % ORDER
-    return times(scalar, BASE) == plus(commitment, times(challenge, public))
+    return is_same(times(scalar, BASE), plus(commitment, times(challenge, public)))
 
 
+@cache
 def point(encoded):
     """The point of the curve that 32 bytes stand for, if they stand for one."""
     number = int.from_bytes(encoded, "little")
@@ -33,26 +34,33 @@ def point(encoded):
         x = x * ROOT_OF_MINUS_ONE % PRIME
     if x * x % PRIME != square or y >= PRIME or (x == 0 and sign):
         return None
-    return (PRIME - x if x % 2 != sign else x), y
+    x = PRIME - x if x % 2 != sign else x
+    return x, y, 1, x * y % PRIME
 
 
 def plus(one, other):
     """The sum of two points."""
-    (x1, y1), (x2, y2) = one, other
-    cross = CURVE * x1 * x2 * y1 * y2 % PRIME
-    x = (x1 * y2 + x2 * y1) * pow(1 + cross, -1, PRIME)
-    y = (y1 * y2 + x1 * x2) * pow(1 - cross, -1, PRIME)
-    return x % PRIME, y % PRIME
+    (x1, y1, z1, t1), (x2, y2, z2, t2) = one, other
+    a, b = (y1 - x1) * (y2 - x2) % PRIME, (y1 + x1) * (y2 + x2) % PRIME
+    c, d = 2 * t1 * t2 * CURVE % PRIME, 2 * z1 * z2 % PRIME
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % PRIME, g * h % PRIME, f * g % PRIME, e * h % PRIME
 
 
 def times(number, one):
     """A multiple of a point."""
-    total = 0, 1
+    total = 0, 1, 1, 0
     while number:
         if number % 2:
             total = plus(total, one)
         one, number = plus(one, one), number // 2
     return total
+
+
+def is_same(one, other):
+    """Whether two points are one."""
+    (x1, y1, z1, _), (x2, y2, z2, _) = one, other
+    return (x1 * z2 - x2 * z1) % PRIME == 0 and (y1 * z2 - y2 * z1) % PRIME == 0
 
 
 BASE = point((4 * pow(5, -1, PRIME) % PRIME).to_bytes(32, "little"))

@@ -6,6 +6,7 @@ its reference; then whether the reference is known. Nothing of that is kept. Wha
 
 import admin
 import business_days
+import checkpoints
 import disputes
 import exchange
 import exits
@@ -68,6 +69,8 @@ KINDS = {
     "depart": ("governor", exits.depart),
     "refer": ("acceptor", referrals.refer),
     "claim_referral": ("acceptor", referrals.claim_referral),
+    "attest": ("acceptor", checkpoints.attest),
+    "anchor": ("acceptor", checkpoints.anchor),
 }
 
 

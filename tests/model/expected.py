@@ -81,6 +81,8 @@ RULES = {
     "refer": ["unknown_member", "foreign_custodian", "unknown_merchant", "merchant_gone", "same_party"]
     + ["referral_exists"],
     "claim_referral": ["unknown_referral", "wrong_party", "referral_converted", "unknown_original", "not_converting"],
+    "attest": ["unknown_checkpoint", "not_validating", "attested_already", "wrong_attestation"],
+    "anchor": ["unknown_checkpoint", "checkpoint_not_final", "anchored_already"],
 }
 
 DUE = ["closed", "lapsed", "swept", "timed_out", "anchor_changed", "leg_escalated", "dispute_timed_out"]

@@ -18,7 +18,7 @@ def open_books(chain_id, genesis):
     parameters.put(books, genesis["parameters"])
     for pair in genesis.get("pairs", []):
         books.pairs[pair["from_class"], pair["to_class"]] = parameters.read_pair_terms(pair["terms"])
-    books.now = genesis["time_ms"]
+    books.now = books.last_checkpoint_ms = genesis["time_ms"]
     books.open_month = when.month_of(books.now, books.offset_minutes)
     for key in clock_keys(genesis["clock"]):
         books.simulated = True
@@ -31,7 +31,8 @@ def open_books(chain_id, genesis):
             of["class"]: (of["ratio"]["units"], of["ratio"]["points"]) for of in partner["imports"]
         }
         enter_party(books, partner, read_fen("0"))
-    books.epochs[1] = {merchant["id"]: merchant["validator_key"] for merchant in genesis["merchants"]}
+    nodes = {merchant["id"]: merchant for merchant in genesis["merchants"]}
+    books.epochs[1] = {name: (node["validator_key"], node["cosigner_key"]) for name, node in nodes.items()}
     read_calendar(books, genesis.get("calendar", {}))
     for opened in genesis["classes"]:
         admin.open_class(books, opened["id"], admin.read_terms(opened["issuer"], opened["terms"]))

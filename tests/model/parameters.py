@@ -3,6 +3,7 @@
 docs/formats.md, section 4, and rules.md section 8.
 """
 
+import when
 from amounts import read_rate
 from canonical import hash_of_parameters
 from rejections import Rejected
@@ -39,6 +40,7 @@ def read(agreed):
         "dispute_business_days": settlement["dispute_business_days"],
         "cap_warning": read_rate(settlement["cap_warning"]),
         "idle_block_ms": agreed["idle_block_ms"],
+        "checkpoint_interval_ms": agreed["checkpoint_interval_ms"],
         **agreed["governance"],
         **read_pool(agreed),
         **read_admission(agreed["admission"]),
@@ -83,7 +85,7 @@ def judge(books, says, _):
 def are_within_bounds(new):
     """The bounds of parameters."""
     anchors = 0 < new["min_anchor"] <= new["max_anchor"] <= LARGEST_ANCHOR
-    block = 10 <= new["idle_block_ms"] <= 60_000
+    block = 10 <= new["idle_block_ms"] <= 60_000 and 1_000 <= new["checkpoint_interval_ms"] <= when.DAY
     refund = new["refund_window_days"] <= LONGEST_REFUND_WINDOW
     days = "notice", "payment", "escalation", "dispute"
     short = all(new[f"{name}_business_days"] <= MOST_BUSINESS_DAYS for name in days)

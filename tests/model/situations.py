@@ -3,6 +3,8 @@
 Some show in a receipt or a due record; others only in the books as they stand when an operation has been applied.
 """
 
+import checkpoints
+import validators
 import when
 
 # What a receipt or a due record can show: its kind, the field, and what the field is: something, nothing, or this text.
@@ -106,6 +108,8 @@ SEEN = {
     "voided after the class was closed": ("voided", of_closed),
     "timed out after the class was closed": ("timed_out", of_closed),
     "a successor that is wound up itself": ("wound_up", is_successors_successor),
+    "a checkpoint becomes final": ("attested", lambda _, fields: fields["attested"] == fields["needed"]),
+    "attested when it was final": ("attested", lambda _, fields: fields["attested"] > fields["needed"]),
 }
 
 
@@ -186,6 +190,38 @@ def leg_of(books, says):
     return books.legs[when.read_month(says["cycle"]), says["leg"]]
 
 
+def is_otherwise(books, says):
+    """Whether another merchant vouches for other roots."""
+    return len(set(checkpoints.attested_at(books, says["height"]))) > 1
+
+
+def is_behind(books, says):
+    """Whether a later checkpoint is final."""
+    return says["height"] < (checkpoints.latest_final(books) or 0)
+
+
+def by_earlier_set(books, says):
+    """Whether the set of the height is not the one of now."""
+    return validators.of_height(books, says["height"]) != validators.of_height(books, books.height)
+
+
+def by_later_set(books, says):
+    """Whether the set of the height is not that of the founders."""
+    return validators.of_height(books, says["height"]) != books.epochs[1]
+
+
+def only_wrong(name):
+    """Whether of the three signatures all but one are by the same validator's cosigner key."""
+
+    def holds(books, says):
+        checkpoint, of_height = books.checkpoints[says["height"]], validators.of_height(books, says["height"])
+        expected = [other != name for other in checkpoints.SIGNATURES]
+        keys = (cosigner_key for _, cosigner_key in of_height.values())
+        return any(checkpoints.verdicts(books, checkpoint, says, key) == expected for key in keys)
+
+    return holds
+
+
 # What the books show of an operation that was applied: its kind, and what holds of the books and of what it says.
 STANDING = {
     "exchanged on an exchange day": ("exchange", on_exchange_day),
@@ -233,6 +269,12 @@ STANDING = {
         "confirm_leg",
         lambda books, says: leg_of(books, says).escalated,
     ),
+    "attested otherwise than by others": ("attest", is_otherwise),
+    "attested behind a later final checkpoint": ("attest", is_behind),
+    "attested by a set that is no longer": ("attest", by_earlier_set),
+    "attested by a set that was joined or left": ("attest", by_later_set),
+    "anchored by a time stamp": ("anchor", lambda _, says: "time_stamp" in says["evidence"]),
+    "anchored by a witness": ("anchor", lambda _, says: "witness" in says["evidence"]),
 }
 
 # What was refused, and what holds then: its kind, the rejection, and what holds of the books and of what it says.
@@ -243,6 +285,10 @@ REFUSED = {
         "merchant_leaving",
         lambda books, says: "exit" in says["change"],
     ),
+    **{
+        f"an attestation whose {name} signature is wrong": ("attest", "wrong_attestation", only_wrong(name))
+        for name in checkpoints.SIGNATURES
+    },
 }
 
 # Receipts of one kind that are more than one.

@@ -7,7 +7,7 @@ TABLES = (
     "partners",  # partner -> {class: (units outside, points inside)}
     "suspended",  # merchant or partner that is suspended -> True
     "admissions",  # merchant that joined after the founding -> admission.Admission
-    "epochs",  # first height of a validator set -> {merchant: public key}
+    "epochs",  # first height of a validator set -> {merchant: (validator key, cosigner key)}
     "proposals",  # (merchant, reference) of the proposal -> proposals.Proposal
     "pairs",  # (from class, to class) -> terms of exchange of its own
     "caps",  # merchant or partner -> net debit cap, CNY; a partner's is zero
@@ -47,6 +47,9 @@ TABLES = (
     "statements",  # cycle -> closing.Statement
     "pair_nets",  # (cycle, low, high) -> closing.PairNet
     "legs",  # (cycle, number) -> legs.Leg
+    "checkpoints",  # height -> checkpoints.Checkpoint
+    "attestations",  # (height of a checkpoint, merchant) -> checkpoints.Attestation
+    "anchors",  # (height of a checkpoint, hash of evidence) -> checkpoints.Place
 )
 
 

@@ -36,6 +36,7 @@ def new_class(books, says):
         industries=tuple(says["industries"]),
         custodian_member_limit_fen=int(says["custodian_member_limit_fen"]),
         custodian_limit_fen=int(says["custodian_limit_fen"]),
+        breakage=read_rate(says["breakage"]),
     )
 
 

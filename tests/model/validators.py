@@ -9,16 +9,21 @@ def latest(books):
     return height, books.epochs[height]
 
 
-def add(books, merchant, public_key):
-    """A merchant's node validates; gives the first height."""
+def of_height(books, height):
+    """The set that is for a height."""
+    return books.epochs[max(first for first in books.epochs if first <= height)]
+
+
+def add(books, merchant, keys):
+    """A merchant's node validates, with its validator and cosigner key; gives the first height."""
     _, validators = latest(books)
-    return announce(books, {**validators, merchant: public_key})
+    return announce(books, {**validators, merchant: keys})
 
 
 def remove(books, merchant):
     """A merchant's node validates no longer; gives the first height."""
     _, validators = latest(books)
-    return announce(books, {name: key for name, key in validators.items() if name != merchant})
+    return announce(books, {name: keys for name, keys in validators.items() if name != merchant})
 
 
 def announce(books, validators):

@@ -1,4 +1,4 @@
-"""How a dump writes the records of governance and of the pool, all of it as text."""
+"""How a dump writes the records of governance, of the pool and of checkpoints, all of it as text."""
 
 from fractions import Fraction
 
@@ -30,8 +30,8 @@ def text(value):
 
 
 def validators(named):
-    """A set of validators."""
-    return {str(merchant): key for merchant, key in named.items()}
+    """A set of validators, each with its validator and cosigner key."""
+    return {str(merchant): list(keys) for merchant, keys in named.items()}
 
 
 def admission(record):
@@ -84,6 +84,7 @@ def terms(record):
         "industries": list(record.industries),
         "custodian_member_limit_fen": str(record.custodian_member_limit_fen),
         "custodian_limit_fen": str(record.custodian_limit_fen),
+        "breakage": write_rate(record.breakage),
     }
 
 
@@ -128,3 +129,25 @@ def share(part):
 def referral(record):
     """A member that was referred."""
     return {"by": str(record.by), "time_ms": str(record.time_ms), "is_converted": record.is_converted}
+
+
+def checkpoint_clock(books, latest_final):
+    """How far checkpoints have come."""
+    last_ms, is_pending = str(books.last_checkpoint_ms), books.is_checkpoint_pending
+    return {"last_ms": last_ms, "is_pending": is_pending, "latest_final": text(latest_final)}
+
+
+def checkpoint(record):
+    """A block that is a checkpoint."""
+    return {"time_ms": str(record.time_ms), "log_size": str(record.log_size), "log_root": record.log_root}
+
+
+def attestation(record):
+    """What a merchant vouches for."""
+    roots = dict(zip(("state_root", "erc1155_root"), record.roots))
+    return {"roots": roots, "signatures": dict(zip(("log", "cosigner", "state"), record.signatures))}
+
+
+def place(record):
+    """Who brought evidence, and where."""
+    return f"{record.merchant} at {record.height}/{record.index}"

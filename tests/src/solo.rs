@@ -16,6 +16,9 @@ use tempfile::TempDir;
 
 /// Time before the first block: 2026-01-05T00:00:00Z.
 pub const GENESIS_MS: u64 = 1_767_571_200_000;
+/// The first block, a millisecond later, is a checkpoint; the next comes only when the clock is set.
+const CHECKPOINT_INTERVAL_MS: u64 = 3_191;
+const _: () = assert!((GENESIS_MS + 1).is_multiple_of(CHECKPOINT_INTERVAL_MS));
 /// The token of the only client.
 pub const TOKEN: &str = "a-token-for-tests-only";
 
@@ -37,6 +40,8 @@ pub mod key {
     pub const AIRLINE: u8 = 7;
     /// Settles for the airline.
     pub const AIRLINE_TREASURER: u8 = 8;
+    /// Signs checkpoints.
+    pub const COSIGNER: u8 = 9;
 }
 
 /// A key by its seed's byte.
@@ -65,11 +70,12 @@ pub fn genesis() -> Genesis {
         "name": "harbour", "time_ms": GENESIS_MS, "utc_offset_minutes": 480,
         "clock": { "simulated": { "keys": [public(key::CLOCK)] } },
         "parameters": {
-            "idle_block_ms": 200, "min_anchor": "0.001", "max_anchor": "1", "exchange": { "spread": "0.02" },
+            "idle_block_ms": 200, "checkpoint_interval_ms": CHECKPOINT_INTERVAL_MS, "min_anchor": "0.001", "max_anchor": "1", "exchange": { "spread": "0.02" },
             "no_consent_limit_fen": "100000", "refund_window_days": 30,
         },
         "merchants": [{
             "id": 1, "name": "Harbour Coffee", "validator_key": public(key::VALIDATOR),
+            "cosigner_key": public(key::COSIGNER),
             "net_debit_cap_fen": "100000000",
             "operator_keys": [
                 { "public_key": public(key::OPERATOR), "roles": ["issuer", "acceptor"] },
@@ -104,6 +110,7 @@ allow_simulated_clock = true
 validator = "validator.key"
 network = "network.key"
 operator = "operator.key"
+cosigner = "cosigner.key"
 [listen]
 consensus = "/ip4/127.0.0.1/tcp/0"
 transactions = "/ip4/127.0.0.1/tcp/0"
@@ -129,7 +136,12 @@ impl Solo {
     /// When it does not start; the message has its log.
     pub fn start() -> Result<Self> {
         let dir = TempDir::new()?;
-        for (purpose, seed) in [("validator", key::VALIDATOR), ("network", key::NETWORK), ("operator", key::OPERATOR)] {
+        for (purpose, seed) in [
+            ("validator", key::VALIDATOR),
+            ("cosigner", key::COSIGNER),
+            ("network", key::NETWORK),
+            ("operator", key::OPERATOR),
+        ] {
             let text = format!("tally-key-v1:{purpose}:{}\n", hex::encode(key(seed).to_bytes()));
             write_secret(&dir.path().join(format!("{purpose}.key")), &text)?;
         }

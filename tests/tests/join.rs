@@ -118,6 +118,22 @@ fn purchase(class: u16, member: &str) -> Value {
     json!({ "issue": { "class": class, "member": member, "lines": [{ "category": 1, "amount_fen": "500" }] } })
 }
 
+/// Waits until the fifth merchant's node proposes blocks; gives the height from which on it validates.
+async fn validates(alliance: &Alliance, fifth: u16) -> Result<u64> {
+    let (from, validators) = epoch(alliance, 2).await?;
+    ensure!(validators.as_array().is_some_and(|set| set.len() == 5), "{validators}");
+    ensure!(validators[4]["name"] == "Fifth", "{validators}");
+    alliance.reach(fifth, from + 5).await?;
+    let status = alliance.read(fifth, "/v1/status").await?;
+    ensure!(status["is_validator"] == true && status["validators"] == 5, "{status}");
+    let mut proposers = Vec::new();
+    for height in from..=from + 5 {
+        proposers.push(alliance.read(1, &format!("/v1/blocks/{height}")).await?["header"]["proposer"].clone());
+    }
+    ensure!(proposers.contains(&json!(fifth)), "{proposers:?}");
+    Ok(from)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fifth_merchant_joins_a_running_network_and_leaves_it_again() -> Result<()> {
     let mut alliance = Alliance::start_with(4, &["--simulated-clock"]).await?;
@@ -130,17 +146,7 @@ async fn a_fifth_merchant_joins_a_running_network_and_leaves_it_again() -> Resul
     let admission = std::fs::read(alliance.merchant_dir(fifth).join("admission.json"))?;
     let admission: Value = serde_json::from_slice(&admission)?;
     decide(&alliance, &admission, 2_000_001, &[2, 3]).await?;
-    let (from, validators) = epoch(&alliance, 2).await?;
-    ensure!(validators.as_array().is_some_and(|set| set.len() == 5), "{validators}");
-    ensure!(validators[4]["name"] == "Fifth", "{validators}");
-    alliance.reach(fifth, from + 5).await?;
-    let status = alliance.read(fifth, "/v1/status").await?;
-    ensure!(status["is_validator"] == true && status["validators"] == 5, "{status}");
-    let mut proposers = Vec::new();
-    for height in from..=from + 5 {
-        proposers.push(alliance.read(1, &format!("/v1/blocks/{height}")).await?["header"]["proposer"].clone());
-    }
-    ensure!(proposers.contains(&json!(fifth)), "{proposers:?}");
+    let from = validates(&alliance, fifth).await?;
 
     // It acts for its own members, and without it four of five would be three: its vote is needed.
     let own = alliance.enrol(fifth, 9).await?;

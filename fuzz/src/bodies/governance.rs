@@ -38,6 +38,7 @@ pub fn propose(input: &mut Input<'_>, scene: &Scene<'_>) -> Propose {
             industries: input.pick(&[&[][..], &[5_211]]).to_vec(),
             custodian_member_limit_fen: Fen(input.amount()),
             custodian_limit_fen: Fen(input.amount()),
+            breakage: rate(input),
         }),
         2 => Change::Pair(ChangePair {
             from_class: some_class(input, scene),
@@ -73,10 +74,11 @@ fn parameters(input: &mut Input<'_>, scene: &Scene<'_>) -> ChangeParameters {
     let present: Parameters = read(&scene.world.store, tag::parameters, &()).expect("genesis wrote the parameters");
     let replaces = parameters_hash(&present);
     let mut parameters = present;
-    match input.below(4) {
+    match input.below(5) {
         0 => parameters.pool.levy = rate(input),
         1 => parameters.governance.run_off_days = input.pick(&[0, 1, 30]),
         2 => parameters.exchange.spread = rate(input),
+        3 => parameters.checkpoint_interval_ms = input.pick(&[1_000, 86_400_000, 0]),
         _ => parameters.settlement.cycle_months = input.pick(&[1, 3]),
     }
     ChangeParameters { replaces, parameters }
@@ -89,6 +91,7 @@ fn admit(input: &mut Input<'_>) -> Admit {
         merchant: some_merchant(input),
         name: input.pick(&["fifth", ""]).to_owned(),
         validator_key: key(Signer::Wallet(1)),
+        cosigner_key: key(Signer::Wallet(3)),
         network_key: key(Signer::Wallet(2)),
         operator_keys: vec![OperatorKey {
             public_key: key(Signer::Stranger),

@@ -1,6 +1,7 @@
 //! One generator for each kind of operation. A kind of [`Body`] that has none does not compile: give it a line in `kinds!`
 //! and a function that makes one of it.
 
+mod checkpoint;
 mod exchange;
 mod governance;
 mod membership;
@@ -84,6 +85,8 @@ kinds! {
     Depart => governance::depart,
     Refer => governance::refer,
     ClaimReferral => governance::claim_referral,
+    Attest => checkpoint::attest,
+    Anchor => checkpoint::anchor,
 }
 
 /// What a generator may look at.

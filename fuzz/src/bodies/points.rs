@@ -27,6 +27,7 @@ pub fn create_class(input: &mut Input<'_>, scene: &Scene<'_>) -> CreateClass {
         permissions: permissions(input),
         custodian_member_limit_fen: Fen(input.amount()),
         custodian_limit_fen: Fen(input.amount()),
+        breakage: Rate::from_millionths(input.amount_near(Rate::ONE)),
     };
     CreateClass { class: ClassId(input.pick(&[5, 6, 1, 0, u32::MAX])), terms }
 }

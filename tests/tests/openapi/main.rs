@@ -6,6 +6,7 @@
 
 mod document;
 mod governance;
+mod proofs;
 mod script;
 mod settlement;
 mod walk;

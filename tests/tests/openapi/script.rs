@@ -25,7 +25,7 @@ use tally_contracts::types::{
 use tally_tests::solo::{GENESIS_MS, genesis, key};
 
 use crate::document::Step;
-use crate::settlement;
+use crate::{proofs, settlement};
 
 pub const SHOP: MerchantId = MerchantId(1);
 pub const BEANS: ClassId = ClassId(1);
@@ -168,6 +168,7 @@ pub fn steps() -> Vec<Step> {
         questions(),
         chain(),
         settlement::steps(),
+        proofs::steps(),
     ];
     parts.into_iter().flatten().collect()
 }
@@ -356,6 +357,11 @@ fn keys() -> Vec<Step> {
     ]
 }
 
+/// A call of JSON-RPC.
+fn call(id: u32, method: &str, params: Value) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
+}
+
 fn questions() -> Vec<Step> {
     let card = |step: Step| step.with("member", member(1));
     let shop = |step: Step| step.with("merchant", SHOP);
@@ -380,6 +386,16 @@ fn questions() -> Vec<Step> {
         step("getMember", "unknown", "A card that nobody has").with("member", Address([1; 20])).answered(404),
         card(step("getBalances", "at_height", "Holdings as of the first block")).with("at_height", 1),
         card(step("getStatement", "newest", "The newest movements")).with("class", BEANS).with("limit", 3),
+        card(step("getErc1155", "of_a_member", "Where programs of Ethereum find the shop's points")),
+        step("callEthereum", "events", "What the first blocks moved")
+            .body("application/json", call(1, "eth_getLogs", json!([{ "fromBlock": "0x1", "toBlock": "0xa" }]))),
+        step("callEthereum", "batch", "The number of the chain, and a transaction that is refused").body(
+            "application/json",
+            json!([call(1, "eth_chainId", json!([])), call(2, "eth_sendRawTransaction", json!(["0x00"]))]),
+        ),
+        step("callEthereumByToken", "chain_id", "The token in the path")
+            .with("token", tally_tests::solo::TOKEN)
+            .body("application/json", call(1, "net_version", json!([]))),
         step("listClasses", "all", "Every class"),
         step("getClass", "one", "One class").with("class", BEANS),
         step("getRates", "from_one", "What beans become").with("from_class", BEANS).with("to_class", STAMPS),

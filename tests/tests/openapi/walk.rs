@@ -1,5 +1,7 @@
 //! Sends examples as a client would, from nothing but the document.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context as _, Result, bail, ensure};
 use futures::StreamExt as _;
 use reqwest::header::HeaderMap;
@@ -10,6 +12,8 @@ use tally_tests::solo::TOKEN;
 
 use crate::document::{Document, Step};
 
+/// Time between two tries.
+const BETWEEN: Duration = Duration::from_millis(50);
 /// Events that a stream is followed for.
 const EVENTS: usize = 12;
 
@@ -30,6 +34,11 @@ pub struct Answer {
 impl Answer {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Whether there is no final checkpoint yet.
+    fn is_early(&self) -> bool {
+        self.status == 404 && self.json().is_ok_and(|problem| problem["code"] == "no_checkpoint")
     }
 
     pub fn json(&self) -> Result<Value> {
@@ -62,7 +71,15 @@ impl Walker {
 
     /// Sends an example.
     pub async fn send(&self, document: &Document, step: &Step) -> Result<Answer> {
-        self.execute(self.request(document, step)?).await
+        let request = || self.request(document, step);
+        let mut answer = self.execute(request()?).await?;
+        // Checkpoints become final a little after their block: the answer says to ask again.
+        let deadline = Instant::now() + PATIENCE;
+        while step.status == 200 && answer.is_early() && Instant::now() < deadline {
+            tokio::time::sleep(BETWEEN).await;
+            answer = self.execute(request()?).await?;
+        }
+        Ok(answer)
     }
 
     fn request(&self, document: &Document, step: &Step) -> Result<Request> {

@@ -207,7 +207,7 @@ fn address(account: u64) -> Address {
 fn genesis() -> Genesis {
     let merchant = |id: u16| {
         json!({
-            "id": id, "name": format!("merchant {id}"), "validator_key": PublicKey::of(&key(0, id)),
+            "id": id, "name": format!("merchant {id}"), "validator_key": PublicKey::of(&key(0, id)), "cosigner_key": PublicKey::of(&key(9, id)),
             "net_debit_cap_fen": "100000000000000",
             "operator_keys": [
                 { "public_key": PublicKey::of(&key(1, id)), "roles": ["issuer", "acceptor"] },

@@ -1,6 +1,7 @@
 //! What else the alliance agrees on, at its start or later: parameters, terms of pairs, ratios of imports, the calendar.
 
 use serde_json::{Value, json};
+use tally_contracts::types::DAY_MS;
 
 use crate::terms::COLOSSAL;
 use crate::world::World;
@@ -20,6 +21,7 @@ pub fn parameters(world: &mut World) -> Value {
         .collect();
     let mut parameters = json!({
         "idle_block_ms": 1000,
+        "checkpoint_interval_ms": random.weighted(&[(600_000, 3), (1_000, 1), (3_600_000, 2), (DAY_MS, 1)]),
         "min_anchor": "0.0001",
         "max_anchor": "1000000",
         "notice_business_days": random.between(0, 15),

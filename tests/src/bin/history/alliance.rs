@@ -95,6 +95,7 @@ fn merchant(world: &mut World, id: u16) -> Value {
         "id": id,
         "name": format!("merchant {id}"),
         "validator_key": world.new_key(),
+        "cosigner_key": world.new_key(),
         "operator_keys": keys,
         "net_debit_cap_fen": cap_fen.to_string(),
         "collateral_fen": world.random.weighted(&[("0", 2), ("500", 2), ("20000", 3), ("300000", 2)]),

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, anyhow};
 use serde_json::{Value, json};
+use tally_contracts::checkpoint::TreeHead;
 use tally_contracts::encoding;
 use tally_contracts::execute::{BlockContext, BlockRun, execute_next};
 use tally_contracts::genesis::Genesis;
@@ -10,6 +11,14 @@ use tally_contracts::points::Movement;
 use tally_contracts::state::{Cache, Key as _, MemoryStore, WriteSet, tag};
 use tally_contracts::transaction::{CheckedTransaction, Transaction};
 use tally_contracts::types::{Address, ClassId, Height};
+
+/// What a block's header says of it, and of the log before it.
+#[derive(Clone, Copy)]
+pub struct Header {
+    pub height: u64,
+    pub time_ms: u64,
+    pub parent_log: TreeHead,
+}
 
 /// A chain in memory.
 pub struct Chain {
@@ -30,11 +39,13 @@ impl Chain {
     ///
     /// # Errors
     /// When one is not.
-    pub fn execute(&mut self, height: u64, time_ms: u64, transactions: &[Transaction]) -> Result<BlockRun> {
+    pub fn execute(&mut self, header: Header, transactions: &[Transaction]) -> Result<BlockRun> {
+        let Header { height, time_ms, parent_log } = header;
         let bytes = transactions.iter().map(encoding::encode).collect();
         let checked = CheckedTransaction::check_all(bytes, &self.genesis.chain_id())
             .map_err(|(index, fault)| anyhow!("transaction {index} of block {height}: {fault}"))?;
         let context = BlockContext::new(&self.genesis, self.genesis.chain_id(), Height(height), time_ms);
+        let context = context.after_log(parent_log);
         let run = execute_next(&self.store, context, &checked, &mut self.cache);
         self.store.apply(&run.writes);
         Ok(run)
@@ -42,11 +53,12 @@ impl Chain {
 }
 
 /// A block and what it did.
-pub fn block_line(height: u64, time_ms: u64, transactions: &[Transaction], run: &BlockRun) -> Value {
+pub fn block_line(header: Header, transactions: &[Transaction], run: &BlockRun) -> Value {
     let transactions: Vec<Value> = transactions.iter().map(transaction_line).collect();
     json!({ "block": {
-        "height": height,
-        "time_ms": time_ms,
+        "height": header.height,
+        "time_ms": header.time_ms,
+        "parent_log": { "size": header.parent_log.size, "root": header.parent_log.root },
         "due": run.due,
         "transactions": transactions,
         "receipts": run.receipts,

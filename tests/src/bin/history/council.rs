@@ -129,7 +129,8 @@ pub fn refresh(world: &mut World, store: &MemoryStore) {
     let protocol = store.get(&[tag::protocol]).map_or_else(Protocol::default, |bytes| decode_own(&bytes));
     world.council.version = protocol.version.into();
     let validators = epochs(store).into_iter().flat_map(|(_, set)| set.validators().to_vec());
-    world.council.validator_keys = validators.map(|of| of.public_key.to_string()).collect();
+    world.council.validator_keys =
+        validators.flat_map(|of| [of.public_key, of.cosigner_key]).map(|key| key.to_string()).collect();
     let merchants: Vec<(MerchantId, MerchantRecord)> =
         read_range(store, tag::merchants, &MerchantId::POOL, None, usize::MAX);
     world.council.run_offs_ms.clear();

@@ -1,6 +1,8 @@
-//! The part of a dump that tells of governance and the pool, as the model writes its own (`tests/model/written_governance.py`).
+//! The part of a dump that tells of governance, the pool and checkpoints, as the model writes its own
+//! (`tests/model/written_governance.py`).
 
 use serde_json::{Map, Value, json};
+use tally_contracts::checkpoint::{AnchorPlace, Attestation, Checkpoint, CheckpointClock};
 use tally_contracts::encoding::decode_own;
 use tally_contracts::exchange::{ImportRatio, PairTerms};
 use tally_contracts::genesis::Parameters;
@@ -9,12 +11,12 @@ use tally_contracts::membership::{Admission, Merchant, Phase, RunOff};
 use tally_contracts::points::PointClass;
 use tally_contracts::pool::{Contribution, Distribution, PoolShare, Referral};
 use tally_contracts::state::{MemoryStore, Store as _, read_range, tag};
-use tally_contracts::types::{Address, ClassId, Height, MerchantId, Month, Reference};
+use tally_contracts::types::{Address, ClassId, Hash, Height, MerchantId, Month, Reference};
 
 use crate::dump::table;
 use crate::world::World;
 
-/// Adds the tables of governance and of the pool to a dump.
+/// Adds the tables of governance, of the pool and of checkpoints to a dump.
 pub fn add(world: &World, store: &MemoryStore, state: &mut Value) {
     let parameters: Parameters = decode_own(&store.get(&[tag::parameters]).expect("genesis wrote the parameters"));
     let protocol = store.get(&[tag::protocol]).map_or_else(Protocol::default, |bytes| decode_own(&bytes));
@@ -41,6 +43,7 @@ pub fn add(world: &World, store: &MemoryStore, state: &mut Value) {
     state["ended"] = ended(store);
     state["buy_outs"] = buy_outs(world, store);
     pool(store, state);
+    checkpoints(store, state);
 }
 
 fn pool(store: &MemoryStore, state: &mut Value) {
@@ -56,6 +59,27 @@ fn pool(store: &MemoryStore, state: &mut Value) {
         let Referral { by, time_ms, is_converted } = decode_own(bytes);
         let record = json!({ "by": by.to_string(), "time_ms": time_ms.to_string(), "is_converted": is_converted });
         (format!("{merchant}/{member}"), record)
+    });
+}
+
+fn checkpoints(store: &MemoryStore, state: &mut Value) {
+    let clock = store.get(&[tag::checkpoint_clock]).expect("genesis wrote the clock of checkpoints");
+    let CheckpointClock { last_ms, is_pending, latest_final } = decode_own(&clock);
+    let latest_final = latest_final.map(|height| height.to_string());
+    state["checkpoint_clock"] =
+        json!({ "last_ms": last_ms.to_string(), "is_pending": is_pending, "latest_final": latest_final });
+    state["checkpoints"] = table(store, tag::checkpoints, |height: Height, bytes| {
+        let Checkpoint { time_ms, log_size, log_root } = decode_own(bytes);
+        let record = json!({ "time_ms": time_ms.to_string(), "log_size": log_size.to_string(), "log_root": log_root });
+        (height.to_string(), record)
+    });
+    state["attestations"] = table(store, tag::attestations, |(height, merchant): (Height, MerchantId), bytes| {
+        (format!("{height}/{merchant}"), json!(decode_own::<Attestation>(bytes)))
+    });
+    state["evidence"] = table(store, tag::anchors, |(height, evidence): (Height, Hash), bytes| {
+        let AnchorPlace { merchant, height: at, index } = decode_own(bytes);
+        let place = format!("{merchant} at {at}/{index}");
+        (format!("{height}/{evidence}"), json!(place))
     });
 }
 
@@ -87,7 +111,7 @@ fn party(store: &MemoryStore, id: MerchantId, record: &Merchant) -> Value {
 }
 
 fn validators(set: &ValidatorSet) -> Value {
-    set.validators().iter().map(|of| (of.merchant.to_string(), json!(of.public_key))).collect()
+    set.validators().iter().map(|of| (of.merchant.to_string(), json!([of.public_key, of.cosigner_key]))).collect()
 }
 
 fn admission(record: &Admission) -> Value {
@@ -156,6 +180,7 @@ fn terms(class: &PointClass) -> Value {
         "industries": class.terms.industries,
         "custodian_member_limit_fen": class.terms.custodian_member_limit_fen,
         "custodian_limit_fen": class.terms.custodian_limit_fen,
+        "breakage": class.terms.breakage,
     })
 }
 

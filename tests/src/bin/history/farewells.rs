@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use tally_contracts::types::{DAY_MS, HOUR_MS, Month};
 
 use crate::batch::Batch;
+use crate::notaries;
+use crate::propose::vouching::Flaw;
 use crate::propose::{Proposal, changes};
 use crate::story::Story;
 use crate::world::Stage;
@@ -85,6 +87,10 @@ fn join_together<W: Write>(story: &mut Story<W>) -> Result<(u16, u16)> {
         story.pass_at((1, asked_ms), &json!({ "admit": admission }))?;
     }
     story.go_on_until(asked_ms)?;
+    // They have no part in what was before them.
+    if let Some(before) = story.world.checkpoints.last().map(|checkpoint| checkpoint.height) {
+        notaries::attest(story, first, (before, Flaw::None))?;
+    }
     open(story, first + 1, (OF_SUCCESSOR, 0, "0.01", "1"))?;
     Ok((first, first + 1))
 }
@@ -133,6 +139,7 @@ fn leave<W: Write>(story: &mut Story<W>, (leaver, successor): (u16, u16), own: &
         change[name] = terms[name].clone();
     }
     change["life_months"] = json!(24);
+    change["breakage"] = json!("0.1");
     let asked_ms = story.world.now + 20 * DAY_MS;
     story.pass_at((leaver, asked_ms), &json!({ "class": change }))?;
     let exit = json!({ "exit": { "merchant": leaver, "successor": successor, "exchanges": exchanges } });

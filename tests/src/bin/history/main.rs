@@ -4,7 +4,7 @@
 //!
 //! The seed decides everything: two runs with one seed write the same bytes. An even seed has a simulated clock, an odd one
 //! a real one. With --staged it starts with what chance does not meet (`levies.rs`, `titans.rs`, `corners.rs`,
-//! `quarrels.rs`, `crowd.rs`, `farewells.rs`). The lines are a genesis, blocks with their transactions and what the contracts did (due records, receipts,
+//! `quarrels.rs`, `notaries.rs`, `crowd.rs`, `farewells.rs`). The lines are a genesis, blocks with their transactions and what the contracts did (due records, receipts,
 //! movements), a dump of the state every so many blocks, and an end. `tests/model/` executes the same transactions by the
 //! rules of `docs/rules.md` and compares. Signatures are real; the model does not judge them, for what is not signed rightly
 //! reaches no block.
@@ -13,6 +13,7 @@ mod agreement;
 mod alliance;
 mod batch;
 mod chain;
+mod checkpoints;
 mod clock;
 mod corners;
 mod council;
@@ -21,6 +22,7 @@ mod dump;
 mod dump_governance;
 mod farewells;
 mod levies;
+mod notaries;
 mod observe;
 mod propose;
 mod quarrels;
@@ -53,6 +55,7 @@ fn main() -> Result<()> {
         titans::play(&mut story)?;
         corners::play(&mut story)?;
         quarrels::play(&mut story)?;
+        notaries::play(&mut story)?;
         crowd::play(&mut story)?;
         farewells::play(&mut story)?;
     }

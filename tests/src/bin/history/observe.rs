@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::checkpoints;
 use crate::council;
 use crate::terms;
 use crate::world::{Act, Debt, Dispute, Hold, Key, Leg, Member, Sale, World, time_of};
@@ -30,6 +31,7 @@ pub fn observe(world: &mut World, applied: &Applied<'_>) {
         "confirm_leg" | "report_payment" => leg_changed(world, applied),
         "open_dispute" | "answer_dispute" => dispute_changed(world, applied),
         "set_business_days" | "set_collateral" | "draw_collateral" | "decide_dispute" => voiced(world, applied),
+        "attest" | "anchor" => checkpoints::observe(world, applied),
         "propose" | "vote" | "refer" | "claim_referral" => council::observe(world, applied),
         _ => member_changed(world, applied),
     }

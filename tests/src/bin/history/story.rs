@@ -12,7 +12,8 @@ use tally_contracts::types::{HOUR_MS, Month};
 
 use crate::alliance;
 use crate::batch::{self, Batch};
-use crate::chain::{Chain, block_line, movements};
+use crate::chain::{Chain, Header, block_line, movements};
+use crate::checkpoints;
 use crate::clock;
 use crate::council;
 use crate::dump::dump;
@@ -209,8 +210,9 @@ impl<W: Write> Story<W> {
         let world = &mut self.world;
         (world.now, world.height) = (time_ms, world.height + 1);
         let transactions: Vec<_> = batches.iter().map(|batch| batch.signed(world)).collect();
-        let run = self.chain.execute(world.height, time_ms, &transactions)?;
-        let line = block_line(world.height, time_ms, &transactions, &run);
+        let header = Header { height: world.height, time_ms, parent_log: checkpoints::next_log(world) };
+        let run = self.chain.execute(header, &transactions)?;
+        let line = block_line(header, &transactions, &run);
         self.operations += batches.iter().map(|batch| batch.operations.len() as u64).sum::<u64>();
         self.learn(batches, &run);
         self.write(&line)?;
@@ -257,6 +259,7 @@ impl<W: Write> Story<W> {
         if council::is_moved(run) {
             council::refresh(world, &self.chain.store);
         }
+        checkpoints::learn(world, run, &self.chain.store);
         for (batch, receipts) in batches.iter().zip(&run.receipts) {
             for (operation, receipt) in batch.operations.iter().zip(receipts) {
                 learn_from(world, batch.merchant, operation, &json!(receipt));

@@ -85,6 +85,7 @@ pub fn terms(world: &mut World, merchants: u16) -> Value {
         "industries": some_industries(world, 100),
         "custodian_member_limit_fen": world.random.between(300, 3_000).to_string(),
         "custodian_limit_fen": world.random.between(200, 2_000).to_string(),
+        "breakage": world.random.weighted(&[("0", 1), ("0.1", 1)]),
     });
     if world.random.chance(400) {
         let lists: Vec<Value> = HOLDERS.iter().filter_map(|holder| permission(world, holder)).collect();

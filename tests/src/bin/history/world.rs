@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use ed25519_dalek::SigningKey;
 use serde_json::Value;
+use tally_contracts::checkpoint::TreeHead;
 use tally_contracts::crypto::PublicKey;
 use tally_contracts::types::{Calendar, ChainId, DAY_MS, HOUR_MS, Reference};
 
 use tally_tests::random::Random;
 
+use crate::checkpoints::Checkpoint;
 use crate::council::Council;
 
 /// Most of each kind of record that is remembered: the older ones make room.
@@ -36,6 +38,10 @@ pub struct World {
     pub founders: u16,
     /// What merchants decide together.
     pub council: Council,
+    /// The log after the block before, as the next block's header will have it.
+    pub log: TreeHead,
+    /// Checkpoints on record.
+    pub checkpoints: Vec<Checkpoint>,
     pub merchants: Vec<Merchant>,
     pub classes: Vec<Class>,
     pub members: Vec<Member>,
@@ -231,6 +237,8 @@ impl World {
             clock_key: None,
             founders: 0,
             council: Council::default(),
+            log: TreeHead::default(),
+            checkpoints: Vec::new(),
             merchants: Vec::new(),
             classes: Vec::new(),
             members: Vec::new(),
@@ -333,6 +341,7 @@ impl World {
         keep_last(&mut self.sent);
         keep_last(&mut self.sent_together);
         keep_last(&mut self.legs);
+        keep_last(&mut self.checkpoints);
         keep_last(&mut self.debts);
         keep_last(&mut self.disputes);
         keep_last(&mut self.imported);

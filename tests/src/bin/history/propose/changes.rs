@@ -47,7 +47,8 @@ fn parameters(world: &mut World) -> Value {
     let mut parameters = world.council.parameters.clone();
     let fresh = agreement::parameters(world);
     let random = &mut world.random;
-    for name in ["notice_business_days", "no_consent_limit_fen", "refund_window_days", "pool", "rebate", "governance"] {
+    let days_and_limits = ["notice_business_days", "no_consent_limit_fen", "refund_window_days"];
+    for name in days_and_limits.into_iter().chain(["checkpoint_interval_ms", "pool", "rebate", "governance"]) {
         if random.chance(250) {
             parameters[name] = fresh[name].clone();
         }
@@ -101,6 +102,8 @@ fn spoil(world: &mut World, parameters: &mut Value) {
             let key = world.new_key();
             parameters["admission"]["attesters"] = json!([key, key]);
         }
+        19 => parameters["checkpoint_interval_ms"] = json!(999),
+        20 => parameters["checkpoint_interval_ms"] = json!(DAY_MS + 1),
         _ => {}
     }
 }
@@ -121,6 +124,7 @@ fn class(world: &mut World, merchant: u16) -> Option<Value> {
     if new["industries"].is_null() {
         new["industries"] = json!([]);
     }
+    new["breakage"] = json!(random.weighted(&[("0", 8), ("0.12", 8), ("1.000001", 1)]));
     match random.between(0, 19) {
         0..=3 => new["earn_rate"] = json!(random.weighted(&[("0.5", 1), ("1", 2), ("2.000001", 1)])),
         4..=7 => new["life_months"] = json!(random.between(1, 24)),
@@ -211,8 +215,8 @@ fn admit(world: &mut World) -> Value {
         4 | 5 => {
             let known: Vec<String> = world.council.validator_keys.clone();
             let known = world.random.one(&known).cloned().unwrap_or(taken);
-            let name = if world.random.chance(500) { "validator_key" } else { "network_key" };
-            admission[name] = json!(known);
+            let name = world.random.one(&["validator_key", "cosigner_key", "network_key"]).copied();
+            admission[name.unwrap_or("validator_key")] = json!(known);
         }
         6 => {
             let attested = attested(world, admission.clone());
@@ -236,6 +240,7 @@ pub fn new_merchant(world: &mut World, merchant: u16) -> Value {
         "merchant": merchant,
         "name": format!("merchant {merchant}"),
         "validator_key": world.new_key(),
+        "cosigner_key": world.new_key(),
         "network_key": world.new_key(),
         "operator_keys": keys,
         "net_debit_cap_fen": world.random.between(5_000, 200_000).to_string(),

@@ -11,6 +11,7 @@ mod members;
 mod points;
 mod referrals;
 mod sales;
+pub mod vouching;
 
 use serde_json::{Value, json};
 use tally_contracts::types::Address;
@@ -40,7 +41,7 @@ impl Proposal {
 }
 
 /// Each kind with the role that it takes, and how often it is proposed.
-pub const KINDS: [(&str, &str, u64); 38] = [
+pub const KINDS: [(&str, &str, u64); 40] = [
     ("set_clock", "clock", 1),
     ("create_class", "governor", 1),
     ("add_key", "governor", 2),
@@ -79,6 +80,8 @@ pub const KINDS: [(&str, &str, u64); 38] = [
     ("depart", "governor", 3),
     ("refer", "acceptor", 5),
     ("claim_referral", "acceptor", 6),
+    ("attest", "acceptor", 8),
+    ("anchor", "acceptor", 3),
 ];
 
 /// What a partner mostly proposes, and how often; the rest is what merchants do.
@@ -141,6 +144,8 @@ pub fn propose(world: &mut World, merchant: u16) -> Option<Proposal> {
         "depart" => council::depart(world, merchant),
         "refer" => referrals::refer(world, merchant),
         "claim_referral" => referrals::claim(world, merchant),
+        "attest" => vouching::attest(world, merchant),
+        "anchor" => vouching::anchor(world, merchant),
         "enrol" | "enrol_wallet" => members::enter(world, merchant, kind),
         "register_wallet" | "rotate_wallet" | "recover_wallet" => members::change_key(world, merchant, kind),
         "freeze" | "unfreeze" => members::freeze(world, merchant, kind),
