@@ -9,6 +9,7 @@ It executes nothing: receipts, log roots and state hashes are the business of `t
 difference. A new golden line has to be written here too, from the page: that is the point. Only the codes of rejections
 are taken from the page's own table.
 """
+import base64
 import hashlib
 import pathlib
 import re
@@ -128,7 +129,7 @@ def contracts(golden, page):
     lots = seq([expires + le(3, 8)])
     permissions = seq([le(2, 4) + seq([le(1, 4), le(3, 4)])])
     places = seq([le(1, 2), le(2, 2)]) + seq([le(5211, 2)]) + some(le(6, 4), le(900000, 8))
-    terms = le(2, 1) + anchor + le(1500000, 8) + le(12, 2) + places + permissions + le(1, 8) + le(2, 8)
+    terms = le(2, 1) + anchor + le(1500000, 8) + le(12, 2) + places + permissions + le(1, 8) + le(2, 8) + le(3, 8)
     march, disputed = month(2017, 3), le(2, 2) + original
     bodies = {
         "set_clock": le(1, 4) + le(now, 8),
@@ -169,6 +170,8 @@ def contracts(golden, page):
         "depart": le(52, 4) + le(4, 2),
         "refer": le(60, 4) + a + le(3, 2),
         "claim_referral": le(61, 4) + a + le(3, 2) + original,
+        "attest": le(70, 4) + le(9, 8) + b"\1" * 32 + b"\2" * 32 + b"\3" * 64 + b"\4" * 64 + b"\5" * 64,
+        "anchor": le(71, 4) + le(9, 8) + le(1, 4) + le(2, 8) + b"\x30\0",
     }
     applied = {
         "clock_set": le(1, 4),
@@ -211,6 +214,8 @@ def contracts(golden, page):
         "departed": le(51, 4) + le(17, 8),
         "referred": le(60, 4),
         "referral_converted": le(61, 4),
+        "attested": le(70, 4) + le(2, 2) + le(3, 2) + b"\0",
+        "anchored": le(71, 4),
     }
     till = some(le(12, 4), le(1, 4))
     references = {name: reference(now, n) for n, name in enumerate(bodies, 1)}
@@ -258,6 +263,7 @@ def contracts(golden, page):
         "settlement.dispute": le(1, 2) + le(2, 2) + le(12, 16) + text("twice") + le(2, 4) + le(9, 8),
     }
     expected.update(governance(chain, key, other_key))
+    expected.update(checkpoints(chain))
     expected.update({"body." + name: body for name, body in bodies.items()})
     expected.update({"applied." + name: fields for name, fields in applied.items()})
     expected.update(rejections(page))
@@ -276,7 +282,7 @@ def contracts(golden, page):
 def governance(chain, key, other_key):
     """Changes, and what governance and the pool keep."""
     parameters = (
-        le(1000, 8) + le(10000, 8) + le(30000, 8) + le(15, 2) + le(0, 8) + le(30, 2)
+        le(1000, 8) + le(600000, 8) + le(10000, 8) + le(30000, 8) + le(15, 2) + le(0, 8) + le(30, 2)
         + le(20000, 8) + le(0, 8) + le(500000, 8) + le(100000000, 8) + seq([])
         + le(1, 2) + le(5, 2) + le(3, 2) + le(7, 2) + le(800000, 8)
         + le(0, 8) + le(800000, 8) + le(1500000, 8) + le(500000, 8) + le(80000, 8) + le(90, 2)
@@ -289,11 +295,13 @@ def governance(chain, key, other_key):
     half, suspended = le(500000, 8), le(11, 4) + le(2, 2)
     return {
         "change.parameters": le(1, 4) + domain_hash("parameters", parameters) + parameters,
-        "change.class": le(2, 4) + le(7, 4) + half + le(6, 2) + seq([le(2, 2)]) + seq([le(5211, 2)]) + le(1, 8) + le(2, 8),
+        "change.class": le(2, 4) + le(7, 4) + half + le(6, 2) + seq([le(2, 2)]) + seq([le(5211, 2)]) + le(1, 8) + le(2, 8)
+        + le(3, 8),
         "change.pair": le(3, 4) + le(7, 4) + le(8, 4) + some(half) + NONE + some(le(3, 8)),
         "change.import_ratio": le(4, 4) + le(2, 2) + le(7, 4) + some(le(100, 4), le(10, 4)),
         "change.merchant": le(5, 4) + le(2, 2) + le(1, 8) + le(2, 2) + le(3, 2),
-        "change.admit": le(10, 4) + stated + other_key + operators + le(1, 8) + le(2, 2) + criteria + key + b"\x66" * 64,
+        "change.admit": le(10, 4) + stated + b"\x77" * 32 + other_key + operators + le(1, 8) + le(2, 2) + criteria + key
+        + b"\x66" * 64,
         "change.suspend": suspended,
         "change.reinstate": le(12, 4) + le(2, 2),
         "change.exit": le(13, 4) + le(2, 2) + le(3, 2) + seq([le(7, 4) + le(8, 4)]),
@@ -308,6 +316,28 @@ def governance(chain, key, other_key):
         "pool.distribution": le(1, 8) + le(2, 8) + le(3, 16)
         + seq([le(2, 2) + le(1, 2) + le(1150000, 8) + le(2, 8) + le(3, 8) + le(4, 8) + le(5, 8)]) + le(4, 8) + le(-5, 16),
         "pool.referral": le(2, 2) + le(1, 8) + b"\1",
+    }
+
+
+def checkpoints(chain):
+    """Records of checkpoints, and the texts that are signed."""
+    time_ms, size, log_root, state_root, erc1155_root = 1700000000123, 70000, b"\1" * 32, b"\2" * 32, b"\3" * 32
+    evidence = le(2, 4) + text("w+00000000+BA==") + text("\u2014 w BA==")
+    origin = f"tally/{chain.hex()}"
+    log_root_64, *roots_64 = (base64.b64encode(root).decode() for root in (log_root, state_root, erc1155_root))
+    log = f"{origin}\n{size}\n{log_root_64}\n"
+    cosigned = f"cosignature/v1\ntime {time_ms // 1000}\n{log}"
+    state = f"{origin}/state\n9\n{time_ms}\n{size}\n" + "".join(f"{root}\n" for root in roots_64)
+    return {
+        "checkpoint": le(time_ms, 8) + le(size, 8) + log_root,
+        "checkpoint.attestation": state_root + erc1155_root + b"\3" * 64 + b"\4" * 64 + b"\5" * 64,
+        "checkpoint.clock": le(1, 8) + b"\1" + some(le(2, 8)),
+        "checkpoint.anchor": le(2, 2) + le(3, 8) + le(4, 4),
+        "checkpoint.evidence": evidence,
+        "checkpoint.evidence_hash": domain_hash("evidence", evidence),
+        "checkpoint.text.log": log.encode(),
+        "checkpoint.text.cosigned": cosigned.encode(),
+        "checkpoint.text.state": state.encode(),
     }
 
 
@@ -357,11 +387,11 @@ def read_terms(r):
         r.take(4 + 8)
     for _ in range(r.int(8)):
         r.take(4), r.items(4)
-    r.take(8 + 8)
+    r.take(8 + 8 + 8)
 
 
 def read_parameters(r):
-    r.take(8 + 8 + 8 + 2 + 8 + 2 + 32), r.items(9), r.take(16)
+    r.take(8 + 8 + 8 + 8 + 2 + 8 + 2 + 32), r.items(9), r.take(16)
     r.take(42), r.items(16), r.take(1 + 4 + 16), r.items(32)
 
 
@@ -372,6 +402,7 @@ def read_operator_key(r):
 
 
 def validators(genesis):
+    """The validator and cosigner key of each founder."""
     r = Reader(genesis)
     r.bytes(), r.take(12)
     if r.int(4) == 2:
@@ -381,7 +412,7 @@ def validators(genesis):
     for _ in range(r.int(8)):
         merchant = r.int(2)
         r.bytes()
-        found[merchant] = r.take(32)
+        found[merchant] = r.take(32), r.take(32)
         for _ in range(r.int(8)):
             read_operator_key(r)
         r.take(8 + 8 + 2 + 2)
@@ -406,7 +437,7 @@ def validators(genesis):
 BODIES = {
     1: 8, 4: 32, 5: 64, 6: 20, 7: 20, 9: 10, 10: 36, 11: 36, 12: 52, 13: 52, 14: 52, 15: 20, 16: 20,
     21: 52, 22: 32, 23: 40, 24: 24, 25: 16, 26: 24, 27: 24, 31: 44, 40: 12, 42: 4, 44: 19,
-    45: 19, 51: 19, 52: 2, 60: 22, 61: 38,
+    45: 19, 51: 19, 52: 2, 60: 22, 61: 38, 70: 8 + 32 + 32 + 192,
 }
 
 
@@ -415,7 +446,7 @@ def read_change(r):
     if kind == 1:
         r.take(32), read_parameters(r)
     elif kind == 2:
-        r.take(4 + 8 + 2), r.items(2), r.items(2), r.take(8 + 8)
+        r.take(4 + 8 + 2), r.items(2), r.items(2), r.take(8 + 8 + 8)
     elif kind == 3:
         r.take(4 + 4)
         for _ in range(3):
@@ -426,7 +457,7 @@ def read_change(r):
         if r.option():
             r.take(8)
     elif kind == 10:
-        r.take(2), r.bytes(), r.take(32 + 32)
+        r.take(2), r.bytes(), r.take(32 + 32 + 32)
         for _ in range(r.int(8)):
             read_operator_key(r)
         r.take(8 + 2 + 18 + 32 + 64)
@@ -458,6 +489,10 @@ def read_body(r):
         r.take(2 + 16 + 16), r.bytes()
     elif kind == 50:
         read_change(r), r.take(8)
+    elif kind == 71:
+        r.take(8)
+        for _ in range({1: 1, 2: 2}[r.int(4)]):
+            r.bytes()
     else:
         assert kind in BODIES, f"a body of kind {kind}"
         r.take(BODIES[kind])
@@ -508,7 +543,8 @@ def check_certificate(r, chain_id, keys, height, block_id):
     for _ in range(r.int(8)):
         signers.append(r.int(2))
         vote = b"tally/vote/v1\0" + chain_id + b"\2" + le(height, 8) + le(round_, 4) + b"\1" + block_id + le(signers[-1], 2)
-        assert verifies(keys[signers[-1]], vote, r.take(64)), f"precommit of merchant {signers[-1]}"
+        validator_key, _ = keys[signers[-1]]
+        assert verifies(validator_key, vote, r.take(64)), f"precommit of merchant {signers[-1]}"
     assert signers == sorted(set(signers)) and len(signers) * 3 > len(keys) * 2, "quorum"
     return r.data[start:r.at]
 
@@ -516,11 +552,11 @@ def check_certificate(r, chain_id, keys, height, block_id):
 def check_block(data, chain_id, keys, height, parent):
     r = Reader(data)
     header = r.take(252)
-    assert number(header[:2]) == 5, f"version {number(header[:2])} of the block, not 5"
+    assert number(header[:2]) == 6, f"version {number(header[:2])} of the block, not 6"
     assert header[2:34] == chain_id and number(header[34:42]) == height, "chain, height"
     assert header[50:82] == parent, "parent_hash"
     # Sets after the first follow from executing the chain, which this script does not do.
-    members = seq([le(m, 2) + key for m, key in sorted(keys.items())])
+    members = seq([le(m, 2) + key + cosigner_key for m, (key, cosigner_key) in sorted(keys.items())])
     assert header[116:148] == domain_hash("validators", members), "validators other than those of genesis"
     commit = check_certificate(r, chain_id, keys, height - 1, parent) if r.int(1) else None
     assert (commit is None) == (height == 1), "last_commit"
