@@ -32,6 +32,7 @@ has c++ && has cc || missing build-essential "a C and C++ compiler"
 has_libclang || missing libclang-dev "libclang with its headers (LIBCLANG_PATH names its folder)"
 has zstd || missing zstd "the zstd command"
 has_python || missing python3 "Python 3.8 or later"
+has openssl || missing openssl "the openssl command (a time-stamp authority, in tests)"
 
 if ! has cargo; then
   echo "setup: Rust is not installed: https://rustup.rs (the toolchain itself is pinned in rust-toolchain.toml)" >&2
