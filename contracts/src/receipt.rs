@@ -315,7 +315,7 @@ pub enum Applied {
         attested: u16,
         /// How many make the checkpoint final.
         needed: u16,
-        /// Whether it is final.
+        /// Whether these roots make the checkpoint final.
         is_final: bool,
     },
     /// The evidence is on record.

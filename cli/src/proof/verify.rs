@@ -9,6 +9,7 @@ use serde_json::json;
 use tally_contracts::types::ChainId;
 use tally_ledger::anchor::Trust;
 use tally_ledger::anchor::timestamp::Roots;
+use tally_ledger::anchor::witness::witness_key;
 use tally_ledger::note::Policy;
 use tally_ledger::proof::ProofFile;
 
@@ -78,7 +79,8 @@ impl Verify {
     fn trust(&self) -> anyhow::Result<Trust> {
         let pem: Vec<String> = self.authority.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
         let roots = if pem.is_empty() { Roots::default() } else { Roots::from_pem(&pem.join("\n"))? };
-        Ok(Trust::new(roots, self.witness.iter().map(String::as_str))?)
+        let witnesses = self.witness.iter().map(|key| witness_key(key)).collect::<Result<_, _>>()?;
+        Ok(Trust::new(roots, witnesses))
     }
 }
 

@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use serde::Deserialize;
 use tally_ledger::anchor::Trust;
 use tally_ledger::anchor::timestamp::Roots;
+use tally_ledger::anchor::witness::witness_key;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,5 +48,6 @@ pub fn read(path: &Path) -> anyhow::Result<Trust> {
     if !file.certificates.is_empty() {
         roots = roots.with_beside(&joined(&file.certificates)?).with_context(|| format!("{}", path.display()))?;
     }
-    Trust::new(roots, file.witnesses.iter().map(String::as_str)).with_context(|| format!("{}", path.display()))
+    let witnesses = file.witnesses.iter().map(|key| witness_key(key)).collect::<Result<_, _>>();
+    Ok(Trust::new(roots, witnesses.with_context(|| format!("{}", path.display()))?))
 }

@@ -81,7 +81,9 @@ impl Verb for Attest {
         }
         let attestation = Attestation { roots: self.roots(), signatures: *self.signatures };
         overlay.attestations.put((self.height, caller.merchant), attestation);
-        let (attested, needed) = (alike(overlay, self.height, &self.roots()), needed(&set));
+        let alike = attested_roots(overlay, self.height).iter().filter(|roots| **roots == self.roots()).count();
+        let attested = u16::try_from(alike).expect("an alliance has at most 1,000 merchants");
+        let needed = needed(&set);
         let is_final = attested >= needed;
         let clock = overlay.checkpoint_clock.get(&()).expect("genesis wrote the clock of checkpoints");
         if is_final && clock.latest_final < Some(self.height) {
@@ -91,17 +93,23 @@ impl Verb for Attest {
     }
 }
 
-/// How many merchants attested these roots.
-fn alike(overlay: &mut Overlay<'_>, height: Height, roots: &Roots) -> u16 {
-    let attested = attestations(overlay, height);
-    let alike = attested.iter().filter(|attestation| attestation.roots == *roots).count();
-    u16::try_from(alike).expect("an alliance has at most 1,000 merchants")
-}
-
-fn attestations(overlay: &mut Overlay<'_>, height: Height) -> Vec<Attestation> {
+fn attested_roots(overlay: &mut Overlay<'_>, height: Height) -> Vec<Roots> {
     let (first, end) = ((height, MerchantId::POOL), (height, MerchantId(u16::MAX)));
     let rows = overlay.attestations.scan(&first, &end, MAX_MERCHANTS);
-    rows.into_iter().map(|(_, attestation)| attestation).collect()
+    rows.into_iter().map(|(_, attestation)| attestation.roots).collect()
+}
+
+/// The roots that most merchants attested, of equally many the first, and how many they are.
+#[must_use]
+pub fn most_attested(attested: impl IntoIterator<Item = Roots>) -> Option<(Roots, u16)> {
+    let mut counts: Vec<(Roots, u16)> = Vec::new();
+    for roots in attested {
+        match counts.iter_mut().find(|(other, _)| *other == roots) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((roots, 1)),
+        }
+    }
+    counts.into_iter().reduce(|most, one| if one.1 > most.1 { one } else { most })
 }
 
 /// How many validators make a checkpoint final: more than two thirds of those of its height.
@@ -113,7 +121,6 @@ pub fn needed(set: &ValidatorSet) -> u16 {
 
 /// Whether enough merchants attested some roots at a height for it to be final.
 pub(super) fn is_final(overlay: &mut Overlay<'_>, height: Height) -> bool {
-    let needed = usize::from(needed(&validators::at(overlay, height)));
-    let attested = attestations(overlay, height);
-    attested.iter().any(|one| attested.iter().filter(|other| other.roots == one.roots).count() >= needed)
+    let needed = needed(&validators::at(overlay, height));
+    most_attested(attested_roots(overlay, height)).is_some_and(|(_, attested)| attested >= needed)
 }

@@ -9,7 +9,7 @@ mod anchor;
 pub(crate) mod tests;
 
 pub use anchor::{Anchor, Evidence, MAX_RESPONSE_BYTES};
-pub use attest::{Attest, attested_texts, needed};
+pub use attest::{Attest, attested_texts, most_attested, needed};
 pub(crate) use clock::mark;
 pub use state::{AnchorPlace, Attestation, Checkpoint, CheckpointClock, CheckpointSignatures, Roots};
 pub use text::{StateHead, TreeHead, checkpoint_text, cosigned_text, cosigner_name, origin, state_text, token_uri};

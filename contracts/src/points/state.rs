@@ -202,33 +202,21 @@ impl StatementLine {
     }
 }
 
-/// The same, as execution has it at hand.
-#[derive(SchemaWrite)]
-struct BorrowedLine<'a> {
-    address: Address,
-    class: ClassId,
-    height: Height,
-    index: u32,
-    operation: Option<u32>,
-    delta: i64,
-    reason: Reason,
-    lots: &'a Vec<Lot>,
-}
-
 impl Movement {
     /// Sets the statement hash, which follows from the previous movement's (zero for the first) and this one's line.
     #[must_use]
-    pub fn chained(mut self, previous: &Hash, owner: (Address, ClassId), height: Height, index: u32) -> Self {
-        self.statement_hash = StatementLine::chain(previous, &self.line(owner, height, index));
-        self
+    pub fn chained(self, previous: &Hash, owner: (Address, ClassId), height: Height, index: u32) -> Self {
+        let line = self.into_line(owner, height, index);
+        let statement_hash = StatementLine::chain(previous, &encoding::encode(&line));
+        let StatementLine { operation, delta, reason, lots, .. } = line;
+        Self { operation, delta, reason, lots, statement_hash }
     }
 
-    /// The canonical bytes of its [`StatementLine`].
+    /// What its statement hash is over, after the hash before it.
     #[must_use]
-    pub fn line(&self, (address, class): (Address, ClassId), height: Height, index: u32) -> Vec<u8> {
+    pub fn into_line(self, (address, class): (Address, ClassId), height: Height, index: u32) -> StatementLine {
         let Self { operation, delta, reason, lots, .. } = self;
-        let (operation, delta, reason) = (*operation, *delta, *reason);
-        encoding::encode(&BorrowedLine { address, class, height, index, operation, delta, reason, lots })
+        StatementLine { address, class, height, index, operation, delta, reason, lots }
     }
 }
 

@@ -17,8 +17,8 @@ use tally_contracts::state::{read, tag};
 use tally_contracts::transaction::Body;
 use tally_contracts::types::{DAY_MS, Height, MerchantId};
 use tally_ledger::anchor::timestamp::{self, request};
-use tally_ledger::anchor::witness::WitnessKey;
 use tally_ledger::anchor::{Trust, imprint};
+use tally_ledger::note::{NoteSignature, SignatureType, VerifierKey};
 use tally_ledger::roots::checkpoint_roots;
 use tally_ledger::verify::anchors::{AnchorKind, AnchorVerdict};
 use tally_ledger::verify::{
@@ -189,7 +189,7 @@ fn a_time_stamp_is_believed_by_who_trusts_its_authority_and_one_over_something_e
     // A stale one: the stamp of an earlier checkpoint, handed in for a later.
     audited.anchor(4, second, Evidence::TimeStamp { response: right });
     let roots = timestamp::Roots::from_pem(&authority.root()).unwrap();
-    let trusting = audited.audit(RootsOf::Last, Trust::new(roots, []).unwrap()).unwrap();
+    let trusting = audited.audit(RootsOf::Last, Trust::new(roots, Vec::new())).unwrap();
     let strange = audited.audit(RootsOf::Last, Trust::default()).unwrap();
     for (report, verdict, believed) in [(trusting, AnchorVerdict::Believed, 1), (strange, AnchorVerdict::Untrusted, 0)]
     {
@@ -208,11 +208,9 @@ fn a_time_stamp_is_believed_by_who_trusts_its_authority_and_one_over_something_e
 }
 
 /// A witness's line over a text, at a time in s.
-fn witnessed(secret: &SigningKey, key: &WitnessKey, time_s: u64, text: &str) -> Evidence {
-    use base64::Engine as _;
+fn witnessed(secret: &SigningKey, key: &VerifierKey, time_s: u64, text: &str) -> Evidence {
     let signature = sign(secret, format!("cosignature/v1\ntime {time_s}\n{text}").as_bytes());
-    let blob = [key.id().as_slice(), &time_s.to_be_bytes(), &signature.0].concat();
-    let line = format!("\u{2014} {} {}", key.name(), base64::engine::general_purpose::STANDARD.encode(blob));
+    let line = NoteSignature::cosignature(key, time_s, &signature).unwrap().to_string();
     Evidence::Witness { key: key.to_string(), line }
 }
 
@@ -221,13 +219,13 @@ fn a_witness_may_not_vouch_for_another_checkpoint_nor_before_its_time() {
     let mut audited = honest();
     let (first, second) = (audited.checkpoints[0].0, audited.checkpoints[1].0);
     let secret = SigningKey::from_bytes(&[77; 32]);
-    let key = WitnessKey::new("w.example", PublicKey::of(&secret)).unwrap();
+    let key = VerifierKey::new("w.example", SignatureType::Cosignature, PublicKey::of(&secret)).unwrap();
     let time_s = audited.on_record(first).time_ms / 1000;
     let (one, other) = (audited.text(first), audited.text(second));
     audited.anchor(1, first, witnessed(&secret, &key, time_s + 5, &one));
     audited.anchor(2, first, witnessed(&secret, &key, time_s - 3600, &one));
     audited.anchor(3, first, witnessed(&secret, &key, time_s + 5, &other));
-    let trust = Trust::new(timestamp::Roots::default(), [key.to_string().as_str()]).unwrap();
+    let trust = Trust::new(timestamp::Roots::default(), vec![key.clone()]);
     let report = audited.audit(RootsOf::Last, trust).unwrap();
     let verdicts: Vec<_> = report.anchors.listed.iter().map(|row| row.verdict).collect();
     assert_eq!(verdicts, [AnchorVerdict::Believed, AnchorVerdict::Refuted, AnchorVerdict::Refuted]);

@@ -16,9 +16,9 @@ use tally_ledger::block::Block;
 use tally_ledger::note::{Policy, TlogProof};
 use tally_ledger::proof::{
     AnchoredProof, BalanceProof, Fact, GrowthProof, Hex, NoteText, OperationProof, ProofFile, RecordPart,
-    SettlementProof, SignedProof, StateRecord, StatementProof,
+    SettlementProof, SignedProof, StatementProof,
 };
-use tally_ledger::roots::records::RecordId;
+use tally_ledger::roots::records::{Record, RecordId};
 use tally_ledger::roots::state_tree::NoRecordProof;
 
 use crate::keeper::Kept;
@@ -157,8 +157,10 @@ impl Replica {
         if lines.len() > MAX_LINES {
             return Err(NoProof::TooLong);
         }
-        let line = |((height, index), movement): &(MovementId, Movement)| Hex(movement.line(owner, *height, *index));
-        let lines = lines.iter().rev().map(line).collect();
+        let line = |((height, index), movement): (MovementId, Movement)| {
+            Hex(encoding::encode(&movement.into_line(owner, height, index)))
+        };
+        let lines = lines.into_iter().rev().map(line).collect();
         Ok((attested, Fact::Statement(StatementProof { holder, class, from, to, lines })))
     }
 
@@ -289,7 +291,7 @@ fn policy(replica: &Replica, attested: &Attested) -> Policy {
 /// The latest movement that a record of a holding is of.
 fn movement_of(part: &RecordPart) -> Option<MovementId> {
     match encoding::decode(&part.leaf.0) {
-        Ok(StateRecord::Holding { height, index, .. }) => Some((height, index)),
+        Ok(Record::Holding { height, index, .. }) => Some((height, index)),
         _ => None,
     }
 }

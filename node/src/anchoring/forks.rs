@@ -11,7 +11,8 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use reqwest::Url;
-use tally_ledger::anchor::witness::{Fork, WitnessKey};
+use tally_ledger::anchor::witness::Fork;
+use tally_ledger::note::VerifierKey;
 
 use crate::clock::now_ms;
 
@@ -37,7 +38,7 @@ impl Forks {
     ///
     /// # Errors
     /// When the disk says so.
-    pub fn keep(&self, time_ms: u64, fork: &Fork, (key, url): (&WitnessKey, &Url)) -> io::Result<Option<PathBuf>> {
+    pub fn keep(&self, time_ms: u64, fork: &Fork, (key, url): (&VerifierKey, &Url)) -> io::Result<Option<PathBuf>> {
         fs::create_dir_all(&self.dir)?;
         let start = format!("{}-", self.operator);
         let is_own = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(&start);
@@ -62,7 +63,7 @@ impl Forks {
     }
 }
 
-fn text(fork: &Fork, key: &WitnessKey, url: &Url) -> String {
+fn text(fork: &Fork, key: &VerifierKey, url: &Url) -> String {
     let Fork { sent, status, body } = fork;
     let (at_ms, bytes) = (now_ms(), sent.len());
     format!("tally fork claim v1\nwitness {key}\nurl {url}\nat {at_ms}\nstatus {status}\nsent {bytes}\n\n{sent}{body}")

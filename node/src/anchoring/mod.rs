@@ -24,9 +24,10 @@ use std::time::Duration;
 
 use reqwest::Url;
 use tally_contracts::types::MerchantId;
+use tally_ledger::anchor::Trust;
 use tally_ledger::anchor::timestamp::Roots;
-use tally_ledger::anchor::witness::WitnessKey;
-use tally_ledger::anchor::{AnchorError, Trust};
+use tally_ledger::anchor::witness::{WitnessError, witness_key};
+use tally_ledger::note::VerifierKey;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -57,28 +58,27 @@ pub struct Operator {
 #[derive(Clone, Debug)]
 enum Service {
     TimeStamps(Roots),
-    Witness(WitnessKey),
+    Witness(VerifierKey),
 }
 
 impl Operator {
     /// A time-stamp authority under these roots, which answers at `url`. `name` is for log, metrics and file names.
-    ///
-    /// # Errors
-    /// None for now; the type is the judge's.
-    pub fn time_stamps(name: &str, url: Url, roots: Roots) -> Result<Self, AnchorError> {
-        let trust = Trust::new(roots.clone(), [])?;
-        Ok(Self { name: name.to_owned(), url, service: Service::TimeStamps(roots), trust })
+    #[must_use]
+    pub fn time_stamps(name: &str, url: Url, roots: Roots) -> Self {
+        let trust = Trust::new(roots.clone(), Vec::new());
+        Self { name: name.to_owned(), url, service: Service::TimeStamps(roots), trust }
     }
 
     /// A witness with this key (`name+id+base64`), whose submission prefix is `url`. `name` as above.
     ///
     /// # Errors
-    /// [`AnchorError::Witness`], for a text that is no key.
-    pub fn witness(name: &str, mut url: Url, key: &str) -> Result<Self, AnchorError> {
-        let trust = Trust::new(Roots::default(), [key])?;
+    /// [`WitnessError`], for a text that is no key of a witness.
+    pub fn witness(name: &str, mut url: Url, key: &str) -> Result<Self, WitnessError> {
+        let key = witness_key(key)?;
+        let trust = Trust::new(Roots::default(), vec![key.clone()]);
         let path = format!("{}/add-checkpoint", url.path().trim_end_matches('/'));
         url.set_path(&path);
-        Ok(Self { name: name.to_owned(), url, service: Service::Witness(key.parse()?), trust })
+        Ok(Self { name: name.to_owned(), url, service: Service::Witness(key), trust })
     }
 
     /// What it is called here.

@@ -7,8 +7,9 @@ use tally_contracts::receipt::Outcome;
 use tally_contracts::rejection::Rejection;
 use tally_contracts::transaction::{Body, Operation};
 use tally_contracts::types::{Hash, Reference};
-use tally_ledger::anchor::witness::{Fork, WitnessKey};
+use tally_ledger::anchor::witness::Fork;
 use tally_ledger::anchor::{self, Anchored};
+use tally_ledger::note::VerifierKey;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -177,7 +178,7 @@ impl Task {
         Ok(evidence)
     }
 
-    async fn keep_fork(&self, mark: Mark, fork: Fork, key: WitnessKey) {
+    async fn keep_fork(&self, mark: Mark, fork: Fork, key: VerifierKey) {
         let name = self.operator.name.clone();
         metrics::counter!("tally_anchor_forks_total", "operator" => name.clone()).increment(1);
         let (forks, url, status) = (self.forks.clone(), self.operator.url.clone(), fork.status);

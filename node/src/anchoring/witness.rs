@@ -5,7 +5,8 @@
 
 use reqwest::{Client, Url};
 use tally_contracts::checkpoint::Evidence;
-use tally_ledger::anchor::witness::{Answer, Fork, MAX_ANSWER_BYTES, Reply, WitnessKey, add_checkpoint};
+use tally_ledger::anchor::witness::{Answer, Fork, MAX_ANSWER_BYTES, Reply, add_checkpoint};
+use tally_ledger::note::VerifierKey;
 
 use super::error::Failure;
 use super::http::post;
@@ -28,7 +29,7 @@ pub(super) enum Outcome {
 pub(super) struct Witness<'a> {
     pub client: &'a Client,
     pub url: &'a Url,
-    pub key: &'a WitnessKey,
+    pub key: &'a VerifierKey,
     /// Leaves of the log that it last cosigned, as far as known.
     pub size: u64,
 }

@@ -11,14 +11,15 @@ pub mod witness;
 use sha2::{Digest, Sha256};
 use tally_contracts::checkpoint::Evidence;
 
+use crate::note::VerifierKey;
 use timestamp::{Roots, RootsError, TimeStampError};
-use witness::{WitnessError, WitnessKey};
+use witness::{WitnessError, witness_key};
 
 /// Whom an auditor believes.
 #[derive(Clone, Debug, Default)]
 pub struct Trust {
     authorities: Roots,
-    witnesses: Vec<WitnessKey>,
+    witnesses: Vec<VerifierKey>,
 }
 
 /// What judged evidence says.
@@ -54,13 +55,10 @@ pub fn imprint(checkpoint_text: &str) -> [u8; 32] {
 }
 
 impl Trust {
-    /// Trust in time-stamp authorities and in witnesses, by their keys' texts.
-    ///
-    /// # Errors
-    /// [`AnchorError::Witness`], for a text that is no key.
-    pub fn new<'a>(authorities: Roots, witnesses: impl IntoIterator<Item = &'a str>) -> Result<Self, AnchorError> {
-        let witnesses = witnesses.into_iter().map(str::parse).collect::<Result<_, _>>()?;
-        Ok(Self { authorities, witnesses })
+    /// Trust in time-stamp authorities and in witnesses, by their keys.
+    #[must_use]
+    pub const fn new(authorities: Roots, witnesses: Vec<VerifierKey>) -> Self {
+        Self { authorities, witnesses }
     }
 }
 
@@ -75,7 +73,7 @@ pub fn judge(evidence: &Evidence, checkpoint_text: &str, trust: &Trust) -> Resul
             Ok(Anchored { operator: stamp.authority, time_ms: stamp.time_ms })
         }
         Evidence::Witness { key, line } => {
-            let key: WitnessKey = key.parse()?;
+            let key = witness_key(key)?;
             if !trust.witnesses.contains(&key) {
                 return Err(AnchorError::UntrustedWitness(key.name().to_owned()));
             }
@@ -91,18 +89,17 @@ mod tests {
     use tally_contracts::crypto::{PublicKey, sign};
 
     use super::*;
+    use crate::note::{NoteSignature, SignatureType};
 
     #[test]
     fn a_witness_is_believed_by_who_trusts_it_and_for_its_checkpoint_alone() {
-        use base64::Engine as _;
         let secret = SigningKey::from_bytes(&[1; 32]);
-        let key = WitnessKey::new("w.example", PublicKey::of(&secret)).unwrap();
+        let key = VerifierKey::new("w.example", SignatureType::Cosignature, PublicKey::of(&secret)).unwrap();
         let text = "tally/abc\n7\nAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n";
         let signature = sign(&secret, format!("cosignature/v1\ntime 1700000000\n{text}").as_bytes());
-        let blob = [key.id().as_slice(), &1_700_000_000_u64.to_be_bytes(), &signature.0].concat();
-        let line = format!("\u{2014} w.example {}", base64::engine::general_purpose::STANDARD.encode(blob));
+        let line = NoteSignature::cosignature(&key, 1_700_000_000, &signature).unwrap().to_string();
         let evidence = Evidence::Witness { key: key.to_string(), line };
-        let trust = Trust::new(Roots::default(), [key.to_string().as_str()]).unwrap();
+        let trust = Trust::new(Roots::default(), vec![key]);
         let anchored = Anchored { operator: "w.example".into(), time_ms: 1_700_000_000_000 };
         assert_eq!(judge(&evidence, text, &trust), Ok(anchored));
         let other = judge(&evidence, "tally/abc\n8\n", &trust);

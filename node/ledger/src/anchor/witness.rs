@@ -6,17 +6,13 @@
 //!
 //! Sources: C2SP `tlog-witness` v1.0, `tlog-cosignature` v1.0 (Ed25519, type 0x04), `signed-note` v1.0.
 
-use std::str::FromStr;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
-use tally_contracts::checkpoint::cosigned_text;
-use tally_contracts::crypto::{PublicKey, Signature};
 use tally_contracts::types::Hash;
 
-/// The signature type of cosignatures with a time.
-const COSIGNATURE: u8 = 0x04;
+use crate::note::{
+    Checkpoint, KeyError, NoteError, NoteSignature, SignatureType, SignedNote, VerifierKey, VerifyError, decimal,
+};
 
 /// The content type of an answer that is a log's size.
 const SIZE_TYPE: &str = "text/x.tlog.size";
@@ -26,13 +22,6 @@ pub const MAX_PROOF_HASHES: usize = 63;
 
 /// Largest answer that is judged, in bytes.
 pub const MAX_ANSWER_BYTES: usize = 64 << 10;
-
-/// A witness's key: `<name>+<key id in hexadecimals>+<base64 of type and key>` as text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WitnessKey {
-    name: String,
-    key: PublicKey,
-}
 
 /// A witness's word for a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,22 +75,25 @@ pub struct Fork {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WitnessError {
     /// Not a key's text.
-    #[error("`{key}` is no key of a witness ({reason}); copy it whole from the witness's page")]
+    #[error("`{text}` is no key of a witness: {fault}")]
     Key {
-        /// The text.
-        key: String,
+        /// The beginning of the text.
+        text: String,
         /// What is wrong with it.
-        reason: &'static str,
+        fault: KeyError,
     },
+    /// A key of another type.
+    #[error("the key of `{0}` signs no cosignatures; configure its key of type 4")]
+    NoWitness(String),
     /// Not a signature line.
-    #[error("not a signature line `— <name> <base64>` ({0}); ask the witness again")]
-    Line(&'static str),
+    #[error("{0}; ask the witness again")]
+    Line(#[from] NoteError),
     /// Of another key.
     #[error("the line is signed by `{found}`, not by `{expected}`; configure the key of the witness that was asked")]
     OtherKey {
-        /// The key that the line names: name and id.
+        /// The name of the key that signed.
         found: String,
-        /// The key that was asked for.
+        /// The name of the key that was asked for, which another key may bear as well.
         expected: String,
     },
     /// The signature.
@@ -125,30 +117,16 @@ pub enum WitnessError {
     Sent,
 }
 
-impl WitnessKey {
-    /// A witness by its name and public key.
-    ///
-    /// # Errors
-    /// [`WitnessError::Key`] when the name cannot stand in a signature line.
-    pub fn new(name: &str, key: PublicKey) -> Result<Self, WitnessError> {
-        if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+') {
-            return Err(bad_key(name, "the name is empty or has spaces or plus signs"));
-        }
-        Ok(Self { name: name.to_owned(), key })
-    }
-
-    /// Who operates it, as it calls itself.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The first four bytes of `SHA-256(name ‖ "\n" ‖ 0x04 ‖ key)`.
-    #[must_use]
-    pub fn id(&self) -> [u8; 4] {
-        let hash = Sha256::new().chain_update(&self.name).chain_update([b'\n', COSIGNATURE]).chain_update(self.key.0);
-        let hash: [u8; 32] = hash.finalize().into();
-        [hash[0], hash[1], hash[2], hash[3]]
+/// Reads a witness's key, `<name>+<id>+<base64>` of type 0x04.
+///
+/// # Errors
+/// [`WitnessError::Key`], [`WitnessError::NoWitness`].
+pub fn witness_key(text: &str) -> Result<VerifierKey, WitnessError> {
+    let bad = |fault| WitnessError::Key { text: text.escape_debug().take(200).collect(), fault };
+    let key: VerifierKey = text.parse().map_err(bad)?;
+    match key.kind() {
+        SignatureType::Cosignature => Ok(key),
+        SignatureType::Ed25519 => Err(WitnessError::NoWitness(key.name().to_owned())),
     }
 }
 
@@ -157,35 +135,6 @@ impl Cosignature {
     #[must_use]
     pub const fn time_ms(&self) -> u64 {
         self.time_s.saturating_mul(1_000)
-    }
-}
-
-impl std::fmt::Display for WitnessKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let key = STANDARD.encode([[COSIGNATURE].as_slice(), &self.key.0].concat());
-        write!(f, "{}+{}+{key}", self.name, hex::encode(self.id()))
-    }
-}
-
-impl FromStr for WitnessKey {
-    type Err = WitnessError;
-
-    fn from_str(text: &str) -> Result<Self, WitnessError> {
-        let bad = |reason| bad_key(text, reason);
-        // Base64 may have plus signs of its own, a name may not.
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(bad("it is not <name>+<id>+<key>"));
-        };
-        let key = STANDARD.decode(key).map_err(|_| bad("its last part is not base64"))?;
-        let Some((&COSIGNATURE, key)) = key.split_first() else { return Err(bad("its type is not 0x04")) };
-        let key = PublicKey(key.try_into().map_err(|_| bad("an Ed25519 key has 32 bytes"))?);
-        key.check().map_err(|_| bad("it is no usable Ed25519 key"))?;
-        let witness = Self::new(name, key)?;
-        if hex::encode(witness.id()) != id {
-            return Err(bad("its id is not that of its name and key"));
-        }
-        Ok(witness)
     }
 }
 
@@ -206,7 +155,7 @@ impl Answer {
     ///
     /// # Errors
     /// [`WitnessError`], when the reply is none of the protocol or its cosignature does not hold.
-    pub fn judge(sent: &str, reply: &Reply<'_>, key: &WitnessKey) -> Result<Self, WitnessError> {
+    pub fn judge(sent: &str, reply: &Reply<'_>, key: &VerifierKey) -> Result<Self, WitnessError> {
         let (old_size, checkpoint) = read_sent(sent).ok_or(WitnessError::Sent)?;
         let body = std::str::from_utf8(reply.body).ok().filter(|body| body.len() <= MAX_ANSWER_BYTES);
         let body = body.ok_or_else(|| unexpected(reply, "the body is no text of a witness: check its address"))?;
@@ -218,7 +167,7 @@ impl Answer {
             409 => match size(reply.content_type, body) {
                 Some(size) if size != old_size => Ok(Self::Size(size)),
                 // The size was right: what is in conflict is the root of a checkpoint of that same size.
-                _ if checkpoint_size(checkpoint) == Some(old_size) => fork(),
+                _ if checkpoint.parse().is_ok_and(|own: Checkpoint| own.log.size == old_size) => fork(),
                 _ => Err(unexpected(reply, "a conflict without another size: report it to the witness's operator")),
             },
             422 => fork(),
@@ -233,44 +182,29 @@ impl Answer {
 ///
 /// # Errors
 /// [`WitnessError`]: not such a line, of another key, or a signature that does not hold.
-pub fn cosignature(line: &str, checkpoint_text: &str, key: &WitnessKey) -> Result<Cosignature, WitnessError> {
-    let (name, id, signature) = read_line(line)?;
-    if name != key.name || id != key.id() {
-        let found = format!("{name}+{}", hex::encode(id));
-        return Err(WitnessError::OtherKey { found, expected: format!("{}+{}", key.name, hex::encode(key.id())) });
+pub fn cosignature(line: &str, checkpoint_text: &str, key: &VerifierKey) -> Result<Cosignature, WitnessError> {
+    let signature: NoteSignature = line.parse()?;
+    let found = signature.name().to_owned();
+    match SignedNote::new(checkpoint_text.to_owned(), vec![signature])?.verify(key) {
+        Ok(Some(time_s)) => Ok(Cosignature { line: line.to_owned(), time_s }),
+        Ok(None) | Err(VerifyError::Missing(_)) => {
+            Err(WitnessError::OtherKey { found, expected: key.name().to_owned() })
+        }
+        Err(VerifyError::Invalid(name)) => Err(WitnessError::Signature(name)),
     }
-    let parts = signature.split_first_chunk::<8>();
-    let (time, signature) = parts.ok_or(WitnessError::Line("no time before the signature"))?;
-    let signature = signature.try_into().map_err(|_| WitnessError::Line("an Ed25519 signature has 64 bytes"))?;
-    let time_s = u64::from_be_bytes(*time);
-    if i64::try_from(time_s).is_err() {
-        return Err(WitnessError::Line("a time beyond 2^63 seconds"));
-    }
-    let signed = cosigned_text(time_s, checkpoint_text);
-    key.key.verify(signed.as_bytes(), &Signature(signature)).map_err(|_| WitnessError::Signature(key.name.clone()))?;
-    Ok(Cosignature { line: line.to_owned(), time_s })
 }
 
 /// The first line of the answer that is of the witness's key. Lines of other keys are passed over, as the protocol
 /// asks.
-fn cosignature_in(body: &str, checkpoint: &str, key: &WitnessKey) -> Result<Cosignature, WitnessError> {
-    let Some(lines) = body.strip_suffix('\n') else { return Err(WitnessError::Line("no newline at the end")) };
+fn cosignature_in(body: &str, checkpoint: &str, key: &VerifierKey) -> Result<Cosignature, WitnessError> {
+    let Some(lines) = body.strip_suffix('\n') else { return Err(NoteError::Line.into()) };
     for line in lines.split('\n') {
         match cosignature(line, checkpoint, key) {
             Err(WitnessError::OtherKey { .. }) => {}
             judged => return judged,
         }
     }
-    Err(WitnessError::NoCosignature(key.name.clone()))
-}
-
-/// Name, key id and the rest of a signature line.
-fn read_line(line: &str) -> Result<(&str, [u8; 4], Vec<u8>), WitnessError> {
-    let rest = line.strip_prefix("\u{2014} ").ok_or(WitnessError::Line("no dash at its beginning"))?;
-    let (name, signature) = rest.split_once(' ').ok_or(WitnessError::Line("no space after the name"))?;
-    let signature = STANDARD.decode(signature).map_err(|_| WitnessError::Line("no base64 after the name"))?;
-    let (id, signature) = signature.split_first_chunk::<4>().ok_or(WitnessError::Line("no key id"))?;
-    Ok((name, *id, signature.to_vec()))
+    Err(WitnessError::NoCosignature(key.name().to_owned()))
 }
 
 /// The old size and the checkpoint's text of a request.
@@ -282,25 +216,10 @@ fn read_sent(sent: &str) -> Option<(u64, &str)> {
     Some((old_size, &note[..=text.len()]))
 }
 
-/// The second line of a checkpoint.
-fn checkpoint_size(checkpoint: &str) -> Option<u64> {
-    decimal(checkpoint.split('\n').nth(1)?)
-}
-
 /// The size of a conflict's answer.
 fn size(content_type: &str, body: &str) -> Option<u64> {
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     if media_type.eq_ignore_ascii_case(SIZE_TYPE) { decimal(body.strip_suffix('\n')?) } else { None }
-}
-
-/// A decimal without sign or leading zeroes.
-fn decimal(text: &str) -> Option<u64> {
-    let number: u64 = text.parse().ok()?;
-    (number.to_string() == text).then_some(number)
-}
-
-fn bad_key(key: &str, reason: &'static str) -> WitnessError {
-    WitnessError::Key { key: key.escape_debug().take(200).collect(), reason }
 }
 
 fn unexpected(reply: &Reply<'_>, hint: &'static str) -> WitnessError {
@@ -312,7 +231,7 @@ fn unexpected(reply: &Reply<'_>, hint: &'static str) -> WitnessError {
 mod tests {
     use ed25519_dalek::SigningKey;
     use proptest::prelude::*;
-    use tally_contracts::crypto::sign;
+    use tally_contracts::crypto::{PublicKey, sign};
 
     use super::*;
 
@@ -323,16 +242,15 @@ mod tests {
         SigningKey::from_bytes(&[n; 32])
     }
 
-    fn witness(name: &str, n: u8) -> WitnessKey {
-        WitnessKey::new(name, PublicKey::of(&secret(n))).unwrap()
+    fn witness(name: &str, n: u8) -> VerifierKey {
+        VerifierKey::new(name, SignatureType::Cosignature, PublicKey::of(&secret(n))).unwrap()
     }
 
     /// What the witness `w.example/1` sends for a checkpoint.
     fn line(n: u8, text: &str) -> String {
         let key = witness("w.example/1", n);
         let signature = sign(&secret(n), format!("cosignature/v1\ntime {TIME_S}\n{text}").as_bytes());
-        let blob = [key.id().as_slice(), &TIME_S.to_be_bytes(), &signature.0].concat();
-        format!("\u{2014} w.example/1 {}", STANDARD.encode(blob))
+        NoteSignature::cosignature(&key, TIME_S, &signature).unwrap().to_string()
     }
 
     fn sent(old_size: u64) -> String {
@@ -353,17 +271,13 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_read_as_it_is_written() {
+    fn a_witness_has_a_key_for_cosignatures() {
         let key = witness("w.example/1", 1);
-        let text = key.to_string();
-        assert_eq!(text.parse::<WitnessKey>().unwrap(), key);
-        let short = &text[..text.len() - 4];
-        let renamed = text.replace("w.example", "v.example");
+        assert_eq!(witness_key(&key.to_string()), Ok(key));
+        assert!(matches!(witness_key("w.example"), Err(WitnessError::Key { .. })));
         // The published key of Go's checksum database: a good one, but not a witness's.
         let type_1 = "sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8";
-        for wrong in ["", "w.example", "w.example+00000000+", short, &renamed, type_1, "a b+00+AA==", "++"] {
-            assert!(matches!(wrong.parse::<WitnessKey>(), Err(WitnessError::Key { .. })), "{wrong}");
-        }
+        assert_eq!(witness_key(type_1), Err(WitnessError::NoWitness("sum.golang.org".to_owned())));
     }
 
     #[test]
@@ -388,7 +302,7 @@ mod tests {
     /// Key and line were made by a witness that is not ours (the Python package aics-witness 0.1.0).
     #[test]
     fn a_cosignature_of_another_program_holds() {
-        let key = "w.example/one+2f62e64a+BL86oMtTJ/3OLVZp+arcd+L2ROEEegl9QXKMFtkn6sZI".parse().unwrap();
+        let key = witness_key("w.example/one+2f62e64a+BL86oMtTJ/3OLVZp+arcd+L2ROEEegl9QXKMFtkn6sZI").unwrap();
         let line = "\u{2014} w.example/one \
             L2LmSgAAAABrAzigQEOZLHt7d13Er3b8+tN99twAZfRC7QWqoQpmsy+K5B/vst4g7wcBeMgLGHbGLN8aFM4mswc7BE77f58wBXqeAw==";
         let mut log = crate::log::Frontier::default();
@@ -455,7 +369,7 @@ mod tests {
                 let judged = Answer::judge(&sent(old_size), &reply, &witness("w.example/1", 1));
                 prop_assert!(!matches!(judged, Ok(Answer::Cosigned(_))));
             }
-            let _ = line.parse::<WitnessKey>();
+            let _ = witness_key(&line);
         }
     }
 }

@@ -42,7 +42,7 @@ pub struct TextError {
 }
 
 /// A number in decimals, without sign or leading zeros.
-fn decimal<N: FromStr + ToString>(text: &str) -> Option<N> {
+pub(crate) fn decimal<N: FromStr + ToString>(text: &str) -> Option<N> {
     text.parse().ok().filter(|number: &N| number.to_string() == text)
 }
 

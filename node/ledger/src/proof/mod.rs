@@ -24,7 +24,7 @@ use utoipa::ToSchema;
 pub use anchored::AnchoredProof;
 pub use balance::{BalanceProof, ProvedBalance};
 pub use operation::{OperationProof, ProvedOperation};
-pub use record::{RecordPart, StateRecord};
+pub use record::RecordPart;
 pub use settlement::{ProvedSettlement, SettlementProof};
 pub use signed::{GrowthProof, SignedProof};
 pub use statement::{ProvedStatement, StatementProof};

@@ -2,15 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 use tally_contracts::encoding;
-use tally_contracts::points::Lot;
-use tally_contracts::settlement::{Leg, PairNet, Statement};
-use tally_contracts::types::{Address, ClassId, Hash, Height, MerchantId, Month};
+use tally_contracts::types::Hash;
 use utoipa::ToSchema;
-use wincode::{SchemaRead, SchemaWrite};
 
 use super::signed::of_state;
 use super::{Hex, NoteText, ProofFault, Vouched};
 use crate::note::{Policy, StateNote};
+use crate::roots::records::Record;
 use crate::roots::state_tree::RecordProof;
 
 /// A record and where it stands.
@@ -29,58 +27,6 @@ pub struct RecordPart {
     pub state: NoteText,
 }
 
-/// A record of state, as its leaf has it ([`Record`](crate::roots::records::Record) borrows, this owns).
-#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StateRecord {
-    /// What a member holds of a class.
-    #[wincode(tag = 1)]
-    Holding {
-        /// Who.
-        address: Address,
-        /// Of which class.
-        class: ClassId,
-        /// The block of its latest movement.
-        height: Height,
-        /// That movement's position among the block's.
-        index: u32,
-        /// Lots by rising expiry.
-        lots: Vec<Lot>,
-        /// Chains all movements of the holding.
-        statement_hash: Hash,
-    },
-    /// A closed cycle.
-    #[wincode(tag = 2)]
-    Statement {
-        /// Which.
-        cycle: Month,
-        /// What came of it.
-        statement: Statement,
-    },
-    /// A payment of a closed cycle.
-    #[wincode(tag = 3)]
-    Leg {
-        /// Which cycle.
-        cycle: Month,
-        /// Its number, from 0.
-        number: u16,
-        /// The payment.
-        leg: Leg,
-    },
-    /// How a pair of merchants came out of a closed cycle.
-    #[wincode(tag = 4)]
-    Pair {
-        /// Which cycle.
-        cycle: Month,
-        /// The merchant with the lower id.
-        low: MerchantId,
-        /// The other.
-        high: MerchantId,
-        /// The net and what made it.
-        pair: PairNet,
-    },
-}
-
 impl RecordPart {
     /// A record's proof under a state note.
     #[must_use]
@@ -90,7 +36,7 @@ impl RecordPart {
     }
 
     /// The record, and who vouches for the state that it is in.
-    pub(super) fn verify(&self, policy: &Policy) -> Result<(StateRecord, Vouched), ProofFault> {
+    pub(super) fn verify(&self, policy: &Policy) -> Result<(Record, Vouched), ProofFault> {
         let (note, signers) = StateNote::open(&self.state.read()?, policy)?;
         let Self { index, size, .. } = *self;
         let proof = RecordProof { leaf: self.leaf.0.clone(), index, size, path: self.path.clone() };

@@ -5,8 +5,9 @@ use tally_contracts::settlement::{Leg, Statement};
 use tally_contracts::types::Month;
 use utoipa::ToSchema;
 
-use super::{ProofFault, RecordPart, StateRecord, Vouched};
+use super::{ProofFault, RecordPart, Vouched};
 use crate::note::Policy;
+use crate::roots::records::Record;
 
 /// The records of a cycle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -36,7 +37,7 @@ impl SettlementProof {
     pub(super) fn verify(&self, policy: &Policy) -> Result<ProvedSettlement, ProofFault> {
         let (record, vouched) = self.statement.verify(policy)?;
         let statement = match record {
-            StateRecord::Statement { cycle, statement } if cycle == self.cycle => statement,
+            Record::Statement { cycle, statement } if cycle == self.cycle => statement,
             _ => return Err(ProofFault::Mismatch("the record is no statement of the cycle")),
         };
         if self.legs.len() != usize::from(statement.legs) {
@@ -45,7 +46,7 @@ impl SettlementProof {
         let mut legs = Vec::new();
         for (part, wanted) in self.legs.iter().zip(0_u16..) {
             match part.verify(policy)? {
-                (StateRecord::Leg { cycle, number, leg }, of) if (cycle, number) == (self.cycle, wanted) => {
+                (Record::Leg { cycle, number, leg }, of) if (cycle, number) == (self.cycle, wanted) => {
                     if of.height != vouched.height {
                         return Err(ProofFault::Mismatch("a leg is of another checkpoint"));
                     }

@@ -7,8 +7,9 @@ use tally_contracts::points::StatementLine;
 use tally_contracts::types::{Address, ClassId, Hash};
 use utoipa::ToSchema;
 
-use super::{Hex, ProofFault, RecordPart, StateRecord, Vouched};
+use super::{Hex, ProofFault, RecordPart, Vouched};
 use crate::note::Policy;
+use crate::roots::records::Record;
 
 /// The lines, and the records of the holding on either end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -56,7 +57,7 @@ impl StatementProof {
     /// The statement hash of the holding in a record.
     fn holding(&self, part: &RecordPart, policy: &Policy) -> Result<(Hash, Vouched), ProofFault> {
         match part.verify(policy)? {
-            (StateRecord::Holding { address, class, statement_hash, .. }, vouched)
+            (Record::Holding { address, class, statement_hash, .. }, vouched)
                 if (address, class) == (self.holder, self.class) =>
             {
                 Ok((statement_hash, vouched))

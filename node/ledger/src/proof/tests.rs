@@ -17,7 +17,6 @@ use tally_contracts::types::{Address, ClassId, Fen, Hash, Height, MerchantId, Mo
 
 use super::*;
 use crate::anchor::timestamp::Roots;
-use crate::anchor::witness::WitnessKey;
 use crate::leaf::Leaf;
 use crate::log::{leaf_hash, node_hash};
 use crate::note::{NoteSignature, SignatureType, TlogProof, VerifierKey};
@@ -150,16 +149,17 @@ fn facts() -> Vec<Fact> {
         let read = |range: std::ops::Range<usize>| roots.balances.entries()[range].to_vec();
         BalanceProof::new(holder, CLASS, roots.storage.prove(&balance_slot(&holder, CLASS), read), note.clone())
     };
-    let line = |(movement, height): (&Movement, u64)| Hex(movement.line((HOLDER, CLASS), Height(height), 0));
+    let line = |(movement, height): (&Movement, u64)| {
+        Hex(encode(&movement.clone().into_line((HOLDER, CLASS), Height(height), 0)))
+    };
     let lines = movements.iter().zip(1..).map(line).collect();
     let (_, _, head) = log();
     let (old, new) = (TreeHead { size: 1, root: leaf_hash(b"a") }, {
         let (a, b) = (leaf_hash(b"a"), leaf_hash(b"b"));
         TreeHead { size: 2, root: node_hash(&a, &b) }
     });
-    let witness = WitnessKey::new("w.example", PublicKey::of(&key(9))).unwrap();
     let text = checkpoint_text(&CHAIN, &head);
-    let cosigner = VerifierKey::new("w.example", SignatureType::Cosignature, PublicKey::of(&key(9))).unwrap();
+    let cosigner = verifier("w.example", SignatureType::Cosignature, 9);
     let signature = sign(&key(9), cosigned_text(TIME_S, &text).as_bytes());
     let cosigned = NoteSignature::cosignature(&cosigner, TIME_S, &signature).unwrap();
     vec![
@@ -186,14 +186,13 @@ fn facts() -> Vec<Fact> {
         }),
         Fact::Anchored(AnchoredProof {
             checkpoint: NoteText::from(&checkpoint(head, 3)),
-            evidence: Evidence::Witness { key: witness.to_string(), line: cosigned.to_string() },
+            evidence: Evidence::Witness { key: cosigner.to_string(), line: cosigned.to_string() },
         }),
     ]
 }
 
 fn trust() -> Trust {
-    let witness = WitnessKey::new("w.example", PublicKey::of(&key(9))).unwrap();
-    Trust::new(Roots::default(), [witness.to_string().as_str()]).unwrap()
+    Trust::new(Roots::default(), vec![verifier("w.example", SignatureType::Cosignature, 9)])
 }
 
 fn verify(file: &ProofFile) -> Result<Proved, ProofFault> {

@@ -6,12 +6,13 @@
 
 use std::ops::ControlFlow;
 
+use serde::Serialize;
 use tally_contracts::encoding;
 use tally_contracts::points::{Lot, Movement};
 use tally_contracts::settlement::{Leg, PairNet, Statement};
 use tally_contracts::state::{Key, Store, tag};
 use tally_contracts::types::{Address, ClassId, Hash, Height, MerchantId, Month};
-use wincode::SchemaWrite;
+use wincode::{SchemaRead, SchemaWrite};
 
 /// Rows that are read at once. A holding that has more movements costs a page and no more, for what is left of it is
 /// skipped.
@@ -23,9 +24,10 @@ const OWNER_BYTES: usize = 25;
 /// Bytes of a movement's key that say which of the holding's it is: height and index, inverted.
 const MOVEMENT_BYTES: usize = 12;
 
-/// A leaf of the tree under `state_root`. It is made to be hashed, so it borrows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, SchemaWrite)]
-pub enum Record<'a> {
+/// A leaf of the tree under `state_root`.
+#[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Record {
     /// What a member holds of a class.
     #[wincode(tag = 1)]
     Holding {
@@ -38,7 +40,7 @@ pub enum Record<'a> {
         /// That movement's position among the block's.
         index: u32,
         /// Lots by rising expiry, lapsed ones that no movement has taken off among them.
-        lots: &'a [Lot],
+        lots: Vec<Lot>,
         /// Chains all movements of the holding, up to the latest.
         statement_hash: Hash,
     },
@@ -48,7 +50,7 @@ pub enum Record<'a> {
         /// Which.
         cycle: Month,
         /// What came of it.
-        statement: &'a Statement,
+        statement: Statement,
     },
     /// A payment of a closed cycle.
     #[wincode(tag = 3)]
@@ -58,7 +60,7 @@ pub enum Record<'a> {
         /// Its number, from 0 on.
         number: u16,
         /// The payment.
-        leg: &'a Leg,
+        leg: Leg,
     },
     /// How a pair of merchants came out of a closed cycle.
     #[wincode(tag = 4)]
@@ -70,7 +72,7 @@ pub enum Record<'a> {
         /// The other.
         high: MerchantId,
         /// The net and what made it.
-        pair: &'a PairNet,
+        pair: PairNet,
     },
 }
 
@@ -87,7 +89,7 @@ pub enum RecordId {
     Pair(Month, MerchantId, MerchantId),
 }
 
-impl Record<'_> {
+impl Record {
     /// Which record it is.
     #[must_use]
     pub const fn id(&self) -> RecordId {
@@ -132,24 +134,22 @@ impl RecordId {
 
 /// Visits the records of a store from `from` on, in order, until `visit` breaks. Settlement records are kept as they
 /// are now and not as they were, so the store is a snapshot right after the checkpoint's block.
-pub fn visit_records(store: &dyn Store, from: &RecordId, mut visit: impl FnMut(&Record<'_>) -> ControlFlow<()>) {
+pub fn visit_records(store: &dyn Store, from: &RecordId, mut visit: impl FnMut(&Record) -> ControlFlow<()>) {
     let (first, mut start) = from.place();
     for table in &TABLES[first..] {
         let flow = visit_rows(store, start, *table, |key, value| match *table {
             tag::HOLDINGS => visit_holding(key, value, &mut visit),
             tag::statements => {
-                let statement: Statement = encoding::decode_own(value);
-                visit(&Record::Statement { cycle: Month::take(&mut &key[1..]), statement: &statement })
+                let (cycle, statement) = (Month::take(&mut &key[1..]), encoding::decode_own(value));
+                visit(&Record::Statement { cycle, statement })
             }
             tag::legs => {
                 let (cycle, number) = <(Month, u16)>::take(&mut &key[1..]);
-                let leg: Leg = encoding::decode_own(value);
-                visit(&Record::Leg { cycle, number, leg: &leg })
+                visit(&Record::Leg { cycle, number, leg: encoding::decode_own(value) })
             }
             _ => {
                 let (cycle, low, high) = <(Month, MerchantId, MerchantId)>::take(&mut &key[1..]);
-                let pair: PairNet = encoding::decode_own(value);
-                visit(&Record::Pair { cycle, low, high, pair: &pair })
+                visit(&Record::Pair { cycle, low, high, pair: encoding::decode_own(value) })
             }
         });
         if flow.is_break() {
@@ -189,8 +189,8 @@ fn visit_rows(
     }
 }
 
-fn visit_holding(key: &[u8], value: &[u8], visit: &mut impl FnMut(&Record<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
+fn visit_holding(key: &[u8], value: &[u8], visit: &mut impl FnMut(&Record) -> ControlFlow<()>) -> ControlFlow<()> {
     let ((address, class), (height, index)) = <((Address, ClassId), (u64, u32))>::take(&mut &key[1..]);
     let Movement { lots, statement_hash, .. } = encoding::decode_own(value);
-    visit(&Record::Holding { address, class, height: Height(!height), index: !index, lots: &lots, statement_hash })
+    visit(&Record::Holding { address, class, height: Height(!height), index: !index, lots, statement_hash })
 }

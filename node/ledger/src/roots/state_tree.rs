@@ -11,7 +11,7 @@ use tally_contracts::state::Store;
 use tally_contracts::types::Hash;
 
 use super::records::{Record, RecordId, visit_records};
-use crate::log::{Frontier, leaf_hash, node_hash};
+use crate::log::{Frontier, leaf_hash, verify_inclusion};
 
 /// Leaves of a block: a power of two.
 const BLOCK: u64 = 256;
@@ -60,7 +60,7 @@ pub struct InvalidRecordProof;
 
 impl StateTree {
     /// Adds the record that comes next.
-    pub fn push(&mut self, record: &Record<'_>) {
+    pub fn push(&mut self, record: &Record) {
         if self.open.size() == 0 {
             self.firsts.push(record.id());
         }
@@ -122,8 +122,8 @@ impl RecordProof {
     /// # Errors
     /// [`InvalidRecordProof`].
     pub fn verify(&self, root: &Hash) -> Result<(), InvalidRecordProof> {
-        let is_valid = is_included(&leaf_hash(&self.leaf), self.index, self.size, &self.path, root);
-        if is_valid { Ok(()) } else { Err(InvalidRecordProof) }
+        verify_inclusion(&leaf_hash(&self.leaf), self.index, self.size, &self.path, root)
+            .map_err(|_| InvalidRecordProof)
     }
 }
 
@@ -147,28 +147,4 @@ fn put_path(hashes: &[Hash], at: usize, to: &mut Vec<Hash>) {
         put_path(right, at - left.len(), to);
         to.push(root_of(left));
     }
-}
-
-/// Whether a path leads from a leaf to the root of a tree of `size` leaves (RFC 9162 section 2.1.3.2).
-fn is_included(leaf: &Hash, index: u64, size: u64, path: &[Hash], root: &Hash) -> bool {
-    if index >= size {
-        return false;
-    }
-    let (mut at, mut last, mut hash) = (index, size - 1, *leaf);
-    for sibling in path {
-        if last == 0 {
-            return false;
-        }
-        if at % 2 == 1 || at == last {
-            hash = node_hash(sibling, &hash);
-            // A last node without a sibling rises as it is.
-            while at % 2 == 0 && at > 0 {
-                (at, last) = (at / 2, last / 2);
-            }
-        } else {
-            hash = node_hash(&hash, sibling);
-        }
-        (at, last) = (at / 2, last / 2);
-    }
-    last == 0 && hash == *root
 }

@@ -121,9 +121,8 @@ proptest! {
         for member in owners.keys().map(|owner| address(owner.0)).collect::<BTreeSet<_>>() {
             for (class, movement) in holdings_of(&store, &member, Height(u64::MAX)) {
                 let ((height, index), _) = latest_in(&store, &(member, class), Height(u64::MAX)).expect("it has one");
-                let Movement { lots, statement_hash, .. } = &movement;
-                let record =
-                    Record::Holding { address: member, class, height, index, lots, statement_hash: *statement_hash };
+                let Movement { lots, statement_hash, .. } = movement;
+                let record = Record::Holding { address: member, class, height, index, lots, statement_hash };
                 expected.push((record.id(), encode(&record)));
             }
         }
@@ -149,13 +148,13 @@ fn records_come_in_the_order_of_their_ids_from_any_of_them_on() {
 /// Little-endian and fixed-width, as `docs/formats.md` has it.
 #[test]
 fn leaves_are_these_bytes() {
-    let lots = [Lot { expires: Month(564), points: Points(9) }];
+    let lots = vec![Lot { expires: Month(564), points: Points(9) }];
     let holding = Record::Holding {
         address: address(0x0102_0304),
         class: ClassId(5),
         height: Height(6),
         index: 7,
-        lots: &lots,
+        lots,
         statement_hash: Hash([0xee; 32]),
     };
     let lot = "34020900000000000000";
@@ -165,12 +164,11 @@ fn leaves_are_these_bytes() {
         "ee".repeat(32)
     );
     assert_eq!(hex::encode(encode(&holding)), expected);
-    let (statement, leg, pair) = (statement(3), leg(4), pair_net());
     let cycle = Month(564);
-    let pair = Record::Pair { cycle, low: MerchantId(1), high: MerchantId(2), pair: &pair };
+    let pair = Record::Pair { cycle, low: MerchantId(1), high: MerchantId(2), pair: pair_net() };
     let cases = [
-        (Record::Statement { cycle, statement: &statement }, "020000003402", encode(&statement)),
-        (Record::Leg { cycle, number: 4, leg: &leg }, "0300000034020400", encode(&leg)),
+        (Record::Statement { cycle, statement: statement(3) }, "020000003402", encode(&statement(3))),
+        (Record::Leg { cycle, number: 4, leg: leg(4) }, "0300000034020400", encode(&leg(4))),
         (pair, "04000000340201000200", encode(&pair_net())),
     ];
     for (record, front, rest) in cases {

@@ -11,7 +11,7 @@ use tally_contracts::types::{ChainId, Height, MerchantId};
 use super::checkpoints::MAX_LISTED;
 use super::report::{Finding, FindingKind};
 use crate::anchor::timestamp::TimeStampError;
-use crate::anchor::witness::{WitnessKey, cosignature};
+use crate::anchor::witness::{cosignature, witness_key};
 use crate::anchor::{AnchorError, Anchored, Trust, judge};
 
 /// How far the clocks of an operator and of the validators may lie apart before evidence that is older than its
@@ -136,7 +136,7 @@ fn judged(row: AnchorRow, evidence: &Evidence, text: &str, checkpoint_ms: u64, t
             let refutes = refutation(&error, evidence, text);
             let verdict = if refutes.is_some() { AnchorVerdict::Refuted } else { AnchorVerdict::Untrusted };
             let operator = match evidence {
-                Evidence::Witness { key, .. } => key.parse().ok().map(|key: WitnessKey| key.name().to_owned()),
+                Evidence::Witness { key, .. } => witness_key(key).ok().map(|key| key.name().to_owned()),
                 Evidence::TimeStamp { .. } => None,
             };
             AnchorRow { verdict, operator, reason: Some(refutes.unwrap_or_else(|| error.to_string())), ..row }
@@ -149,7 +149,7 @@ fn judged(row: AnchorRow, evidence: &Evidence, text: &str, checkpoint_ms: u64, t
 fn refutation(error: &AnchorError, evidence: &Evidence, text: &str) -> Option<String> {
     match (error, evidence) {
         (AnchorError::UntrustedWitness(_), Evidence::Witness { key, line }) => {
-            let key: WitnessKey = key.parse().ok()?;
+            let key = witness_key(key).ok()?;
             cosignature(line, text, &key).err().map(|error| AnchorError::Witness(error).to_string())
         }
         (

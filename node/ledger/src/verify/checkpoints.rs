@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use serde::Serialize;
-use tally_contracts::checkpoint::{Attestation, Checkpoint, CheckpointClock, Roots, needed, token_uri};
+use tally_contracts::checkpoint::{Attestation, Checkpoint, CheckpointClock, Roots, most_attested, needed, token_uri};
 use tally_contracts::encoding;
 use tally_contracts::genesis::MAX_MERCHANTS;
 use tally_contracts::governance::{ValidatorSet, epochs};
@@ -181,7 +181,8 @@ impl Judge<'_> {
         findings: &mut Vec<Finding>,
     ) -> Result<CheckpointRow, WrongRoots> {
         let attestations = self.attestations(height);
-        let (majority, attested) = most(&attestations);
+        let majority = most_attested(attestations.iter().map(|(_, attestation)| attestation.roots));
+        let (majority, attested) = (majority.map(|(roots, _)| roots), majority.map_or(0, |(_, count)| count));
         let (needed, ours) = (needed(set), worked_out.get(&height).copied());
         let is_final = attested >= needed;
         if let (true, Some(theirs), Some(ours)) = (is_final, majority, ours)
@@ -221,19 +222,6 @@ impl Checkpoints {
         }
         self.listed.push(row);
     }
-}
-
-/// The roots that most merchants attested, and how many did.
-fn most(attestations: &[((Height, MerchantId), Attestation)]) -> (Option<Roots>, u16) {
-    let mut counts: Vec<(Roots, u16)> = Vec::new();
-    for (_, Attestation { roots, .. }) in attestations {
-        match counts.iter_mut().find(|(other, _)| other == roots) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((*roots, 1)),
-        }
-    }
-    let most = counts.into_iter().reduce(|best, one| if one.1 > best.1 { one } else { best });
-    most.map_or((None, 0), |(roots, count)| (Some(roots), count))
 }
 
 /// The validators of a height.

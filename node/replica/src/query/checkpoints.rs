@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tally_contracts::checkpoint::{
     AnchorPlace, Attestation, Checkpoint, CheckpointClock, CheckpointSignatures, Roots, StateHead, TreeHead,
-    checkpoint_text, cosigner_name, needed, origin, state_text,
+    checkpoint_text, cosigner_name, most_attested, needed, origin, state_text,
 };
 use tally_contracts::crypto::PublicKey;
 use tally_contracts::governance::{ValidatorSet, epochs};
@@ -78,12 +78,15 @@ impl Attested {
         Some(Self { height, checkpoint, validators, attestations })
     }
 
-    /// The roots that most merchants attested, of equally many those of the lowest id.
+    /// The roots that most merchants attested, of equally many those of the lowest id; and how many they are.
+    fn most(&self) -> Option<(Roots, u16)> {
+        most_attested(self.attestations.iter().map(|(_, attestation)| attestation.roots))
+    }
+
+    /// These roots.
     #[must_use]
     pub fn roots(&self) -> Option<Roots> {
-        let count = |roots: &Roots| self.attestations.iter().filter(|(_, other)| other.roots == *roots).count();
-        // The last of equals is taken: so from the back.
-        self.attestations.iter().rev().map(|(_, attestation)| attestation.roots).max_by_key(count)
+        self.most().map(|(roots, _)| roots)
     }
 
     /// The checkpoint of the log, cosigned by those that attested it, as many as make it final, and signed by them for the
@@ -141,9 +144,7 @@ impl Attested {
     /// Whether enough merchants attested the same roots.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        let Some(roots) = self.roots() else { return false };
-        let alike = self.attestations.iter().filter(|(_, attestation)| attestation.roots == roots).count();
-        alike >= usize::from(needed(&self.validators))
+        self.most().is_some_and(|(_, attested)| attested >= needed(&self.validators))
     }
 }
 

@@ -2,15 +2,16 @@
 
 use std::sync::{Arc, Mutex};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::SigningKey;
-use tally_contracts::checkpoint::cosigned_text;
+use tally_contracts::checkpoint::{TreeHead, cosigned_text};
 use tally_contracts::crypto::{PublicKey, sign};
 use tally_contracts::types::Hash;
 use tally_ledger::anchor::timestamp::Roots;
-use tally_ledger::anchor::witness::WitnessKey;
 use tally_ledger::anchor::{self, Trust};
 use tally_ledger::log::path::verify_consistency;
-use tally_ledger::note::{NoteSignature, SignatureType, SignedNote, VerifierKey};
+use tally_ledger::note::{Checkpoint, NoteSignature, SignatureType, SignedNote, VerifierKey};
 
 use super::support::{Fake, Reply, World, anchored, asked};
 use crate::anchoring::Operator;
@@ -35,8 +36,8 @@ fn secret() -> SigningKey {
     SigningKey::from_bytes(&[77; 32])
 }
 
-fn public() -> String {
-    WitnessKey::new(NAME, PublicKey::of(&secret())).unwrap().to_string()
+fn public() -> VerifierKey {
+    VerifierKey::new(NAME, SignatureType::Cosignature, PublicKey::of(&secret())).unwrap()
 }
 
 async fn witness(memory: &Memory) -> Fake {
@@ -45,7 +46,7 @@ async fn witness(memory: &Memory) -> Fake {
 }
 
 fn operator(name: &str, fake: &Fake) -> Operator {
-    Operator::witness(name, fake.url.clone(), &public()).unwrap()
+    Operator::witness(name, fake.url.clone(), &public().to_string()).unwrap()
 }
 
 /// What the witness answers to `POST add-checkpoint` (C2SP `tlog-witness`).
@@ -57,8 +58,7 @@ fn answer(seen: &mut Seen, body: &[u8]) -> Reply {
     let proof: Vec<Hash> = head.map(hash).collect();
     let note: SignedNote = note.parse().unwrap();
     assert!(note.signatures().len() >= 2, "the log's signature and a merchant's");
-    let mut lines = note.text().lines().skip(1);
-    let (size, root) = (lines.next().unwrap().parse().unwrap(), hash(lines.next().unwrap()));
+    let TreeHead { size, root } = note.text().parse::<Checkpoint>().unwrap().log;
     if old_size != seen.size {
         return (409, "text/x.tlog.size", format!("{}\n", seen.size).into_bytes());
     }
@@ -67,24 +67,13 @@ fn answer(seen: &mut Seen, body: &[u8]) -> Reply {
     }
     *seen = Seen { size, root };
     let signature = sign(&secret(), cosigned_text(TIME_S, note.text()).as_bytes());
-    let key = VerifierKey::new(NAME, SignatureType::Cosignature, PublicKey::of(&secret())).unwrap();
-    let line = NoteSignature::cosignature(&key, TIME_S, &signature).unwrap();
+    let line = NoteSignature::cosignature(&public(), TIME_S, &signature).unwrap();
     (200, "text/plain", format!("{line}\n").into_bytes())
 }
 
 /// 32 bytes of base64.
 fn hash(text: &str) -> Hash {
-    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut bytes, mut bits, mut held) = (Vec::new(), 0_u32, 0);
-    for character in text.chars().take_while(|c| *c != '=') {
-        bits = bits << 6 | u32::try_from(ALPHABET.find(character).unwrap()).unwrap();
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push(u8::try_from(bits >> held & 0xff).unwrap());
-        }
-    }
-    Hash(bytes.try_into().unwrap())
+    Hash(STANDARD.decode(text).unwrap().try_into().unwrap())
 }
 
 #[tokio::test]
@@ -93,7 +82,7 @@ async fn a_witness_sees_the_log_grow_and_cosigns() {
     let fake = witness(&memory).await;
     let mut world = World::new();
     let anchoring = world.start(vec![operator("witness", &fake)], 1);
-    let auditor = Trust::new(Roots::default(), [public().as_str()]).unwrap();
+    let auditor = Trust::new(Roots::default(), vec![public()]);
     for _ in 0..3 {
         let mark = world.checkpoint();
         world.until(&anchoring, "it is cosigned", anchored(mark)).await;
@@ -149,7 +138,7 @@ async fn a_claim_of_a_fork_is_kept_and_the_others_go_on() {
         kept.push((path.clone(), std::fs::read_to_string(&path).unwrap()));
         let sent = fake.asked().last().unwrap().body.clone();
         let text = &kept.last().unwrap().1;
-        assert!(text.contains("\nstatus 422\n") && text.contains(&public()), "{text}");
+        assert!(text.contains("\nstatus 422\n") && text.contains(&public().to_string()), "{text}");
         assert!(text.ends_with(&format!("{}inconsistent\n", String::from_utf8(sent.to_vec()).unwrap())), "{text}");
     }
     assert!(kept.iter().all(|(path, text)| std::fs::read_to_string(path).unwrap() == *text), "none is written over");
