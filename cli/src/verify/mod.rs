@@ -187,6 +187,7 @@ fn report_text(report: &Report) -> String {
         ("validator changes", report.epochs.len().saturating_sub(1).to_string()),
         ("settlements", report.settlements.to_string()),
         ("checkpoints", checkpoints.count.to_string()),
+        ("  attestations", checkpoints.attestations.to_string()),
         ("  final", checkpoints.finals.to_string()),
         ("  roots worked out", checkpoints.worked_out.to_string()),
         ("  roots only compared", checkpoints.compared.to_string()),
@@ -209,7 +210,7 @@ fn report_text(report: &Report) -> String {
     };
     format!(
         "{}\nchain      {}\nlast block {}\nlog root   {} ({} leaves)\nstate hash {}\n\n{}\n{}\n{findings}verify: {result} \
-         operations={} blocks={} settlements={}",
+         operations={} attestations={} blocks={} settlements={}",
         report.name,
         report.chain_id,
         report.block_id,
@@ -219,6 +220,7 @@ fn report_text(report: &Report) -> String {
         facts.text(),
         checks.text(),
         report.operations.applied,
+        report.checkpoints.attestations,
         report.height,
         report.settlements
     )

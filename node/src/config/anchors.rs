@@ -206,7 +206,7 @@ mod tests {
             (witness("a", "ftp://a.example", KEY), "anchors.witnesses.url"),
             (witness("a", "https://u:hunter2@a.example", KEY), "anchors.witnesses.url: holds a password"),
             (witness("a", "https://a.example/?q", KEY), "anchors.witnesses.url"),
-            (witness("a", "https://a.example", &KEY.replace("f9d9", "f9d8")), "anchors.witnesses.key: witness: `w"),
+            (witness("a", "https://a.example", &KEY.replace("f9d9", "f9d8")), "anchors.witnesses.key: `w"),
             (authority("/nowhere/roots.pem"), "anchors.time_stamps.certificates: cannot read /nowhere/roots.pem"),
             (authority("/dev/null"), "anchors.time_stamps.certificates: /dev/null: there is no certificate"),
         ] {
