@@ -1,4 +1,4 @@
-# Everything a newcomer types. `make demo` and `make test` install what they need on Debian and Ubuntu, saying so first.
+# Everything a newcomer types. What a target needs is installed on Debian and Ubuntu, saying so first.
 #
 # One profile for all (release, with overflow checks), and always the whole workspace: RocksDB takes some twenty minutes to
 # build on two cores, once for each profile and each set of features. The target directory lies outside the checkout, so
@@ -33,7 +33,8 @@ alliance-check: setup ## Governance in full: the model, the demo year's books in
 	cargo build --release --workspace --locked
 	@scripts/alliance_check.sh
 
-verify-foreign: setup ## Proofs of a running alliance, checked by programs that know nothing of Tally (docs/verify/README.md)
+verify-foreign: ## Proofs of a running alliance, checked by programs that know nothing of Tally (docs/verify/README.md)
+	@scripts/setup.sh foreign
 	cargo build --release --workspace --locked
 	@scripts/verify_foreign.sh
 

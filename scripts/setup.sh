@@ -1,7 +1,18 @@
 #!/usr/bin/env bash
-# Makes sure that what the build and the demo need is there. On Debian and Ubuntu it installs what is missing, saying so
-# first; elsewhere it says what is missing. With nothing missing it prints nothing and takes no time.
+# Makes sure that what the build, the tests and the demo need is there. On Debian and Ubuntu it installs what is missing,
+# saying so first; elsewhere it says what is missing. With nothing missing it prints nothing and takes no time.
+#
+#   scripts/setup.sh            what everything needs
+#   scripts/setup.sh foreign    and what `make verify-foreign` runs besides: Go, Node.js, virtual environments of Python
 set -euo pipefail
+
+case "${1:-}" in
+  "" | foreign) ;;
+  *)
+    echo "usage: scripts/setup.sh [foreign]" >&2
+    exit 2
+    ;;
+esac
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
@@ -25,6 +36,10 @@ any_exists() {
 
 has_python() { has python3 && python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null; }
 
+# Node.js may come from elsewhere than the distribution: what counts is the version of the one that runs.
+node_version() { node -p 'process.versions.node' 2>/dev/null; }
+has_node() { local version && version="$(node_version)" && ((${version%%.*} >= 20)); }
+
 # What is missing, as Debian packages and in words.
 packages=() words=()
 missing() { packages+=("$1") words+=("$2"); }
@@ -33,11 +48,27 @@ has_libclang || missing libclang-dev "libclang with its headers (LIBCLANG_PATH n
 has zstd || missing zstd "the zstd command"
 has_python || missing python3 "Python 3.8 or later"
 has openssl || missing openssl "the openssl command (a time-stamp authority, in tests)"
+if [[ "${1:-}" == foreign ]]; then
+  has go || missing golang-go "Go"
+  [[ -e /usr/share/gocode/src/golang.org/x/mod/sumdb/tlog ]] ||
+    missing golang-golang-x-mod-dev "Go's golang.org/x/mod, in /usr/share/gocode/src"
+  has node || missing nodejs "Node.js 20 or later"
+  has npm || missing npm "npm"
+  python3 -c 'import ensurepip, venv' 2>/dev/null || missing python3-venv "Python's modules venv and ensurepip"
+fi
 
 if ! has cargo; then
   echo "setup: Rust is not installed: https://rustup.rs (the toolchain itself is pinned in rust-toolchain.toml)" >&2
   exit 1
 fi
+# A newer one is not installed over one that is there, which somebody may have chosen.
+check_node() {
+  [[ "${1:-}" != foreign ]] || has_node || {
+    echo "setup: Node.js $(node_version) is too old, 20 or later is needed: https://nodejs.org, or nodejs of Debian 13" >&2
+    exit 1
+  }
+}
+if has node; then check_node "$@"; fi
 ((${#packages[@]})) || exit 0
 
 if ! has apt-get; then
@@ -58,3 +89,4 @@ echo "setup: installing with apt-get: ${packages[*]}"
 export DEBIAN_FRONTEND=noninteractive
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${packages[@]}"
+check_node "$@"
