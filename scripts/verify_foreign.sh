@@ -4,13 +4,15 @@
 #
 # An alliance of four merchants gets a history with checkpoints, a settlement, time stamps, and a witness that follows
 # the log (scripts/foreign/history.py); then every kind of proof about it goes to other people's programs: Go's checksum
-# database, sigstore, Ethereum's tries, OpenSSL and more. Each must take the proof and refuse damaged copies of it. At
-# last OpenZeppelin's ERC-1155 on a local EVM repeats every move of points, and must come to the root that the merchants
-# signed. One line for each fact and program, and a last one made for scripts:
+# database, sigstore, Ethereum's tries, OpenSSL and more. Each must take the proof and refuse damaged copies of it. Then
+# OpenZeppelin's ERC-1155 on a local EVM repeats every move of points, and must come to the root that the merchants
+# signed; and ethers, viem and web3.py read the node as a contract of ERC-1155, before and after a further checkpoint,
+# and must find what the moves add up to. One line for each fact and program, and a last one made for scripts:
 #
 #   proof: fact=NAME verifier=PROGRAM ok
 #   oracle: openzeppelin ok moves=N checkpoints=N
-#   verify-foreign: facts=9 checks=N ok
+#   erc1155: client=NAME ok balances=N singles=N batches=N [slots=N block=HEIGHT]
+#   verify-foreign: facts=9 checks=N clients=3 ok
 #
 # Packages of PyPI and npm, pinned in scripts/foreign/, are installed into ${XDG_CACHE_HOME:-~/.cache}/tally/foreign.
 # What is missing otherwise is named, and nothing is skipped.
@@ -24,6 +26,7 @@ venv="$cache/venv"
 npm="$cache/npm"
 gopath=/usr/share/gocode
 here=scripts/foreign
+clients=(ethers viem web3.py)
 facts=(operation growth signed balance absence statement settlement anchored log)
 
 say() { printf '\n== %s\n' "$*"; }
@@ -80,7 +83,8 @@ openssl version
 python3 --version
 echo "node $(node --version)"
 grep -oE '"[@a-z/0-9-]+": "[0-9.]+"' "$here/package.json" | tr -d '":'
-grep -E '^(aics-tlog|aics-witness|cryptography|pymerkle|rfc3161-client|sigstore|trie)==' "$here/requirements.txt" | sed 's/==/ /'
+grep -E '^(aics-tlog|aics-witness|cryptography|pymerkle|rfc3161-client|sigstore|trie|web3)==' "$here/requirements.txt" |
+  sed 's/==/ /'
 
 # --- An alliance ---
 
@@ -224,11 +228,25 @@ check go_ log "$trust" "$url" "$token"
 check py log "$trust" "$url" "$token"
 js oracle "$trust" "$proofs/moves.jsonl" | tee "$work/oracle.log"
 
+say "What programs of Ethereum read of a node"
+# All of them, on what the moves so far add up to.
+ethereum() {
+  py expected "$trust" "$proofs/moves.jsonl" "$url" "$token" >"$work/expected.json"
+  js erc1155 "$work/expected.json" | tee -a "$work/erc1155.log"
+  py erc1155 "$work/expected.json" | tee -a "$work/erc1155.log"
+}
+ethereum
+python3 -B "$here/history.py" "$tally" "$net" "$proofs" further
+ethereum
+
 # How many programs checked a fact; all facts, if none is named.
 checks() { grep -cE "^proof: fact=${1:-[a-z]+} verifier=[^ ]+ ok$" "$work/checks.log"; }
 for fact in "${facts[@]}"; do
   (($(checks "$fact") >= 2)) || fail "fewer than two programs checked: $fact"
 done
 grep -q '^oracle: openzeppelin ok ' "$work/oracle.log" || fail "the oracle gave no result"
+for client in "${clients[@]}"; do
+  (($(grep -c "^erc1155: client=$client ok " "$work/erc1155.log") == 2)) || fail "$client did not read the node twice"
+done
 echo
-echo "verify-foreign: facts=${#facts[@]} checks=$(checks) ok"
+echo "verify-foreign: facts=${#facts[@]} checks=$(checks) clients=${#clients[@]} ok"

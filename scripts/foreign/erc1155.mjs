@@ -1,19 +1,19 @@
 // Reads a node's ledger as a contract of ERC-1155 with two libraries that know nothing of Tally, ethers and viem, and
-// checks its storage proofs with a third, @ethereumjs/mpt.
+// checks the storage proofs that it gives with a third, @ethereumjs/mpt.
 //
-//   npm install ethers@6 viem@2 @ethereumjs/mpt@10
-//   node scripts/foreign/erc1155.mjs EXPECTED.json         in the directory where they are installed
+//   node scripts/foreign/erc1155.mjs PACKAGES EXPECTED.json
 //
-// EXPECTED.json: `url` (with the token: http://127.0.0.1:8101/ethereum/TOKEN), `contract`, `chain_number`, `uri`, and
-// `balances`, a list of `holder` (hexadecimal), `id` and `value` (decimals): all that is held at the head. With
-// `"proofs": true` the node must have a checkpoint that it keeps. Nothing may be submitted meanwhile.
+// PACKAGES is the directory with node_modules. EXPECTED.json (expected.py): `url` with the token, `contract`,
+// `chain_number`, `uri`, `checkpoint` with `height` and signed `root`, and `balances`, a list of `holder` (hexadecimal),
+// `id` and `value` (decimals): all that is held at the head. No points may move meanwhile. A line for each library.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 
-const require = createRequire(join(process.cwd(), 'package.json'));
+const [packages, expectedPath] = process.argv.slice(2);
+const require = createRequire(resolve(packages, 'package.json'));
 const { ethers } = require('ethers');
 const viem = require('viem');
 const { verifyMerkleProof } = require('@ethereumjs/mpt');
@@ -35,7 +35,7 @@ const ABI = [
 ];
 const INTERFACES = { '0x01ffc9a7': true, '0xd9b67a26': true, '0x0e89341c': true, '0xffffffff': false };
 
-const expected = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+const expected = JSON.parse(readFileSync(expectedPath, 'utf8'));
 const { contract, balances } = expected;
 const holders = balances.map((balance) => ethers.getAddress(balance.holder));
 const ids = balances.map((balance) => BigInt(balance.id));
@@ -95,8 +95,7 @@ async function withEthers() {
     assert.equal((await provider.getBlock(block.number - 1)).hash, block.parentHash);
   }
   provider.destroy();
-  const counted = `${singles.length} TransferSingle, ${batches.length} TransferBatch`;
-  return `ethers ${ethers.version}: ${holders.length} balances, ${counted}`;
+  return { singles: singles.length, batches: batches.length };
 }
 
 // A transaction with a good signature, of a key that anyone can make.
@@ -130,8 +129,8 @@ async function withViem() {
   const block = await client.getBlock({ blockHash: logs.at(-1).blockHash });
   assert.equal(block.number, logs.at(-1).blockNumber);
   assert.equal((await client.getBlock()).number >= block.number, true);
-  const proofs = expected.proofs ? [await checkProofs(client)] : [];
-  return [`viem: ${holders.length} balances, ${logs.length} events`, ...proofs];
+  const named = (name) => logs.filter((log) => log.eventName === name).length;
+  return { singles: named('TransferSingle'), batches: named('TransferBatch'), ...await checkProofs(client) };
 }
 
 // Balances, and that nobody holds anything, under the storage root of a checkpoint; and that a lie is found.
@@ -145,6 +144,7 @@ async function checkProofs(client) {
   const blockNumber = BigInt(raw.blockNumber);
   const proof = await client.getProof({ address: contract, storageKeys, blockNumber });
   assert.equal(proof.storageHash, raw.storageHash);
+  assert.deepEqual([Number(blockNumber), proof.storageHash], [expected.checkpoint.height, expected.checkpoint.root]);
   const root = viem.hexToBytes(proof.storageHash);
   const options = { root, useKeyHashing: true };
   const rlp = (value) => viem.hexToBytes(viem.toRlp(viem.numberToHex(value)));
@@ -163,8 +163,10 @@ async function checkProofs(client) {
     const forged = await verifyMerkleProof(key, bytes, options).catch(() => 'refused');
     assert.equal(forged, 'refused');
   }
-  return `@ethereumjs/mpt: ${asked.length} slots proved at block ${blockNumber}, each forgery refused`;
+  return { slots: asked.length, block: blockNumber };
 }
 
-console.log(await withEthers());
-for (const line of await withViem()) console.log(line);
+for (const [client, check] of Object.entries({ ethers: withEthers, viem: withViem })) {
+  const counted = Object.entries(await check()).map(([name, count]) => ` ${name}=${count}`);
+  console.log(`erc1155: client=${client} ok balances=${holders.length}${counted.join('')}`);
+}

@@ -1,12 +1,11 @@
-"""Reads a node's ledger as a contract of ERC-1155 with web3.py, which knows nothing of Tally, and checks its storage
-proofs with the package trie.
+#!/usr/bin/env python3
+"""Reads a node's ledger as a contract of ERC-1155 with web3.py, which knows nothing of Tally, and checks the storage
+proofs that it gives with PyPI's trie.
 
-    pip install web3==8.* trie==4.*
-    python scripts/foreign/erc1155.py EXPECTED.json
+    scripts/foreign/erc1155.py EXPECTED.json
 
-EXPECTED.json is that of erc1155.mjs beside this file.
+EXPECTED.json is that of erc1155.mjs beside this file, and so is the line that is printed.
 """
-
 import json
 import sys
 from collections import defaultdict
@@ -107,12 +106,13 @@ def slot(holder, number):
     return keccak(bytes.fromhex(holder[2:]).rjust(32, b"\0") + inner)
 
 
-def check_proofs(w3, token, held):
-    """Balances, and that nobody holds anything, follow from the storage root of a checkpoint; a lie does not."""
+def check_proofs(w3, token, held, checkpoint):
+    """Balances, and that nobody holds anything, follow from the storage root that merchants signed; a lie does not."""
     asked = [*held, (NOBODY, 1)]
     slots = [slot(*key) for key in asked]
     proof = w3.eth.get_proof(token.address, [int.from_bytes(key, "big") for key in slots], "latest")
     block = int(proof.blockNumber, 16) if isinstance(proof.blockNumber, str) else proof.blockNumber
+    assert (block, "0x" + bytes(proof.storageHash).hex()) == (checkpoint["height"], checkpoint["root"]), proof
     for (holder, number), key, proved in zip(asked, slots, proof.storageProof):
         value = int.from_bytes(proved.value, "big") if isinstance(proved.value, bytes) else proved.value
         assert value == token.functions.balanceOf(holder, number).call(block_identifier=block), holder
@@ -128,7 +128,7 @@ def check_proofs(w3, token, held):
 
 
 def main():
-    """Reads what is expected, and says what was checked."""
+    """Checks what is expected, and says how much it was."""
     with open(sys.argv[1], encoding="utf-8") as file:
         expected = json.load(file)
     w3 = Web3(Web3.HTTPProvider(expected["url"]))
@@ -137,10 +137,9 @@ def main():
     held = {key(balance): int(balance["value"]) for balance in expected["balances"]}
     check_calls(expected, w3, token, held)
     singles, batches = check_events(w3, token, held)
-    print(f"web3.py: {len(held)} balances, {singles} TransferSingle, {batches} TransferBatch")
-    if expected.get("proofs"):
-        slots, block = check_proofs(w3, token, held)
-        print(f"trie: {slots} slots proved at block {block}, none under another root")
+    slots, block = check_proofs(w3, token, held, expected["checkpoint"])
+    print(f"erc1155: client=web3.py ok balances={len(held)} singles={singles} batches={batches} "
+          f"slots={slots} block={block}")
 
 
 main()

@@ -2,19 +2,22 @@
 """Gives a running alliance of `tally network init --simulated-clock` a history, and gets a proof of every kind about
 it.
 
-    scripts/foreign/history.py TALLY NET OUT
+    scripts/foreign/history.py TALLY NET OUT            from the first member on
+    scripts/foreign/history.py TALLY NET OUT further    afterwards: a group of gifts, a checkpoint, one more purchase
 
 Members earn, give, spend and exchange; checkpoints come as the clock is set; a month ends, so that a settlement closes;
 a node, configured so, has the checkpoints stamped and witnessed. OUT gets the proofs, what the node reports of the
 settlement, its policy, and moves.jsonl: what was minted, moved and burnt, in order, with the state notes of the
-checkpoints between, for a contract of ERC-1155 elsewhere.
+checkpoints between, for a contract of ERC-1155 elsewhere. `further` adds to moves.jsonl and gets no proof.
 """
 import datetime
 import json
+import os
 import subprocess
 import sys
 import time
 import urllib.request
+import uuid
 from pathlib import Path
 
 TALLY, NET, OUT = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
@@ -33,11 +36,21 @@ def tally(*args):
     return json.loads(done.stdout)
 
 
-def ask(path):
-    """What the node answers."""
-    request = urllib.request.Request(f"{URL}{path}", headers={"Authorization": f"Bearer {TOKEN}"})
+def ask(path, lines=None):
+    """What the node answers; to operations that are submitted in lines, when they are final."""
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    if lines:
+        headers |= {"Content-Type": "application/x-ndjson", "Prefer": "wait=20"}
+    request = urllib.request.Request(f"{URL}{path}", lines and lines.encode(), headers)
     with urllib.request.urlopen(request) as answer:
         return answer.read().decode()
+
+
+def new_reference():
+    """A UUIDv7, whose first 6 bytes are the time in ms."""
+    made = bytearray(int(time.time() * 1000).to_bytes(6, "big") + os.urandom(10))
+    made[6], made[8] = 0x70 | made[6] & 15, 0x80 | made[8] & 63
+    return str(uuid.UUID(bytes=bytes(made)))
 
 
 def submit(merchant, *args):
@@ -51,7 +64,7 @@ class Moves:
     """Operations on points, each written down as a contract of ERC-1155 sees it."""
 
     def __init__(self, path):
-        self.file = open(path, "w", encoding="utf-8")
+        self.file = open(path, "a", encoding="utf-8")
         self.count = 0
 
     def write(self, **move):
@@ -71,6 +84,19 @@ class Moves:
         """A gift."""
         submit(merchant, "transfer", "--class", class_, "--from", source, "--to", target, "--points", points)
         self.write(kind="transfer", **{"from": source}, to=target, id=class_, value=str(points))
+
+    def transfer_group(self, source, target, points_by_class):
+        """Gifts that take effect together or not at all, at merchant 1."""
+        transfer = lambda class_, points: {"class": class_, "from": source, "to": target, "points": str(points)}
+        lines = [
+            json.dumps({"reference": new_reference(), "body": {"transfer": transfer(class_, points)}})
+            for class_, points in points_by_class.items()
+        ]
+        receipts = ask("/v1/operations/bulk?mode=atomic", "\n".join(lines)).splitlines()
+        if not all("applied" in json.loads(receipt)["receipt"]["outcome"] for receipt in receipts):
+            raise SystemExit(f"the gifts were refused: {receipts}")
+        for class_, points in points_by_class.items():
+            self.write(kind="transfer", **{"from": source}, to=target, id=class_, value=str(points))
 
     def redeem(self, merchant, class_, member, points):
         """Cash off at any merchant; the class's issuer owes it."""
@@ -137,6 +163,18 @@ def prove(name, *args):
     tally("proof", "get", "--dir", NET, "--merchant", 1, "--out", OUT / f"{name}.json", *args)
 
 
+def further():
+    """Goes on after the history."""
+    first, second = (OUT / "moves.jsonl").read_text(encoding="utf-8").splitlines()[:2]
+    ann, ben = json.loads(first)["to"], json.loads(second)["to"]
+    moves = Moves(OUT / "moves.jsonl")
+    moves.transfer_group(ann, ben, {1: 5, 3: 2})
+    made = checkpoint(moves, next_checkpoint_ms(json.loads(ask("/v1/status"))["time_ms"]))
+    moves.redeem(2, 1, ann, 3)
+    moves.file.close()
+    print(f"history: {moves.count} further moves of points, a checkpoint at {made['height']}")
+
+
 def main():
     """The history, and the proofs."""
     OUT.mkdir()
@@ -183,4 +221,7 @@ def main():
           f"a log of {last['log_size']} entries, cycle {cycle} with {len(reported['legs'])} legs")
 
 
-main()
+if sys.argv[4:] == ["further"]:
+    further()
+else:
+    main()
