@@ -5,7 +5,9 @@
 # kill -9 in the middle of it; then compares what the ledger reports with tests/year_check.py, exports the chain, verifies the
 # export offline, flips one byte in it and sees that `verify` finds it. Its last line is made for scripts:
 #
-#   demo: ok operations=N blocks=N settlements=12 mismatches=0 verified=N lost=0
+#   demo: ok operations=N blocks=N settlements=12 mismatches=0 verified=N lost=0 verified_per_second=N memory_mib=N
+#
+# The last two are of `tally verify` over the whole year: operations a second, and the most memory that it had (on Linux).
 #
 #   scripts/demo.sh               about a minute and a half after the build
 #   scripts/demo.sh --keep [DIR]  leaves the alliance running and says how to talk to it; it is in DIR/net, DIR being new or
@@ -132,6 +134,9 @@ lost="$(value lost "$work/replay.log")"
 verified=$(($(value operations "$work/verify.log") - $(value attestations "$work/verify.log")))
 blocks="$(value blocks "$work/verify.log")"
 line="operations=$operations blocks=$blocks settlements=$settlements mismatches=$mismatches verified=$verified lost=$lost"
+verified_per_second="$(value operations_per_second "$work/verify.log")"
+memory_bytes="$(value memory_peak_bytes "$work/verify.log")"
+line+=" verified_per_second=$verified_per_second${memory_bytes:+ memory_mib=$((memory_bytes >> 20))}"
 [[ "$settlements" == 12 && "$mismatches" == 0 && "$lost" == 0 && "$verified" == "$operations" ]] || fail "$line"
 echo
 echo "demo: ok $line"

@@ -159,7 +159,17 @@ async fn an_export_verifies_and_a_flipped_byte_is_named() -> Result<()> {
     tally_tests::tally_ok(&["export", "--dir", &dir, "--out", &path])?;
     let genesis = alliance.dir().join("genesis.json");
     let genesis = genesis.to_string_lossy();
-    tally_tests::tally_ok(&["verify", "--genesis", &genesis, &path])?;
+    let said = tally_tests::tally_ok(&["verify", "--genesis", &genesis, &path])?;
+    let last = said.lines().last().unwrap_or_default();
+    let number = |name: &str| {
+        let value = last.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+        value.and_then(|value| value.parse::<u64>().ok())
+    };
+    anyhow::ensure!(number("operations") == Some(2) && number("operations_per_second").is_some(), "{last}");
+    let memory_bytes = number("memory_peak_bytes");
+    // A process that runs has more than a megabyte and, after two operations, less than a gigabyte.
+    let is_told = memory_bytes.is_some_and(|bytes| (1 << 20..1 << 30).contains(&bytes));
+    anyhow::ensure!(is_told == cfg!(target_os = "linux"), "{last}");
 
     let mut bytes = std::fs::read(&archive)?;
     let at = bytes.len() / 2;

@@ -78,7 +78,7 @@ impl Verify {
                 let memory_bytes = memory_bytes();
                 let html = page::verified(&report, &archive, memory_bytes, self.lang);
                 let value = self.verified(&report, memory_bytes)?;
-                (value, report_text(&report), html, Verdict::Yes)
+                (value, report_text(&report, memory_bytes), html, Verdict::Yes)
             }
             Err(failure) => {
                 let html = page::failed(&failure, &archive, self.lang);
@@ -174,7 +174,7 @@ fn memory_bytes() -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
-fn report_text(report: &Report) -> String {
+fn report_text(report: &Report, memory_bytes: Option<u64>) -> String {
     let mut facts = Table::new(&["what", "#value"]);
     let (checkpoints, anchors) = (&report.checkpoints, &report.anchors);
     let rows = [
@@ -198,6 +198,9 @@ fn report_text(report: &Report) -> String {
     for (what, value) in rows {
         facts.row([what.into(), value]);
     }
+    if let Some(bytes) = memory_bytes {
+        facts.row(["most memory".into(), words::mebibytes(bytes)]);
+    }
     let mut checks = Table::new(&["check", "", "how, or why not"]);
     for check in &report.checks {
         let mark = if check.checked { "ok" } else { "open" };
@@ -208,9 +211,10 @@ fn report_text(report: &Report) -> String {
         0 => "ok".to_owned(),
         count => format!("the chain is right, {count} statements on record are not so;"),
     };
+    let memory = memory_bytes.map_or_else(String::new, |bytes| format!(" memory_peak_bytes={bytes}"));
     format!(
         "{}\nchain      {}\nlast block {}\nlog root   {} ({} leaves)\nstate hash {}\n\n{}\n{}\n{findings}verify: {result} \
-         operations={} attestations={} blocks={} settlements={}",
+         operations={} attestations={} blocks={} settlements={} operations_per_second={:.0}{memory}",
         report.name,
         report.chain_id,
         report.block_id,
@@ -222,7 +226,8 @@ fn report_text(report: &Report) -> String {
         report.operations.applied,
         report.checkpoints.attestations,
         report.height,
-        report.settlements
+        report.settlements,
+        report.operations_per_second
     )
 }
 

@@ -74,7 +74,7 @@ pub fn failed(failure: &Failure, archive: &str, lang: Lang) -> String {
 
 fn facts(report: &Report, archive: &str, memory_bytes: Option<u64>, lang: Lang) -> String {
     let resumed = report.resumed_from.map_or_else(String::new, |height| height.to_string());
-    let memory = memory_bytes.map_or_else(String::new, |bytes| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)));
+    let memory = memory_bytes.map_or_else(String::new, words::mebibytes);
     let facts = [
         ("archive", "封存檔", archive.to_owned()),
         ("chain id", "鏈標識", report.chain_id.to_string()),

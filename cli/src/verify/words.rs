@@ -1,4 +1,4 @@
-//! What was checked, in the reader's language.
+//! What was checked, in the reader's language, and how memory is written.
 
 use tally_ledger::verify::{Check, Report};
 
@@ -11,6 +11,11 @@ pub fn check(check: &Check, report: &Report, lang: Lang) -> (String, String) {
         Lang::En => ((*name).to_owned(), detail.clone()),
         Lang::Zh => chinese(name, report).unwrap_or_else(|| ((*name).to_owned(), detail.clone())),
     }
+}
+
+/// Memory for people, from bytes.
+pub fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
 fn chinese(name: &str, report: &Report) -> Option<(String, String)> {
