@@ -25,7 +25,7 @@ use crate::keeper::Kept;
 use crate::query::checkpoints::{self, Attested};
 use crate::query::index::Place;
 use crate::query::log::Log;
-use crate::query::{QueryError, Snapshot, operations};
+use crate::query::{Missing, QueryError, Snapshot, operations};
 use crate::replica::Replica;
 use crate::storage::state_db::View;
 
@@ -111,9 +111,10 @@ impl Replica {
     ) -> Result<(Attested, Fact), NoProof> {
         let (found, index) = self.asked(|snapshot| {
             let found = operations::by_reference(snapshot, merchant, reference);
-            let found = found.ok_or_else(|| QueryError::not_found("operation", reference))?;
-            let index =
-                Log(snapshot).leaf_of(found.place).ok_or_else(|| QueryError::not_found("log entry of", reference))?;
+            let found = found.ok_or(QueryError::NotFound(Missing::Operation(merchant, reference)))?;
+            let index = Log(snapshot)
+                .leaf_of(found.place)
+                .ok_or(QueryError::NotFound(Missing::Operation(merchant, reference)))?;
             Ok((found, index))
         })?;
         let attested = self.log_checkpoint(at, index + 1)?;
@@ -141,7 +142,7 @@ impl Replica {
         at: Option<Height>,
     ) -> Result<(Attested, Fact), NoProof> {
         let owner = (holder, class);
-        let missing = |_| QueryError::not_found("holding of", holder);
+        let missing = |_| QueryError::NotFound(Missing::Holding(holder, class));
         let record = |at| {
             let (kept, attested, state) = self.state_checkpoint(at)?;
             let proof = kept.record(RecordId::Holding(holder, class)).ok_or(NoProof::Stopping)?;
@@ -165,7 +166,7 @@ impl Replica {
     }
 
     fn settlement(&self, cycle: Month, at: Option<Height>) -> Result<(Attested, Fact), NoProof> {
-        let missing = |_| QueryError::not_found("closed cycle", cycle);
+        let missing = |_| QueryError::NotFound(Missing::ClosedCycle(cycle));
         let (kept, attested, state) = self.state_checkpoint(at)?;
         let record = |id| {
             let proof = kept.record(id).ok_or(NoProof::Stopping)?;
@@ -183,9 +184,7 @@ impl Replica {
             let anchors = checkpoints::anchors(snapshot.store, at);
             let found =
                 anchors.into_iter().rev().find(|((_, evidence), _)| wanted.is_none_or(|wanted| wanted == *evidence));
-            found
-                .map(|((height, _), place)| (height, place))
-                .ok_or_else(|| QueryError::not_found("anchor", "of a checkpoint"))
+            found.map(|((height, _), place)| (height, place)).ok_or(QueryError::NotFound(Missing::Anchor(wanted, at)))
         })?;
         let attested = self.log_checkpoint(Some(height), 0)?;
         let evidence = self.evidence(Place { height: place.height, index: place.index })?;
@@ -195,7 +194,7 @@ impl Replica {
 
     /// The evidence that an operation brought.
     fn evidence(&self, place: Place) -> Result<Evidence, NoProof> {
-        let missing = || NoProof::from(QueryError::not_found("anchor in block", place.height));
+        let missing = || NoProof::from(QueryError::NotFound(Missing::Block(place.height)));
         let found = self.asked(|snapshot| Ok(operations::at(snapshot, place)))?.ok_or_else(missing)?;
         let (bytes, _) = self.committed(place.height).ok_or_else(missing)?;
         let (position, within) = found.within;
@@ -210,7 +209,7 @@ impl Replica {
 
     /// The bytes of a leaf.
     fn leaf(&self, index: u64) -> Result<Vec<u8>, NoProof> {
-        let missing = || NoProof::from(QueryError::not_found("log entry", index));
+        let missing = || NoProof::from(QueryError::NotFound(Missing::Entry(index)));
         self.entries(index..index + 1)?.pop().ok_or_else(missing)
     }
 
@@ -222,7 +221,7 @@ impl Replica {
         let of_blocks = self.query(|snapshot| Log(snapshot).blocks(range))?;
         let mut entries = Vec::new();
         for leaves in of_blocks {
-            let missing = || QueryError::not_found("block", leaves.height);
+            let missing = || QueryError::NotFound(Missing::Block(leaves.height));
             let (bytes, _) = self.committed(leaves.height).ok_or_else(missing)?;
             entries.extend(leaves.entries(&Block::decode(&bytes).map_err(|_| missing())?));
         }
@@ -235,7 +234,7 @@ impl Replica {
             let height = at.or_else(|| checkpoints::latest_final(snapshot.store));
             let Some(height) = height else { return Ok(None) };
             let found = Attested::read(snapshot.store, height);
-            found.map(Some).ok_or_else(|| QueryError::not_found("checkpoint", height))
+            found.map(Some).ok_or(QueryError::NotFound(Missing::Checkpoint(height)))
         })?;
         attested.filter(|attested| attested.is_final() && attested.checkpoint.log_size >= leaves).ok_or(NoProof::NotYet)
     }

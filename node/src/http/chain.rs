@@ -158,8 +158,9 @@ pub async fn operation(
         return Ok(Json(OperationStatus::Pending(OperationName { merchant, reference })).into_response());
     }
     let Some(found) = found else {
-        let reason = format!("merchant {merchant} has no operation {reference} here, pending or final");
-        return Err(Problem::because("not_found", reason));
+        let english = format!("merchant {merchant} has no operation {reference} here, pending or final");
+        let chinese = format!("商戶 {merchant} 在此沒有待處理或最終確定的操作 {reference}");
+        return Err(Problem::because_both("not_found", english, chinese));
     };
     let stored = api.stored_block(found.place.height).await?;
     let (position, at) = found.within;
@@ -181,7 +182,9 @@ impl Api {
     ) -> Result<(bytes::Bytes, CommitCertificate), Problem> {
         self.query(move |snapshot| snapshot.height(Some(height))).await?;
         if height == Height(0) {
-            return Err(Problem::because("not_found", "height 0 is the genesis, which /v1/genesis gives"));
+            let (english, chinese) =
+                ("height 0 is the genesis, which /v1/genesis gives", "高度 0 是創世設定，見 /v1/genesis");
+            return Err(Problem::because_both("not_found", english, chinese.to_owned()));
         }
         let api = self.clone();
         let found = self.blocking(move || api.replica.committed(height)).await?;

@@ -19,6 +19,7 @@ mod export;
 mod governance;
 mod health;
 mod merchants;
+mod missing;
 mod openapi;
 mod params;
 mod problem;

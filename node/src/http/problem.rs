@@ -13,6 +13,7 @@ use std::convert::Infallible;
 use tally_contracts::rejection::Rejection;
 use tally_contracts::transaction::InvalidTransaction;
 
+use super::missing;
 pub use super::openapi::{ProblemBody, ProblemCode};
 use super::texts::{self, Text};
 use crate::query::QueryError;
@@ -23,6 +24,8 @@ use crate::query::index::Place;
 pub struct Problem {
     text: &'static Text,
     context: Option<String>,
+    /// The same in Chinese, where there is one.
+    context_zh: Option<String>,
     retry_after_s: Option<u64>,
     members: Map<String, Value>,
 }
@@ -41,13 +44,19 @@ impl Problem {
     /// A problem by its code.
     #[must_use]
     pub fn new(code: &'static str) -> Self {
-        Self { text: texts::text(code), context: None, retry_after_s: None, members: Map::new() }
+        Self { text: texts::text(code), context: None, context_zh: None, retry_after_s: None, members: Map::new() }
     }
 
     /// A problem by its code, with what is wrong in this case.
     #[must_use]
     pub fn because(code: &'static str, context: impl ToString) -> Self {
         Self { context: Some(context.to_string()), ..Self::new(code) }
+    }
+
+    /// The same, told in both languages.
+    #[must_use]
+    pub fn because_both(code: &'static str, context: impl ToString, context_zh: String) -> Self {
+        Self { context_zh: Some(context_zh), ..Self::because(code, context) }
     }
 
     /// Too much at once: nothing was taken, a later try may succeed.
@@ -100,13 +109,9 @@ impl Problem {
     #[must_use]
     pub fn body(&self, language: Language) -> Value {
         let t = self.text;
-        let (title, detail) = match (language, &self.context) {
-            (Language::English, None) => (t.title, format!("{}.", t.advice)),
-            (Language::English, Some(context)) => {
-                (t.title, format!("{}. {}.", context.trim_end_matches('.'), t.advice))
-            }
-            (Language::Chinese, None) => (t.title_zh, format!("{}。", t.advice_zh)),
-            (Language::Chinese, Some(context)) => (t.title_zh, format!("{}。（{context}）", t.advice_zh)),
+        let (title, detail) = match language {
+            Language::English => (t.title, self.detail()),
+            Language::Chinese => (t.title_zh, self.detail_zh()),
         };
         let mut body = json!({
             "type": format!("/v1/problems/{}", t.code),
@@ -125,6 +130,25 @@ impl Problem {
     }
 }
 
+impl Problem {
+    fn detail(&self) -> String {
+        let advice = self.text.advice;
+        match &self.context {
+            None => format!("{advice}."),
+            Some(context) => format!("{}. {advice}.", context.trim_end_matches('.')),
+        }
+    }
+
+    fn detail_zh(&self) -> String {
+        let advice = self.text.advice_zh;
+        match (&self.context_zh, &self.context) {
+            (Some(context), _) => format!("{context}。{advice}。"),
+            (None, Some(context)) => format!("{advice}。（{context}）"),
+            (None, None) => format!("{advice}。"),
+        }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.status().into_response();
@@ -138,7 +162,9 @@ impl From<QueryError> for Problem {
         let code = match &error {
             QueryError::Refused(rule) => return Self::rejection(*rule),
             QueryError::HeightAhead { .. } => "height_ahead",
-            QueryError::NotFound { .. } => "not_found",
+            QueryError::NotFound(missing) => {
+                return Self::because_both("not_found", missing, missing::chinese(missing));
+            }
             QueryError::Cursor => "cursor_invalid",
             QueryError::Parameters(_) => "invalid_parameter",
         };
@@ -235,12 +261,32 @@ impl<S: Sync> FromRequestParts<S> for Language {
 
 #[cfg(test)]
 mod tests {
+    use tally_contracts::types::Height;
+    use tally_ledger::log::TileId;
+
     use super::*;
+    use crate::query::Missing;
 
     fn of(text: &'static str) -> Language {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static(text));
         Language::of(&headers)
+    }
+
+    #[test]
+    fn what_there_is_not_is_named_in_either_language() {
+        let of = |missing: Missing| {
+            let problem = Problem::from(QueryError::NotFound(missing));
+            let told = |language| problem.body(language)["detail"].as_str().expect("a text").to_owned();
+            (told(Language::English), told(Language::Chinese))
+        };
+        let tile = Missing::Tile(TileId { level: 1, index: 0, width: 256 });
+        let (english, chinese) = of(tile);
+        assert_eq!(english, "the log has no tile/1/000 yet. Check the path and the names in it.");
+        assert_eq!(chinese, "日誌尚無 tile/1/000。請檢查路徑及其中的名稱。");
+        let (english, chinese) = of(Missing::Anchor(None, Some(Height(7))));
+        assert_eq!(english, "the checkpoint of block 7 has no anchor. Check the path and the names in it.");
+        assert_eq!(chinese, "區塊 7 的檢查點沒有外部錨定。請檢查路徑及其中的名稱。");
     }
 
     #[test]

@@ -22,10 +22,10 @@ use super::merchants::PageParams;
 use super::params::{Names, NoParams, Params, page};
 use super::problem::Problem;
 use crate::prover::{NoProof, Wanted};
-use crate::query::QueryError;
 use crate::query::checkpoints::{self, Attested, CheckpointView};
 use crate::query::log::Log;
 use crate::query::page::Page;
+use crate::query::{Missing, QueryError};
 
 type Node = State<Arc<Api>>;
 type Answer<T> = Result<Json<T>, Problem>;
@@ -199,7 +199,7 @@ pub async fn checkpoint(State(api): Node) -> Result<Response, Problem> {
     let note = api.query(move |s| {
         let attested = checkpoints::latest_final(s.store).and_then(|height| Attested::read(s.store, height));
         let note = attested.and_then(|attested| attested.log_note(&chain_id));
-        note.ok_or_else(|| QueryError::not_found("final checkpoint", "yet"))
+        note.ok_or(QueryError::NotFound(Missing::FinalCheckpoint))
     });
     Ok(([TEXT, (header::CACHE_CONTROL, "no-cache")], note.await?.to_string()).into_response())
 }

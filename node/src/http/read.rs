@@ -356,7 +356,8 @@ pub struct Translated {
 pub async fn problem(Names(code): Names<String>, _: NoParams) -> Result<Response, Problem> {
     let text = super::texts::text(&code);
     if text.code != code {
-        return Err(Problem::because("not_found", format!("there is no problem `{code}`")));
+        let (english, chinese) = (format!("there is no problem `{code}`"), format!("沒有名為 `{code}` 的問題"));
+        return Err(Problem::because_both("not_found", english, chinese));
     }
     let body = ProblemText {
         code: text.code,

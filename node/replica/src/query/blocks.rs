@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::index::{self, Place, TransactionRow};
 use super::operations::{ReceiptView, with_first};
-use super::{QueryError, Snapshot};
+use super::{Missing, QueryError, Snapshot};
 
 /// A block with all that it led to.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -109,7 +109,7 @@ pub fn block(snapshot: &Snapshot<'_>, stored: StoredBlock) -> BlockView {
 /// [`QueryError::NotFound`].
 pub fn executed(snapshot: &Snapshot<'_>, id: &Hash) -> Result<Executed, QueryError> {
     let place = index::place_of_transaction(snapshot.store, id);
-    let place = place.ok_or_else(|| QueryError::not_found("executed transaction", id))?;
+    let place = place.ok_or(QueryError::NotFound(Missing::Transaction(*id)))?;
     let (row, _) = index::transaction_of(snapshot.store, place).expect("an indexed transaction has its row");
     let TransactionRow { position, id, receipts, .. } = row;
     Ok(Executed { place, position, id, receipts: with_first(snapshot, receipts) })

@@ -13,7 +13,7 @@ use tally_ledger::note::{MAX_SIGNATURES, NoteSignature, SignatureType, SignedNot
 use utoipa::ToSchema;
 
 use super::page::{Cursor, List, Page, PageRequest, Scope};
-use super::{QueryError, Snapshot};
+use super::{Missing, QueryError, Snapshot};
 
 /// More than there are merchants.
 const MAX_ATTESTATIONS: usize = 1 << 10;
@@ -166,7 +166,7 @@ pub fn latest_final(store: &dyn Store) -> Option<Height> {
 /// # Errors
 /// `NotFound`.
 pub fn checkpoint(snapshot: &Snapshot<'_>, height: Height) -> Result<CheckpointView, QueryError> {
-    let attested = Attested::read(snapshot.store, height).ok_or_else(|| QueryError::not_found("checkpoint", height))?;
+    let attested = Attested::read(snapshot.store, height).ok_or(QueryError::NotFound(Missing::Checkpoint(height)))?;
     Ok(view(snapshot, &attested))
 }
 

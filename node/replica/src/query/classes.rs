@@ -6,7 +6,7 @@ use tally_contracts::state::{read, read_range, tag};
 use tally_contracts::types::{ClassId, Height, MerchantId};
 use utoipa::ToSchema;
 
-use super::{QueryError, Snapshot};
+use super::{Missing, QueryError, Snapshot};
 
 /// Classes or merchants that one answer lists, at most; far above what an alliance has.
 pub(super) const MAX_LIST: usize = 1 << 16;
@@ -58,7 +58,7 @@ pub fn classes(snapshot: &Snapshot<'_>) -> Listing<ClassView> {
 /// [`QueryError::NotFound`].
 pub fn class(snapshot: &Snapshot<'_>, id: ClassId) -> Result<ClassView, QueryError> {
     let class: Option<PointClass> = read(snapshot.store, tag::classes, &id);
-    class.map(|class| view(snapshot, id, class)).ok_or_else(|| QueryError::not_found("class", id))
+    class.map(|class| view(snapshot, id, class)).ok_or(QueryError::NotFound(Missing::Class(id)))
 }
 
 /// Whether there is such a class.

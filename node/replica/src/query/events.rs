@@ -21,7 +21,7 @@ use utoipa::ToSchema;
 use super::index::{self, KindName, Place, TransactionRow, is_listed};
 use super::merchants::require_participant;
 use super::operations::require_store;
-use super::{QueryError, Snapshot};
+use super::{Missing, QueryError, Snapshot};
 
 /// The place of an event: its block, and its position among the block's events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -146,7 +146,7 @@ impl EventFilter {
         }
         match self.member {
             Some(member) if read::<_, Member>(snapshot.store, tag::members, &member).is_none() => {
-                Err(QueryError::not_found("member", member))
+                Err(QueryError::NotFound(Missing::Member(member)))
             }
             _ => Ok(()),
         }

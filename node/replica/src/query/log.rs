@@ -15,7 +15,7 @@ use tally_ledger::log::tile::TILE_WIDTH;
 use tally_ledger::log::{PathError, TileId, Tiles, path};
 
 use super::index::{self, LeavesRow, Place};
-use super::{QueryError, Snapshot};
+use super::{Missing, QueryError, Snapshot};
 
 /// The log as a node's index has it.
 pub struct Log<'a>(pub &'a Snapshot<'a>);
@@ -46,7 +46,7 @@ impl Log<'_> {
     /// `NotFound` where the log does not have all of it yet.
     pub fn hashes(&self, id: TileId) -> Result<Vec<Hash>, QueryError> {
         if !id.is_within(self.0.head.outcome.log_size) {
-            return Err(QueryError::not_found("tile", id.index));
+            return Err(QueryError::NotFound(Missing::Tile(id)));
         }
         let Ok(hashes) = self.tile(id);
         Ok(hashes)
@@ -58,7 +58,7 @@ impl Log<'_> {
     /// `NotFound` where the log does not have all of them yet.
     pub fn blocks(&self, range: Range<u64>) -> Result<Vec<LeavesOf>, QueryError> {
         if range.end > self.0.head.outcome.log_size {
-            return Err(QueryError::not_found("log entry", range.end - 1));
+            return Err(QueryError::NotFound(Missing::Entry(range.end - 1)));
         }
         let of_block = |(first, row): (u64, LeavesRow)| {
             let (start, end) = (range.start.max(first), range.end.min(first + row.hashes.len() as u64));

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::index::Place;
 use super::operations::Rows;
 use super::page::{Cursor, List, Page, PageRequest, Scope};
-use super::{QueryError, Snapshot};
+use super::{Missing, QueryError, Snapshot};
 
 /// A member with what it holds.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -169,7 +169,7 @@ pub fn statement(
 ) -> Result<Page<StatementLine>, QueryError> {
     record(snapshot, address)?;
     if !super::classes::exists(snapshot, *class) {
-        return Err(QueryError::not_found("class", class));
+        return Err(QueryError::NotFound(Missing::Class(*class)));
     }
     let scope = Scope::new(List::Statement, &encoding::encode(&(*address, *class)));
     let (pinned, position) = page.start(snapshot, scope)?;
@@ -194,7 +194,7 @@ pub fn statement(
 }
 
 pub(super) fn record(snapshot: &Snapshot<'_>, address: &Address) -> Result<Member, QueryError> {
-    read(snapshot.store, tag::members, address).ok_or_else(|| QueryError::not_found("member", address))
+    read(snapshot.store, tag::members, address).ok_or(QueryError::NotFound(Missing::Member(*address)))
 }
 
 pub(super) fn balances_at(snapshot: &Snapshot<'_>, address: &Address, height: Height) -> Vec<Balance> {

@@ -17,7 +17,7 @@ use wincode::config::DefaultConfig;
 use super::classes::{Listing, MAX_LIST};
 use super::limits::room;
 use super::page::{Cursor, List, Page, PageRequest, Scope};
-use super::{QueryError, Snapshot};
+use super::{Missing, QueryError, Snapshot};
 
 /// A merchant, or a partner.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -245,5 +245,5 @@ pub(super) fn require_participant(snapshot: &Snapshot<'_>, id: MerchantId) -> Re
 
 pub(super) fn require_merchant(snapshot: &Snapshot<'_>, id: MerchantId) -> Result<(), QueryError> {
     let merchant: Option<Merchant> = read(snapshot.store, tag::merchants, &id);
-    merchant.map(drop).ok_or_else(|| QueryError::not_found("merchant", id))
+    merchant.map(drop).ok_or(QueryError::NotFound(Missing::Merchant(id)))
 }

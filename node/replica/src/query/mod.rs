@@ -16,6 +16,7 @@ pub mod limits;
 pub mod log;
 pub mod members;
 pub mod merchants;
+mod missing;
 pub mod operations;
 pub mod page;
 pub mod pool;
@@ -30,6 +31,8 @@ use tally_contracts::rejection::Rejection;
 use tally_contracts::state::Store;
 use tally_contracts::types::{Calendar, Height};
 use tally_ledger::chain::Head;
+
+pub use missing::Missing;
 
 /// State as of a head, and the founding agreement it follows from.
 #[derive(Clone, Copy)]
@@ -53,14 +56,9 @@ pub enum QueryError {
         /// The head's.
         head: Height,
     },
-    /// Nothing is known under that name.
-    #[error("there is no {what} `{name}`")]
-    NotFound {
-        /// What was looked for.
-        what: &'static str,
-        /// Under which name.
-        name: String,
-    },
+    /// What it names is not there.
+    #[error("{0}")]
+    NotFound(Missing),
     /// A cursor that this question did not give.
     #[error("the cursor does not belong to this list")]
     Cursor,
@@ -70,13 +68,6 @@ pub enum QueryError {
     /// It is about operations that a rule refuses, whatever they say.
     #[error("{0}")]
     Refused(Rejection),
-}
-
-impl QueryError {
-    /// Nothing is known under that name.
-    pub fn not_found(what: &'static str, name: impl ToString) -> Self {
-        Self::NotFound { what, name: name.to_string() }
-    }
 }
 
 impl Snapshot<'_> {

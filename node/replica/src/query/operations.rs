@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::index::{self, DayKey, DayTotal, KindName, ListedOperation, Place, TransactionRow, kind_name};
 use super::merchants::require_participant;
 use super::page::{Cursor, List, Page, PageRequest, Scope};
-use super::{QueryError, Snapshot};
+use super::{Missing, QueryError, Snapshot};
 
 /// Rows, or operations in them, that one page looks at, at most: a filter that few pass yields a short page and a cursor.
 const MAX_ROWS: usize = 10_000;
@@ -368,7 +368,7 @@ pub(super) fn require_store(
     let rows = snapshot.store.scan(&key(Height(0), 0), &key(Height(u64::MAX), u32::MAX), 1);
     let limits: Option<StoreLimits> = read(snapshot.store, tag::store_limits, &(merchant, store_id));
     let is_known = !rows.is_empty() || limits.is_some();
-    if is_known { Ok(()) } else { Err(QueryError::not_found("store of this merchant", store_id)) }
+    if is_known { Ok(()) } else { Err(QueryError::NotFound(Missing::Store(merchant, store_id))) }
 }
 
 impl OperationsQuery {

@@ -7,7 +7,7 @@ use tally_contracts::types::{Height, MerchantId, Month, Obligation};
 use utoipa::ToSchema;
 
 use super::classes::{Listing, MAX_LIST};
-use super::{QueryError, Snapshot};
+use super::{Missing, QueryError, Snapshot};
 
 /// The pool as it is.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -88,6 +88,6 @@ pub fn distributions(snapshot: &Snapshot<'_>) -> Listing<DistributionView> {
 /// [`QueryError::NotFound`], also for a month in which there was nothing to share out.
 pub fn distribution(snapshot: &Snapshot<'_>, month: Month) -> Result<DistributionView, QueryError> {
     let found: Option<Distribution> = read(snapshot.store, tag::distributions, &month);
-    let distribution = found.ok_or_else(|| QueryError::not_found("distribution", month))?;
+    let distribution = found.ok_or(QueryError::NotFound(Missing::Distribution(month)))?;
     Ok(DistributionView { month, distribution })
 }

@@ -8,7 +8,7 @@ use tally_contracts::state::{Cache, Overlay, read, read_range, tag};
 use tally_contracts::types::{ClassId, Height, Rate};
 use utoipa::ToSchema;
 
-use super::{QueryError, Snapshot};
+use super::{Missing, QueryError, Snapshot};
 
 /// Pairs that one answer lists, at most.
 const MAX_PAIRS: usize = 10_000;
@@ -102,7 +102,7 @@ pub fn rates(snapshot: &Snapshot<'_>, query: &RatesQuery) -> Result<RatesView, Q
     let classes = super::classes::all_classes(snapshot);
     let unknown = |wanted: &Option<ClassId>| wanted.is_some_and(|id| !classes.iter().any(|(c, _)| *c == id));
     if let Some(id) = [query.from_class, query.to_class].into_iter().find(unknown).flatten() {
-        return Err(QueryError::not_found("class", id));
+        return Err(QueryError::NotFound(Missing::Class(id)));
     }
     if query.from_class.is_some() && query.from_class == query.to_class {
         return Err(QueryError::Parameters("from_class and to_class are the same: nothing is exchanged".into()));

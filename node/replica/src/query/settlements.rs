@@ -15,7 +15,7 @@ use super::index::{DUE_PLACES, ObligationRow, PairKey, Place, kind_name};
 use super::merchants::require_participant;
 use super::operations::Rows;
 use super::page::{Cursor, List, Page, PageRequest, Scope};
-use super::{QueryError, Snapshot};
+use super::{Missing, QueryError, Snapshot};
 
 /// Pairs that one answer lists, at most: a thousand merchants'.
 const MAX_PAIRS: usize = 1 << 20;
@@ -195,7 +195,7 @@ pub fn settlements(snapshot: &Snapshot<'_>) -> Listing<CycleView> {
 /// [`QueryError::NotFound`], also for the open cycle.
 pub fn settlement(snapshot: &Snapshot<'_>, cycle: Month) -> Result<SettlementView, QueryError> {
     let statement: Option<Statement> = read(snapshot.store, tag::statements, &cycle);
-    let statement = statement.ok_or_else(|| QueryError::not_found("closed cycle", cycle))?;
+    let statement = statement.ok_or(QueryError::NotFound(Missing::ClosedCycle(cycle)))?;
     let legs: Vec<((Month, u16), Leg)> =
         read_range(snapshot.store, tag::legs, &(cycle, 0), Some(&(cycle.plus(1), 0)), MAX_LIST);
     let leg = |((_, leg), payment)| LegView { leg, payment };
@@ -292,7 +292,7 @@ fn require_cycle(snapshot: &Snapshot<'_>, cycle: Month) -> Result<(), QueryError
     let settlement = &snapshot.genesis.parameters.settlement;
     let first = settlement.cycle_of(snapshot.calendar().month(snapshot.genesis.time_ms));
     let is_known = (first..=open_cycle(snapshot)).contains(&cycle) && settlement.cycle_of(cycle) == cycle;
-    if is_known { Ok(()) } else { Err(QueryError::not_found("cycle", cycle)) }
+    if is_known { Ok(()) } else { Err(QueryError::NotFound(Missing::Cycle(cycle))) }
 }
 
 fn gross(snapshot: &Snapshot<'_>, cycle: Month) -> Vec<GrossPair> {

@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 
 use super::limits::room_of;
 use super::members::{self, Balance};
-use super::{QueryError, Snapshot};
+use super::{Missing, QueryError, Snapshot};
 
 /// What a member is to pay.
 #[derive(Clone, Copy, Debug)]
@@ -106,7 +106,7 @@ pub struct UnusablePoints {
 pub fn plan(snapshot: &Snapshot<'_>, bill: &Bill) -> Result<SpendPlan, QueryError> {
     let Bill { member, merchant, amount_fen } = *bill;
     let place: Option<Merchant> = read(snapshot.store, tag::merchants, &merchant);
-    let place = place.ok_or_else(|| QueryError::not_found("merchant", merchant))?;
+    let place = place.ok_or(QueryError::NotFound(Missing::Merchant(merchant)))?;
     if place.is_partner {
         return Err(QueryError::Refused(Rejection::RoleMissing));
     }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::classes::MAX_LIST;
 use super::merchants::{name_of, require_merchant};
 use super::settlements::pair_nets;
-use super::{QueryError, Snapshot};
+use super::{Missing, QueryError, Snapshot};
 
 /// What a cycle came to for one merchant.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -81,7 +81,7 @@ pub struct StatementLeg {
 pub fn statement(snapshot: &Snapshot<'_>, cycle: Month, merchant: MerchantId) -> Result<MerchantStatement, QueryError> {
     require_merchant(snapshot, merchant)?;
     let closed: Option<Statement> = read(snapshot.store, tag::statements, &cycle);
-    let closed = closed.ok_or_else(|| QueryError::not_found("closed cycle", cycle))?;
+    let closed = closed.ok_or(QueryError::NotFound(Missing::ClosedCycle(cycle)))?;
     let owed = |debtor, creditor| -> Gross {
         read(snapshot.store, tag::gross, &(cycle, debtor, creditor)).unwrap_or_default()
     };

@@ -217,8 +217,8 @@ fn what_does_not_serve_is_told_with_its_rule() {
 fn who_is_unknown_is_not_found_and_a_partner_is_refused() {
     let world = World::new(&[]);
     let of = |member, merchant| plan(&world.snapshot(), &Bill { member, merchant, amount_fen: Fen(1) }).map(drop);
-    assert_eq!(of(member(), MerchantId(9)), Err(QueryError::not_found("merchant", 9)));
-    assert_eq!(of(Address([1; 20]), FUEL), Err(QueryError::not_found("member", Address([1; 20]))));
+    assert_eq!(of(member(), MerchantId(9)), Err(QueryError::NotFound(Missing::Merchant(MerchantId(9)))));
+    assert_eq!(of(Address([1; 20]), FUEL), Err(QueryError::NotFound(Missing::Member(Address([1; 20])))));
     assert_eq!(of(member(), AIRLINE), Err(QueryError::Refused(Rejection::RoleMissing)));
 }
 
