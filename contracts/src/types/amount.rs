@@ -1,6 +1,7 @@
 //! Amounts. Integers only: points in minor units, money in fen, obligations in 10^-8 CNY, rates in millionths.
 
 use std::fmt;
+use std::num::ParseIntError;
 use std::str::FromStr;
 
 use rust_decimal::Decimal;
@@ -65,17 +66,21 @@ macro_rules! integer_amount {
         impl FromStr for $name {
             type Err = String;
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                text.parse().map(Self).map_err(|e| format!("`{text}` is not a whole number as a string: {e}"))
+                let error = |why: String| format!("`{text}` is not a whole number as a string: {why}");
+                let amount: $inner = text.parse().map_err(|e: ParseIntError| error(e.to_string()))?;
+                // An amount has one text: no plus, no leading zero, no zero below zero.
+                if amount.to_string() == text { Ok(Self(amount)) } else { Err(error(format!("write `{amount}`"))) }
             }
         }
     )+};
 }
 integer_amount!(Points(u64), Fen(u64), Obligation(i128));
 serde_as_text! {
-    Points: "An amount of points, in minor units of their class; a whole number as text.", "^[0-9]{1,20}$";
-    Fen: "An amount of money in fen (0.01 CNY); a whole number as text.", "^[0-9]{1,20}$";
+    Points: "An amount of points, in minor units of their class; a whole number as text.",
+        "^(0|[1-9][0-9]{0,19})$";
+    Fen: "An amount of money in fen (0.01 CNY); a whole number as text.", "^(0|[1-9][0-9]{0,19})$";
     Obligation: "What one participant owes another, exactly: in units of 10^-8 CNY, signed; a whole number as text.",
-        "^-?[0-9]{1,39}$";
+        "^(0|-?[1-9][0-9]{0,38})$";
 }
 
 impl Points {
@@ -152,10 +157,56 @@ impl fmt::Display for Rate {
 impl FromStr for Rate {
     type Err = RateError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let decimal = Decimal::from_str_exact(text).map_err(|_| RateError(text.to_owned()))?;
-        Self::try_from(decimal)
+        let error = || RateError(text.to_owned());
+        // `rust_decimal` reads signs, underscores and a missing digit on either side of the point as well.
+        if !is_plain_decimal(text) {
+            return Err(error());
+        }
+        Self::try_from(Decimal::from_str_exact(text).map_err(|_| error())?)
     }
 }
+
+/// Digits without a leading zero, and perhaps a point and 1 to 6 digits more.
+fn is_plain_decimal(text: &str) -> bool {
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, decimals) = text.split_once('.').map_or((text, None), |(whole, decimals)| (whole, Some(decimals)));
+    let is_whole = is_digits(whole) && (whole == "0" || !whole.starts_with('0'));
+    is_whole && decimals.is_none_or(|decimals| is_digits(decimals) && decimals.len() <= 6)
+}
+
 serde_as_text! {
-    Rate: "A number from 0 on with at most 6 decimals, as text.", "^[0-9]+([.][0-9]{1,6})?$";
+    Rate: "A number from 0 on with at most 6 decimals, as text.", "^(0|[1-9][0-9]*)([.][0-9]{1,6})?$";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_has_one_text() {
+        assert_eq!(serde_json::from_str::<Points>("\"0\"").ok(), Some(Points(0)));
+        assert_eq!("18446744073709551615".parse(), Ok(Fen(u64::MAX)));
+        assert_eq!("-10".parse(), Ok(Obligation(-10)));
+        for wrong in ["", "+0", "+5", "-0", "00", "05", " 5", "5 ", "5.0", "0x5", "5_0", "1e3", "18446744073709551616"]
+        {
+            assert!(wrong.parse::<Points>().is_err(), "{wrong:?}");
+            assert!(serde_json::from_str::<Fen>(&format!("\"{wrong}\"")).is_err(), "{wrong:?}");
+        }
+        for wrong in ["+1", "-0", "-01", "01", "--1"] {
+            assert!(wrong.parse::<Obligation>().is_err(), "{wrong:?}");
+        }
+        let error = "+5".parse::<Points>().expect_err("a plus is no digit");
+        assert_eq!(error, "`+5` is not a whole number as a string: write `5`");
+        assert!(serde_json::from_str::<Points>("5").is_err(), "a JSON number may have lost digits on its way");
+    }
+
+    #[test]
+    fn a_rate_is_digits_and_a_point() {
+        for (text, millionths) in [("0", 0), ("0.015", 15_000), ("10.50", 10_500_000), ("0.000001", 1)] {
+            assert_eq!(text.parse(), Ok(Rate::from_millionths(millionths)), "{text}");
+        }
+        for wrong in ["", "+1", "-0", "-0.1", ".5", "5.", "00.5", "01", "1_0", "1e2", "0.0000001", "0.0000000", "1,5"] {
+            assert!(wrong.parse::<Rate>().is_err(), "{wrong:?}");
+        }
+    }
 }
