@@ -46,9 +46,9 @@ def judge(books, says, _):
 
 
 def keys_of_nodes(books):
-    """Keys of the validators announced last, and those that any merchant ever joined with."""
-    keys = set().union(*validators.latest(books)[1].values())
-    return keys.union(*((kept.validator_key, kept.network_key) for kept in books.admissions.values()))
+    """Keys that any validator ever had, and those of nodes that any merchant joined with."""
+    keys = set().union(*(keys for of_height in books.epochs.values() for keys in of_height.values()))
+    return keys | {kept.network_key for kept in books.admissions.values()}
 
 
 def read_criteria(says):

@@ -108,6 +108,13 @@ pub(crate) fn latest(overlay: &mut Overlay<'_>) -> (Height, ValidatorSet) {
     overlay.epochs.scan(&Height(0), &Height(u64::MAX), MAX_EPOCHS).pop().expect("genesis wrote the first")
 }
 
+/// Every key of any set on record, those of merchants that have departed included; a key may come several times.
+pub(crate) fn keys_on_record(overlay: &mut Overlay<'_>) -> impl Iterator<Item = PublicKey> + use<> {
+    let sets = overlay.epochs.scan(&Height(0), &Height(u64::MAX), MAX_EPOCHS);
+    let validators = sets.into_iter().flat_map(|(_, set)| set.validators);
+    validators.flat_map(|validator| [validator.public_key, validator.cosigner_key])
+}
+
 /// The set of a height at or before the block.
 pub(crate) fn at(overlay: &mut Overlay<'_>, height: Height) -> ValidatorSet {
     let begun = overlay.epochs.scan(&Height(0), &height.next(), MAX_EPOCHS).pop();

@@ -90,7 +90,8 @@ impl Act for Admit {
 
     /// # Errors
     /// `merchant_exists` (also a partner, or one that has left), `parameters_out_of_bounds` (id 0 or 65535, a cap past 10^13
-    /// CNY, or too many merchants), `key_exists` (a validator, cosigner or network key in use), `below_criteria`, `not_attested`.
+    /// CNY, or too many merchants), `key_exists` (a key of a node that is on record already, if
+    /// only of a merchant that has departed), `below_criteria`, `not_attested`.
     fn judge(&self, overlay: &mut Overlay<'_>, _: MerchantId) -> Result<(), Rejection> {
         if overlay.merchants.get(&self.merchant).is_some() {
             return Err(Rejection::MerchantExists);
@@ -100,12 +101,11 @@ impl Act for Admit {
         if is_reserved || self.net_debit_cap_fen > MAX_CAP_FEN || participants >= MAX_MERCHANTS {
             return Err(Rejection::ParametersOutOfBounds);
         }
-        let (_, set) = validators::latest(overlay);
+        let validating = validators::keys_on_record(overlay);
         let joined = overlay.admissions.scan(&MerchantId::POOL, &MerchantId(u16::MAX), MAX_MERCHANTS);
-        let validating = set.validators().iter().flat_map(|validator| [validator.public_key, validator.cosigner_key]);
-        let in_use = joined.iter().flat_map(|(_, admission)| [admission.validator_key, admission.network_key]);
+        let joining = joined.iter().map(|(_, admission)| admission.network_key);
         let own = [self.validator_key, self.cosigner_key, self.network_key];
-        if validating.chain(in_use).any(|key| own.contains(&key)) {
+        if validating.chain(joining).any(|key| own.contains(&key)) {
             return Err(Rejection::KeyExists);
         }
         let parameters = governance::parameters(overlay);

@@ -217,6 +217,18 @@ fn what_is_still_out_there_is_bought_out_and_the_merchant_departs_once_all_is_se
     assert_eq!(world.run(1, depart(1)), crate::receipt::Outcome::Rejected(Rejection::Departed));
     world.refused(2, depart(1), Rejection::MerchantGone);
     assert!(!record(&world, 1).has_voice());
+    // Nobody takes up a key that it signed with, in whatever place.
+    for left in [key(1, 0), key(1, 9)].map(|left| PublicKey::of(&left)) {
+        let places: [fn(&mut Admit) -> &mut PublicKey; 3] =
+            [|admit| &mut admit.validator_key, |admit| &mut admit.cosigner_key, |admit| &mut admit.network_key];
+        for place in places {
+            let mut again = admission(&world, 6);
+            *place(&mut again) = left;
+            world.refused(2, propose(again), Rejection::KeyExists);
+        }
+    }
+    let admit = admission(&world, 6);
+    world.applied(2, propose(admit));
 }
 
 #[test]
