@@ -14,14 +14,17 @@ use tally_fuzz::alliance::{Alliance, certify};
 use tally_fuzz::first_blocks;
 use tally_fuzz::golden::{self, unhex};
 use tally_fuzz::keys::Signer;
+use tally_fuzz::vouching::VOUCHING;
 use tally_fuzz::world::{Start, member};
 use tally_ledger::archive::ArchiveWriter;
+use tally_ledger::proof::{BalanceProof, Fact, Hex, ProofFile};
 
 const TIME_MS: u64 = 1_483_246_800_000;
 
 fn main() {
     contracts();
     ledger();
+    vouched();
     node();
 }
 
@@ -131,6 +134,34 @@ fn ledger() {
     seed("archive", "empty", [&[0][..], &empty.expect("memory can be written")].concat());
     [1, 2].into_iter().for_each(|mode| noise("archive", mode, 48));
     (0..3).for_each(|start| noise("chain", start, 128));
+}
+
+/// Notes, proofs and time stamps. Of each the first byte says that what follows is read as it is.
+fn vouched() {
+    let as_it_is = |target: &str, name: &str, text: &[u8]| seed(target, name, [&[0][..], text].concat());
+    for name in ["checkpoint.txt", "state.txt", "policy.txt", "entry.tlog-proof"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../node/ledger/tests/golden").join(name);
+        as_it_is("note", name, &fs::read(path).expect("the ledger's golden texts are there"));
+    }
+    for (number, fact) in VOUCHING.facts().into_iter().enumerate() {
+        let file = VOUCHING.file(fact);
+        let name = format!("{number}-{}.json", kind_of(&file));
+        as_it_is("proof", &name, serde_json::to_string(&file).expect("a proof is JSON").as_bytes());
+        if let Fact::Balance(BalanceProof { points, nodes, .. }) = &file.fact {
+            let piece = |node: &Hex| [&[u8::try_from(node.0.len()).expect("a short node")], &node.0[..]].concat();
+            let nodes: Vec<u8> = nodes.iter().flat_map(piece).collect();
+            // 2 for content of any kind, and the second kind is a balance.
+            seed("proof", &format!("{number}-nodes"), [&[2 + 3, points.0 as u8][..], &nodes].concat());
+        }
+    }
+    (0..8).for_each(|fact| noise("proof", 1 + 3 * fact, 32));
+    as_it_is("time_stamp", "good", include_bytes!("../golden/stamp.tsr"));
+    [1, 2].into_iter().for_each(|mode| noise("time_stamp", mode, 32));
+}
+
+fn kind_of(file: &ProofFile) -> String {
+    let value = serde_json::to_value(file).expect("a proof is JSON");
+    value["fact"]["kind"].as_str().expect("a fact has its kind").to_owned()
 }
 
 fn node() {

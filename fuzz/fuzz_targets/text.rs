@@ -34,9 +34,12 @@ fuzz_target!(|bytes: &[u8]| {
     prints::<PublicKey>(text).map(|key| key.check());
     prints::<Signature>(text);
     prints::<Nonce>(text);
-    prints::<Points>(text);
-    prints::<Fen>(text);
-    prints::<Obligation>(text);
+    let amounts = [
+        prints::<Points>(text).map(|points| points.to_string()),
+        prints::<Fen>(text).map(|fen| fen.to_string()),
+        prints::<Obligation>(text).map(|obligation| obligation.to_string()),
+    ];
+    assert!(amounts.iter().flatten().all(|printed| printed == text), "an amount is one text");
     prints::<MerchantId>(text);
     prints::<ClassId>(text);
     prints::<Height>(text);

@@ -18,6 +18,16 @@ pub fn unhex(text: &str) -> Vec<u8> {
     hex::decode(text.split_whitespace().collect::<String>()).expect("golden bytes are hexadecimal")
 }
 
+/// A golden record of the contracts.
+///
+/// # Panics
+/// When there is none of that name.
+#[must_use]
+pub fn record(name: &str) -> Vec<u8> {
+    let mut lines = CONTRACTS.lines().filter_map(|line| line.split_once(" = "));
+    unhex(lines.find(|(found, _)| *found == name).expect("a golden record has its line").1)
+}
+
 /// The golden archive: six blocks.
 #[must_use]
 pub fn archive() -> Vec<u8> {

@@ -2,7 +2,8 @@
 //!
 //! [`input`] turns bytes into choices; [`bodies`], [`word`] and [`plan`] make operations, members' words and transactions of
 //! them, right ones and wrong ones, for the [`world`] as it stands ([`keys`], [`founding`]); [`execution`] runs blocks of them and asserts what must hold of every block;
-//! [`alliance`] makes whole chains. [`codec`] holds what a decoder owes, [`golden`] the pinned bytes, [`edits`] damage.
+//! [`alliance`] makes whole chains. [`codec`] holds what a decoder owes, [`golden`] the pinned bytes, [`edits`] damage,
+//! [`vouching`] what merchants sign for checkpoints, and proofs under it.
 
 #![forbid(unsafe_code)]
 
@@ -20,3 +21,4 @@ pub mod alliance;
 pub mod codec;
 pub mod edits;
 pub mod golden;
+pub mod vouching;
