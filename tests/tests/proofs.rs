@@ -119,6 +119,8 @@ async fn a_stranger_checks_what_four_merchants_vouch_for() -> Result<()> {
     let second = final_checkpoint(&alliance, 2).await?;
     ensure!(second > first, "{first} {second}");
 
+    let closed = alliance.read(1, "/v1/settlements").await?;
+    let cycle = closed["items"][0]["cycle"].as_str().context("a cycle")?;
     let (reference, from) = (reference.to_string(), first.to_string());
     for node in [1, 3] {
         let (_, operation) = proved(&alliance, node, "operation", &["operation", "1", &reference])?;
@@ -134,9 +136,7 @@ async fn a_stranger_checks_what_four_merchants_vouch_for() -> Result<()> {
         ensure!(statement["lines"].as_array().is_some_and(|lines| lines.len() == 2), "{statement}");
         let (_, part) = proved(&alliance, node, "part", &["statement", &member, "--class", "1", "--from", &from])?;
         ensure!(part["lines"].as_array().is_some_and(|lines| lines.len() == 1), "{part}");
-        let cycle =
-            alliance.read(node, "/v1/settlements").await?["items"][0]["cycle"].as_str().context("a cycle")?.to_owned();
-        let (_, settlement) = proved(&alliance, node, "settlement", &["settlement", &cycle])?;
+        let (_, settlement) = proved(&alliance, node, "settlement", &["settlement", cycle])?;
         ensure!(settlement["legs"][0]["amount_fen"] == "120", "{settlement}");
     }
     check_log(&alliance, &alliance.dir()).await?;
@@ -152,7 +152,21 @@ async fn a_stranger_checks_what_four_merchants_vouch_for() -> Result<()> {
     let dir = alliance.dir().to_string_lossy().into_owned();
     let height = first.to_string();
     let out = alliance.dir().join("stale.json").to_string_lossy().into_owned();
-    let stale = ["proof", "get", "--dir", &dir, "--out", &out, "--checkpoint", &height, "settlement", "2017-01"];
+    let stale = ["proof", "get", "--dir", &dir, "--out", &out, "--checkpoint", &height, "settlement", cycle];
     ensure!(!tally(&stale)?.status.success());
+
+    // A node that is started again proves what was at the last checkpoint, though points have moved since.
+    alliance.applied(1, &json!({ "transfer": { "class": 1, "from": member, "to": other, "points": "70" } })).await?;
+    alliance.kill(3)?;
+    alliance.spawn(3)?;
+    alliance.ready(3).await?;
+    let path = format!("/v1/proofs/balances/{member}/1");
+    let found = alliance.until(|| async { alliance.read(3, &path).await.ok() }).await;
+    found.with_context(|| format!("no proof after a restart: {}", alliance.log_end(3)))?;
+    let (_, balance) = proved(&alliance, 3, "balance-again", &["balance", &member, "--class", "1"])?;
+    ensure!(balance["points"] == "470" && balance["vouched"]["height"] == second, "{balance}");
+    let (_, statement) = proved(&alliance, 3, "statement-again", &["statement", &member, "--class", "1"])?;
+    ensure!(statement["lines"].as_array().is_some_and(|lines| lines.len() == 2), "{statement}");
+    proved(&alliance, 3, "settlement-again", &["settlement", cycle])?;
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! The keeper of checkpoints: works out their roots beside the blocks, and makes proofs under the latest of them.
 //!
-//! At each checkpoint a thread holds on to the state, hashes it, and then waits for questions. Two of them are kept, so that
-//! one is final while the next is under way; a third lets go of the first. Where blocks come faster than roots, checkpoints
-//! are passed over. **Invariant**: nothing here is waited for by the one who commits, but for the moment in which state is
-//! held on to.
+//! At each checkpoint a thread holds on to the state, hashes it, and then waits for questions. Two of them are kept, so
+//! that one is final while the next is under way; a third lets go of the first. Where blocks come faster than roots,
+//! checkpoints are passed over. A start begins with the latest final one: its state is had back from what the rows tell,
+//! and is kept only if it comes to the roots that the merchants attested. **Invariant**: nothing here is waited for by
+//! the one who commits, but for the moment in which state is held on to.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tally_contracts::checkpoint::{Roots, token_uri};
+use tally_contracts::state::Store;
 use tally_contracts::types::{Address, ClassId, Height};
 use tally_ledger::chain::Chain;
 use tally_ledger::roots::erc1155::{Slot, balance_slot};
@@ -23,7 +25,8 @@ use tally_ledger::roots::{self, checkpoint_roots};
 use tokio::sync::watch;
 
 use crate::storage::StorageError;
-use crate::storage::state_db::{StateDb, View};
+use crate::storage::as_of::AsOf;
+use crate::storage::state_db::StateDb;
 
 /// Checkpoints that proofs can be had of.
 const MAX_KEPT: usize = 2;
@@ -52,6 +55,17 @@ pub struct Kept {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// A checkpoint that enough merchants attested.
+#[derive(Clone, Copy, Debug)]
+pub struct FinalCheckpoint {
+    /// The block.
+    pub height: Height,
+    /// Its time in ms since 1970.
+    pub time_ms: u64,
+    /// What they attested.
+    pub roots: Roots,
+}
+
 /// What is asked of the state at a checkpoint, and where the answer goes.
 enum Question {
     Slot(Slot, mpsc::Sender<StorageProof>),
@@ -74,51 +88,80 @@ impl Keeper {
         if self.is_building.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
+        let held = self.hold(state, chain, None);
+        if held.is_err() {
+            self.is_building.store(false, Ordering::Release);
+        }
+        held
+    }
+
+    /// Takes up a final checkpoint before the head, beside one that may come meanwhile. Where settlement has gone on since,
+    /// its state is not to be had any more, and nothing is kept.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn take_up_again(
+        self: &Arc<Self>,
+        state: &StateDb,
+        chain: &Chain,
+        checkpoint: FinalCheckpoint,
+    ) -> Result<(), StorageError> {
+        self.hold(state, chain, Some(checkpoint))
+    }
+
+    /// Works out the checkpoint at the head, or an earlier one again, on a thread of its own.
+    fn hold(
+        self: &Arc<Self>,
+        state: &StateDb,
+        chain: &Chain,
+        again: Option<FinalCheckpoint>,
+    ) -> Result<(), StorageError> {
         let (keeper, calendar) = (Arc::clone(self), chain.genesis().calendar());
         let uri = token_uri(chain.chain_id());
         let (handle, own) = mpsc::channel();
         let frozen = state.freeze(move |view| {
             let started = Instant::now();
-            let built = checkpoint_roots(view.store, calendar.month(view.head.time_ms), &uri, THREADS);
-            let (height, took) = (view.head.height, started.elapsed());
+            let head = (view.head.height, view.head.time_ms);
+            let (height, time_ms) = again.map_or(head, |again| (again.height, again.time_ms));
+            let as_of = AsOf { store: view.store, height };
+            let store: &dyn Store = if again.is_some() { &as_of } else { view.store };
+            let built = checkpoint_roots(store, calendar.month(time_ms), &uri, THREADS);
+            let took = started.elapsed();
+            let roots = Roots { state_root: built.state.root(), erc1155_root: built.storage.root() };
             tracing::debug!(%height, records = built.state.size(), ms = took.as_millis(), "worked out a checkpoint");
+            if again.is_some_and(|again| again.roots != roots) {
+                tracing::info!(%height, "settlement has gone on since the last checkpoint: no state is proved until the next");
+                return;
+            }
             let (sender, questions) = mpsc::channel();
-            keeper.keep(view, (&built, took), sender, own.recv().ok());
+            let (sender, thread) = (Mutex::new(Some(sender)), Mutex::new(own.recv().ok()));
+            keeper.keep(Kept { height, time_ms, roots, took, questions: sender, thread });
+            if again.is_none() {
+                keeper.is_building.store(false, Ordering::Release);
+            }
             // What follows lives only as long as it is kept.
             drop(keeper);
             for question in questions {
-                question.answer(view, &built);
+                question.answer(store, &built);
             }
         });
-        match frozen {
-            // The thread takes it before anyone can ask for it.
-            Ok(thread) => drop(handle.send(thread)),
-            Err(error) => {
-                self.is_building.store(false, Ordering::Release);
-                return Err(error);
-            }
-        }
-        Ok(())
+        // The thread takes it before anyone can ask for it.
+        frozen.map(|thread| drop(handle.send(thread)))
     }
 
-    fn keep(
-        &self,
-        view: &View<'_>,
-        (built, took): (&roots::Roots, Duration),
-        questions: mpsc::Sender<Question>,
-        thread: Option<JoinHandle<()>>,
-    ) {
-        let roots = Roots { state_root: built.state.root(), erc1155_root: built.storage.root() };
-        let (height, time_ms) = (view.head.height, view.head.time_ms);
-        let (questions, thread) = (Mutex::new(Some(questions)), Mutex::new(thread));
-        let kept = Arc::new(Kept { height, time_ms, roots, took, questions, thread });
+    /// Keeps a checkpoint among the latest, by rising height.
+    fn keep(&self, kept: Kept) {
+        let kept = Arc::new(kept);
         let mut all = self.kept();
-        if all.len() == MAX_KEPT {
+        let at = all.partition_point(|other| other.height < kept.height);
+        let is_latest = at == all.len();
+        all.insert(at, Arc::clone(&kept));
+        if all.len() > MAX_KEPT {
             all.pop_front();
         }
-        all.push_back(Arc::clone(&kept));
-        self.latest.send_replace(Some(kept));
-        self.is_building.store(false, Ordering::Release);
+        if is_latest {
+            self.latest.send_replace(Some(kept));
+        }
     }
 
     /// The latest checkpoint that was worked out, now and whenever there is a new one.
@@ -146,12 +189,12 @@ impl Keeper {
 
 impl Question {
     /// Whoever asked may be gone.
-    fn answer(self, view: &View<'_>, built: &roots::Roots) {
+    fn answer(self, store: &dyn Store, built: &roots::Roots) {
         match self {
             Self::Slot(slot, to) => {
                 let _ = to.send(built.storage.prove(&slot, |range| built.balances.entries()[range].to_vec()));
             }
-            Self::Record(id, to) => drop(to.send(built.state.prove(view.store, &id))),
+            Self::Record(id, to) => drop(to.send(built.state.prove(store, &id))),
         }
     }
 }

@@ -22,7 +22,8 @@ use tally_ledger::certificate::CommitCertificate;
 use tally_ledger::chain::{Chain, CheckedBlock, ExecutedBlock, Head, InvalidBlock, Warm};
 use tokio::sync::{broadcast, watch};
 
-use crate::keeper::Keeper;
+use crate::keeper::{FinalCheckpoint, Keeper};
+use crate::query::checkpoints::{self, Attested};
 use crate::storage::StorageError;
 use crate::storage::block_log::{BlockLog, Decision, Opened};
 use crate::storage::disk::{Disk, RealDisk};
@@ -157,6 +158,7 @@ impl Replica {
             replica.state.finish_flush()?;
         }
         replica.replay(decisions)?;
+        replica.take_up_final();
         replica.height.send_replace(replica.head().height);
         Ok(replica)
     }
@@ -322,6 +324,20 @@ impl Replica {
         let taken_up = self.keeper.as_ref().map(|keeper| keeper.take_up(&self.state, &self.chain));
         if let Some(Err(error)) = taken_up {
             tracing::error!(%height, %error, "cannot work out the checkpoint");
+        }
+    }
+
+    /// At the start: the latest final checkpoint, so that state can be proved before the next one comes.
+    fn take_up_final(&self) {
+        let Some(keeper) = &self.keeper else { return };
+        let last = self.read(|view| {
+            let attested = Attested::read(view.store, checkpoints::latest_final(view.store)?)?;
+            let (height, time_ms) = (attested.height, attested.checkpoint.time_ms);
+            Some(FinalCheckpoint { height, time_ms, roots: attested.roots()? })
+        });
+        let Some(checkpoint) = last else { return };
+        if let Err(error) = keeper.take_up_again(&self.state, &self.chain, checkpoint) {
+            tracing::error!(height = %checkpoint.height, %error, "cannot work out the last checkpoint again");
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
-use tally_contracts::checkpoint::token_uri;
+use tally_contracts::checkpoint::{Roots, token_uri};
 use tally_contracts::crypto::{self, PublicKey, Signature};
 use tally_contracts::encoding;
 use tally_contracts::genesis::{
@@ -498,7 +498,26 @@ fn the_keeper_works_out_a_checkpoint_while_blocks_go_on() {
         Ok(record) => record.verify(&expected[0].1).expect("the proof holds"),
         Err(missing) => assert_eq!((missing, proof.value.is_zero()), (NoRecordProof::Missing, true)),
     }
-    drop((kept, latest, keeper));
+    // As after a start: it is had back from today's rows, and only if it comes to what was attested.
+    let again = Arc::<Keeper>::default();
+    let attested = FinalCheckpoint { height: kept.height, time_ms: kept.time_ms, roots: kept.roots };
+    let other = FinalCheckpoint { roots: Roots { state_root: Hash::ZERO, ..kept.roots }, ..attested };
+    again.take_up_again(&replica.state, &alliance.chain, other).expect("a thread starts");
+    // The thread has let go of the keeper.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while Arc::strong_count(&again) > 1 {
+        assert!(Instant::now() < deadline, "the checkpoint is still worked out");
+        std::thread::yield_now();
+    }
+    assert_eq!(again.heights(), []);
+    again.take_up_again(&replica.state, &alliance.chain, attested).expect("a thread starts");
+    while Arc::strong_count(&again) > 1 {
+        assert!(Instant::now() < deadline, "the checkpoint is still worked out");
+        std::thread::yield_now();
+    }
+    assert_eq!(again.at(kept.height).map(|found| found.roots), Some(kept.roots));
+    assert_eq!(again.at(kept.height).and_then(|found| found.balance(address, class)), Some(proof));
+    drop((kept, latest, keeper, again));
     drop(replica);
     // The database is free again.
     alliance.open(dir.path(), &disk).expect("it opens");

@@ -14,6 +14,7 @@ use tally_ledger::block::BlockId;
 use tally_ledger::certificate::CertificateError;
 use tally_ledger::chain::InvalidBlock;
 
+pub mod as_of;
 pub mod block_log;
 pub mod disk;
 mod frozen;
