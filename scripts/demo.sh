@@ -7,7 +7,7 @@
 #
 #   demo: ok operations=N blocks=N settlements=12 mismatches=0 verified=N lost=0 verified_per_second=N memory_mib=N
 #
-# The last two are of `tally verify` over the whole year: operations a second, and the most memory that it had (on Linux).
+# The last two are of `tally verify` over the year: operations a second, and the most memory that it had (on Linux).
 #
 #   scripts/demo.sh               about a minute and a half after the build
 #   scripts/demo.sh --keep [DIR]  leaves the alliance running and says how to talk to it; it is in DIR/net, DIR being new or

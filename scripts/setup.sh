@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes sure that what the build, the tests and the demo need is there. On Debian and Ubuntu it installs what is missing,
-# saying so first; elsewhere it says what is missing. With nothing missing it prints nothing and takes no time.
+# Makes sure that what the build, the tests and the demo need is there. On Debian and Ubuntu it installs what is
+# missing, saying so first; elsewhere it says what is missing. With nothing missing it prints nothing and takes no time.
 #
 #   scripts/setup.sh            what everything needs
 #   scripts/setup.sh foreign    and what `make verify-foreign` runs besides: Go, Node.js, virtual environments of Python
@@ -64,7 +64,7 @@ fi
 # A newer one is not installed over one that is there, which somebody may have chosen.
 check_node() {
   [[ "${1:-}" != foreign ]] || has_node || {
-    echo "setup: Node.js $(node_version) is too old, 20 or later is needed: https://nodejs.org, or nodejs of Debian 13" >&2
+    echo "setup: Node.js $(node_version) is too old, take 20 or later: https://nodejs.org, or nodejs of Debian 13" >&2
     exit 1
   }
 }

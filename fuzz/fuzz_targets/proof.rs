@@ -1,5 +1,6 @@
 //! Files of proofs: any JSON, true proofs damaged, and proofs of any content under notes that merchants did sign. No
-//! panic; what is read is written as the same; a damaged proof shows what it showed or nothing. The first byte says which.
+//! panic; what is read is written as the same; a damaged proof shows what it showed or nothing. The first byte says
+//! which.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! What merchants vouch for: notes that three of the alliance's four signed, over any log and any state, and proofs under
-//! them. A log has one entry here and a state one record, so that their hashes are the roots.
+//! What merchants vouch for: notes that three of the alliance's four signed, over any log and any state, and proofs
+//! under them. A log has one entry here and a state one record, so that their hashes are the roots.
 
 use std::sync::LazyLock;
 

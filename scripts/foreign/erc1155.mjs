@@ -4,8 +4,9 @@
 //   node scripts/foreign/erc1155.mjs PACKAGES EXPECTED.json
 //
 // PACKAGES is the directory with node_modules. EXPECTED.json (expected.py): `url` with the token, `contract`,
-// `chain_number`, `uri`, `checkpoint` with `height` and signed `root`, and `balances`, a list of `holder` (hexadecimal),
-// `id` and `value` (decimals): all that is held at the head. No points may move meanwhile. A line for each library.
+// `chain_number`, `uri`, `checkpoint` with `height` and signed `root`, and `balances`, a list of `holder`
+// (hexadecimal), `id` and `value` (decimals): all that is held at the head. No points may move meanwhile. A line for
+// each library.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

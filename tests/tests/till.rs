@@ -270,7 +270,7 @@ async fn executed(alliance: &Alliance, node: u16, last: u64) -> Result<(BTreeMap
 async fn compare(alliance: &Alliance, till: &Till, model: &Model) -> Result<usize> {
     let entries = till.entries()?;
     ensure!(entries.len() == model.expected.len(), "{} entries", entries.len());
-    // The till heard of its receipts from one node or the other, each at a height of its own: all is there at the highest.
+    // The till heard of its receipts from one node or the other, each at its own height: all is there at the highest.
     let mut height = 0;
     for node in 1..=4 {
         height = height.max(alliance.height(node).await?);

@@ -2,9 +2,9 @@
 //!
 //! At each checkpoint a thread holds on to the state, hashes it, and then waits for questions. Two of them are kept, so
 //! that one is final while the next is under way; a third lets go of the first. Where blocks come faster than roots,
-//! checkpoints are passed over. A start begins with the latest final one: its state is had back from what the rows tell,
-//! and is kept only if it comes to the roots that the merchants attested. **Invariant**: nothing here is waited for by
-//! the one who commits, but for the moment in which state is held on to.
+//! checkpoints are passed over. A start begins with the latest final one: its state is had back from what the rows
+//! tell, and is kept only if it comes to the roots that the merchants attested. **Invariant**: nothing here is waited
+//! for by the one who commits, but for the moment in which state is held on to.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -95,8 +95,8 @@ impl Keeper {
         held
     }
 
-    /// Takes up a final checkpoint before the head, beside one that may come meanwhile. Where settlement has gone on since,
-    /// its state is not to be had any more, and nothing is kept.
+    /// Takes up a final checkpoint before the head, beside one that may come meanwhile. Where settlement has gone on
+    /// since, its state is not to be had any more, and nothing is kept.
     ///
     /// # Errors
     /// When no thread can be started.
@@ -130,7 +130,7 @@ impl Keeper {
             let roots = Roots { state_root: built.state.root(), erc1155_root: built.storage.root() };
             tracing::debug!(%height, records = built.state.size(), ms = took.as_millis(), "worked out a checkpoint");
             if again.is_some_and(|again| again.roots != roots) {
-                tracing::info!(%height, "settlement has gone on since the last checkpoint: no state is proved until the next");
+                tracing::info!(%height, "settlement has gone on since: no state is proved until the next checkpoint");
                 return;
             }
             let (sender, questions) = mpsc::channel();

@@ -1,6 +1,6 @@
 //! State as it was right after an earlier block, as far as the rows of today tell: movements all stay, each under its
-//! block, so holdings are exact; every other record is as it is now. Whoever needs more than holdings compares what comes
-//! of it with what is on record of that block.
+//! block, so holdings are exact; every other record is as it is now. Whoever needs more than holdings compares what
+//! comes of it with what is on record of that block.
 
 use tally_contracts::state::{Key as _, Store, tag};
 use tally_contracts::types::Height;
