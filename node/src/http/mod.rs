@@ -62,6 +62,8 @@ use crate::replica::Replica;
 #[doc(hidden)]
 pub use bulk::read_bulk;
 #[doc(hidden)]
+pub use ethereum::answer_ethereum;
+#[doc(hidden)]
 pub use params::{idempotency_key, media_type, wait_seconds};
 
 pub use health::Health;

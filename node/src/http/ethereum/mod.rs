@@ -26,6 +26,7 @@ use super::Api;
 use super::params::{Names, NoParams, Params, RawBody, require_media_type};
 use super::problem::Problem;
 use crate::query::erc1155::Contract;
+use crate::replica::Replica;
 
 /// Calls of one batch.
 const MAX_BATCH: usize = 100;
@@ -175,6 +176,11 @@ pub async fn ethereum_by_token(
     body: RawBody,
 ) -> Result<Response, Problem> {
     ethereum(api, no_params, headers, body).await
+}
+
+/// Answers a body as JSON, for the fuzz targets.
+pub fn answer_ethereum(body: &[u8], replica: &Replica) -> Option<Value> {
+    answer(body, Session::new(replica)).map(|answer| serde_json::to_value(answer).expect("an answer is JSON"))
 }
 
 /// Answers a body; none where nothing in it asks for an answer.
