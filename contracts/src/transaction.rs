@@ -171,6 +171,8 @@ struct Checked {
     transaction: Transaction,
     bytes: Vec<u8>,
     id: Hash,
+    /// By operation.
+    body_hashes: Vec<Hash>,
 }
 
 impl CheckedTransaction {
@@ -238,7 +240,8 @@ impl CheckedTransaction {
         for (index, operation) in transaction.operations.iter().enumerate() {
             operation.check_stateless().map_err(|reason| InvalidTransaction::Operation { index, reason })?;
         }
-        Ok(Self(Arc::new(Checked { transaction, bytes, id })))
+        let body_hashes = transaction.operations.iter().map(Operation::body_hash).collect();
+        Ok(Self(Arc::new(Checked { transaction, bytes, id, body_hashes })))
     }
 
     /// Every signature in it, the transaction's own first.
@@ -268,6 +271,12 @@ impl CheckedTransaction {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.0.bytes
+    }
+
+    /// [`Operation::body_hash`] of each operation, worked out once, beside the thread that executes.
+    #[must_use]
+    pub fn body_hashes(&self) -> &[Hash] {
+        &self.0.body_hashes
     }
 
     /// What it is known by: the hash of its bytes, signature included.

@@ -20,8 +20,8 @@ use crate::points::Standing;
 use crate::receipt::{Outcome, Receipt};
 use crate::rejection::Rejection;
 use crate::state::{Cache, Overlay, Store, WriteSet};
-use crate::transaction::{CheckedTransaction, Operation, Transaction};
-use crate::types::{Height, MerchantId};
+use crate::transaction::{CheckedTransaction, Operation};
+use crate::types::{Hash, Height, MerchantId};
 
 use envelope::Authority;
 use reference::Seen;
@@ -68,7 +68,7 @@ pub fn execute_next(
     let mut first_index = 0;
     let mut receipts = Vec::with_capacity(transactions.len());
     for transaction in transactions {
-        receipts.push(execute_transaction(&mut overlay, transaction.transaction(), first_index));
+        receipts.push(execute_transaction(&mut overlay, transaction, first_index));
         first_index += u32::try_from(transaction.transaction().operations.len()).expect("a transaction is bounded");
     }
     conservation::assert_holds(&overlay);
@@ -80,7 +80,8 @@ pub fn execute_next(
 }
 
 /// Runs one transaction; `first_index` is the position of its first operation in the block.
-fn execute_transaction(overlay: &mut Overlay<'_>, transaction: &Transaction, first_index: u32) -> Vec<Receipt> {
+fn execute_transaction(overlay: &mut Overlay<'_>, checked: &CheckedTransaction, first_index: u32) -> Vec<Receipt> {
+    let transaction = checked.transaction();
     let authority = match envelope::authorize(overlay, transaction) {
         Ok(authority) => authority,
         Err(rejection) => {
@@ -88,7 +89,13 @@ fn execute_transaction(overlay: &mut Overlay<'_>, transaction: &Transaction, fir
             return transaction.operations.iter().map(refuse).collect();
         }
     };
-    let batch = Batch { merchant: transaction.merchant, authority, operations: &transaction.operations, first_index };
+    let batch = Batch {
+        merchant: transaction.merchant,
+        authority,
+        operations: &transaction.operations,
+        body_hashes: checked.body_hashes(),
+        first_index,
+    };
     let receipts = if transaction.atomic { batch.run_atomic(overlay) } else { batch.run_each(overlay) };
     overlay.keep();
     overlay.context.operation = None;
@@ -100,6 +107,7 @@ struct Batch<'t> {
     merchant: MerchantId,
     authority: Authority,
     operations: &'t [Operation],
+    body_hashes: &'t [Hash],
     first_index: u32,
 }
 
@@ -107,7 +115,7 @@ impl Batch<'_> {
     /// Each operation for itself.
     fn run_each(&self, overlay: &mut Overlay<'_>) -> Vec<Receipt> {
         let mut receipts = Vec::with_capacity(self.operations.len());
-        for (operation, index) in self.operations.iter().zip(self.first_index..) {
+        for (at, (operation, index)) in self.operations.iter().zip(self.first_index..).enumerate() {
             let outcome = match self.look_up(overlay, operation) {
                 Seen::Before { height, index } => Outcome::Duplicate { height, index },
                 Seen::Refused(rejection) => Outcome::Rejected(rejection),
@@ -120,7 +128,7 @@ impl Batch<'_> {
                         }
                     };
                     if let Some(standing) = kept {
-                        reference::remember(overlay, self.merchant, (operation, index), standing);
+                        self.remember(overlay, at, standing);
                     }
                     overlay.keep();
                     outcome
@@ -162,7 +170,7 @@ impl Batch<'_> {
             match result {
                 Ok(done) => {
                     receipts.push(Receipt { reference: operation.reference, outcome: Outcome::Applied(done.applied) });
-                    reference::remember(overlay, self.merchant, (operation, index), done.standing);
+                    self.remember(overlay, at, done.standing);
                 }
                 Err(rejection) => {
                     overlay.undo();
@@ -187,6 +195,13 @@ impl Batch<'_> {
             Ok(()) => reference::look_up(overlay, self.merchant, operation),
             Err(rejection) => Seen::Refused(rejection),
         }
+    }
+
+    /// Keeps the outcome of the operation at a position, whose reference is new.
+    fn remember(&self, overlay: &mut Overlay<'_>, at: usize, standing: Standing) {
+        let index = self.first_index + u32::try_from(at).expect("a transaction is bounded");
+        let known = KnownReference { body_hash: self.body_hashes[at], height: overlay.context.height, index, standing };
+        reference::remember(overlay, self.merchant, self.operations[at].reference, known);
     }
 
     /// One operation whose key may sign it and whose reference is new.

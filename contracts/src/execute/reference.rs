@@ -61,15 +61,9 @@ pub(super) fn look_up(overlay: &Overlay<'_>, merchant: MerchantId, operation: &O
     }
 }
 
-/// Keeps that an operation, whose reference is new, has its outcome at this place.
-pub(super) fn remember(
-    overlay: &mut Overlay<'_>,
-    merchant: MerchantId,
-    (operation, index): (&Operation, u32),
-    standing: Standing,
-) {
-    let known = KnownReference { body_hash: operation.body_hash(), height: overlay.context.height, index, standing };
-    overlay.references.insert(index_key(merchant, operation.reference), known);
+/// Keeps the outcome of an operation under its reference, which is new.
+pub(super) fn remember(overlay: &mut Overlay<'_>, merchant: MerchantId, reference: Reference, known: KnownReference) {
+    overlay.references.insert(index_key(merchant, reference), known);
 }
 
 /// What an operation of the last 90 days left for a later one to take up; none if the index does not know it.

@@ -4,13 +4,15 @@
 //! its live lots over all holdings; every live or unswept lot has its row in `expiring`. A holding that is touched first
 //! sheds what has lapsed, so a lapsed point is never spent, sweep or no sweep.
 
+use std::cmp::Reverse;
+
 use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 
 use super::{Lot, Movement, Reason, balance_at, count};
 use crate::encoding;
 use crate::rejection::Rejection;
-use crate::state::{Key, Overlay, Store, Writes, tag};
+use crate::state::{Key, Overlay, Store, WriteSet, tag};
 use crate::types::{Address, ClassId, Hash, Height, Month, Points};
 
 /// Whose points of which class.
@@ -21,6 +23,8 @@ pub struct Holdings<'a> {
     store: &'a dyn Store,
     height: Height,
     owners: LatestMovements,
+    /// The position of the owner that was asked for last: an operation asks for the same one several times.
+    last: usize,
     /// Movements of this block in order, each with its owner's position.
     added: Vec<(usize, Movement)>,
     /// For each movement added since the last `keep`, its owner's position, and what was the latest before it.
@@ -53,7 +57,7 @@ impl<'a> Holdings<'a> {
     /// The holdings as of the parent of the block at `height`; of some owners the latest movement is known.
     #[must_use]
     pub const fn new(store: &'a dyn Store, height: Height, owners: LatestMovements) -> Self {
-        Self { store, height, owners, added: Vec::new(), undo: Vec::new() }
+        Self { store, height, owners, last: 0, added: Vec::new(), undo: Vec::new() }
     }
 
     /// The owners that were met, as the block leaves them.
@@ -111,19 +115,27 @@ impl<'a> Holdings<'a> {
         }
     }
 
-    /// Appends this block's movements.
-    pub fn write(&self, to: &mut Writes) {
-        for ((owner, movement), index) in self.added().zip(0_u32..) {
-            to.put(|key| put_movement_key(key, owner, self.height, index), Some(movement));
+    /// Appends this block's movements, by rising key.
+    ///
+    /// # Panics
+    /// When the set has rows of a later table already.
+    pub fn write(&self, to: &mut WriteSet) {
+        let mut added: Vec<_> = self.added().zip((0_u32..).map(Reverse)).collect();
+        added.sort_unstable_by_key(|((owner, _), index)| (*owner, *index));
+        for ((owner, movement), Reverse(index)) in added {
+            to.push(|key| put_movement_key(key, owner, self.height, index), Some(movement));
         }
     }
 
     fn position(&mut self, owner: &Owner) -> usize {
-        if let Some(at) = self.owners.0.get_index_of(owner) {
-            return at;
+        if self.owners.0.get_index(self.last).is_some_and(|(last, _)| last == owner) {
+            return self.last;
         }
-        let committed = latest_in(self.store, owner, self.height).map(|(_, movement)| movement);
-        self.owners.0.insert_full(*owner, Latest { committed, added: None }).0
+        self.last = self.owners.0.get_index_of(owner).unwrap_or_else(|| {
+            let committed = latest_in(self.store, owner, self.height).map(|(_, movement)| movement);
+            self.owners.0.insert_full(*owner, Latest { committed, added: None }).0
+        });
+        self.last
     }
 
     fn latest_at(&self, at: usize) -> Option<&Movement> {

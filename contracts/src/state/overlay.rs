@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::table::Rows;
-use super::{Store, Table, WriteSet, Writes};
+use super::{Store, Table, WriteSet};
 use crate::checkpoint::{AnchorPlace, Attestation, Checkpoint, CheckpointClock};
 use crate::crypto::PublicKey;
 use crate::exchange::{ImportRatio, PairTerms, RateTable, RateVersion};
@@ -33,7 +33,8 @@ const UNCACHED: [u8; 9] = [
     tag::buy_outs,
 ];
 
-/// Defines the overlay from its list of tables: number (the tag byte in the store, never reused), name, key and record.
+/// Defines the overlay from its list of tables by rising number: number (the tag byte in the store, never reused), name, key and
+/// record.
 macro_rules! tables {
     ($($(#[$doc:meta])+ $tag:literal $name:ident: $key:ty => $record:ty,)+) => {
         /// Tag bytes of the tables, by name; what prefixes a record's key in the store.
@@ -96,15 +97,22 @@ macro_rules! tables {
             /// What the block changed, and the records that it met.
             #[must_use]
             pub fn finish(self) -> (WriteSet, Cache) {
-                let mut writes = Writes::default();
-                self.holdings.write(&mut writes);
-                $(self.$name.write(&mut writes);)+
+                let rows = self.holdings.added().len() $(+ self.$name.touched())+;
+                let mut writes = WriteSet::with_room_for(rows);
+                // By rising tag, of which the list leaves out that of the holdings.
+                let mut holdings = Some(&self.holdings);
+                $(
+                    if let Some(holdings) = holdings.take_if(|_| $tag > tag::HOLDINGS) {
+                        holdings.write(&mut writes);
+                    }
+                    self.$name.write(&mut writes);
+                )+
                 let mut cache = Cache {
                     holdings: self.holdings.into_latest(),
                     $($name: self.$name.into_rows(),)+
                 };
                 cache.trim();
-                (WriteSet::new(&writes), cache)
+                (writes, cache)
             }
         }
     };

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use wincode::config::DefaultConfig;
 use wincode::{SchemaReadOwned, SchemaWrite};
 
-use super::{Key, Store, Writes};
+use super::{Key, Store, WriteSet};
 use crate::encoding;
 
 /// A table of records of type `V` under keys of type `K`, under one tag byte in the store.
@@ -17,8 +17,9 @@ pub struct Table<'a, K, V> {
     store: &'a dyn Store,
     tag: u8,
     rows: Rows<K, V>,
-    /// Rows that were dirty at some time, each once: position in `rows`, and the record as of the parent.
-    touched: Vec<(usize, Option<V>)>,
+    /// Rows that were dirty at some time, each once: position in `rows`, and the record as of the parent. Boxed, for most had
+    /// none.
+    touched: Vec<(usize, Option<Box<V>>)>,
     /// Position in `rows`, and what was there.
     undo: Vec<(usize, Row<V>)>,
 }
@@ -94,7 +95,9 @@ where
 
     /// Writes a record that is known not to be there, without asking the store.
     pub fn insert(&mut self, key: K, value: V) {
-        let at = self.rows.get_index_of(&key).unwrap_or_else(|| self.rows.insert_full(key, Row::read(None)).0);
+        let row = self.rows.entry(key);
+        let at = row.index();
+        row.or_insert_with(|| Row::read(None));
         self.write_at(at, Some(value));
     }
 
@@ -155,22 +158,32 @@ where
 
     /// What the block changed: key, and the record before and after it.
     pub fn changes(&self) -> Vec<Change<K, V>> {
-        let change = |(key, before, row): (&K, &Option<V>, &Row<V>)| Change {
+        let change = |(key, row, before): (&K, &Row<V>, &Option<Box<V>>)| Change {
             key: key.clone(),
-            before: before.clone(),
+            before: before.as_deref().cloned(),
             after: row.value.clone(),
         };
         self.dirty().map(change).collect()
     }
 
-    /// Appends what the block changed.
-    pub fn write(&self, to: &mut Writes) {
-        for (key, _, row) in self.dirty() {
+    /// How many records the block changed, at most.
+    pub const fn touched(&self) -> usize {
+        self.touched.len()
+    }
+
+    /// Appends what the block changed, by rising key.
+    ///
+    /// # Panics
+    /// When the set has rows of a later table already.
+    pub fn write(&self, to: &mut WriteSet) {
+        let mut dirty: Vec<(&K, &Row<V>)> = self.dirty().map(|(key, row, _)| (key, row)).collect();
+        dirty.sort_unstable_by_key(|(key, _)| *key);
+        for (key, row) in dirty {
             let put_key = |bytes: &mut Vec<u8>| {
                 bytes.push(self.tag);
                 key.put(bytes);
             };
-            to.put(put_key, row.value.as_ref());
+            to.push(put_key, row.value.as_ref());
         }
     }
 
@@ -183,12 +196,12 @@ where
         self.rows.insert_full(key.clone(), Row::read(value)).0
     }
 
-    fn dirty(&self) -> impl Iterator<Item = (&K, &Option<V>, &Row<V>)> {
+    fn dirty(&self) -> impl Iterator<Item = (&K, &Row<V>, &Option<Box<V>>)> {
         let rows = self.touched.iter().filter_map(|(at, before)| {
             let (key, row) = self.rows.get_index(*at)?;
-            Some((key, before, row))
+            Some((key, row, before))
         });
-        rows.filter(|(_, _, row)| row.dirty)
+        rows.filter(|(_, row, _)| row.dirty)
     }
 
     fn set(&mut self, key: K, value: Option<V>) {
@@ -199,7 +212,7 @@ where
     fn write_at(&mut self, at: usize, value: Option<V>) {
         let row = &mut self.rows[at];
         if !row.touched {
-            self.touched.push((at, row.value.clone()));
+            self.touched.push((at, row.value.clone().map(Box::new)));
         }
         let before = std::mem::replace(row, Row { value, dirty: true, touched: true });
         self.undo.push((at, before));
@@ -226,16 +239,16 @@ pub(super) fn key_bytes<K: Key>(tag: u8, key: &K) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{MemoryStore, WriteSet, Writes};
+    use crate::state::MemoryStore;
 
     #[test]
     fn a_scan_sees_what_the_block_created_changed_and_deleted() {
         let mut store = MemoryStore::default();
-        let mut writes = Writes::default();
+        let mut writes = WriteSet::default();
         for (key, value) in [(1_u16, 10_u64), (3, 30), (5, 50), (7, 70)] {
-            writes.put(|bytes| bytes.extend_from_slice(&key_bytes(7, &key)), Some(&value));
+            writes.push(|bytes| bytes.extend_from_slice(&key_bytes(7, &key)), Some(&value));
         }
-        store.apply(&WriteSet::new(&writes));
+        store.apply(&writes);
         let mut table = Table::<u16, u64>::new(&store, 7, Rows::default());
         table.put(4, 40);
         table.put(5, 55);

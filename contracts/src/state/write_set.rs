@@ -20,6 +20,10 @@ const LENGTH: usize = size_of::<u32>();
 /// Bytes of a key that are compared at once when rows are sorted.
 const PREFIX: usize = size_of::<u128>();
 
+/// Bytes of a row, roughly: half of what a block writes is references and movements.
+const USUAL_ROW_BYTES: usize = 144;
+const RISING: &str = "each record is written once because each table has its tag";
+
 /// A record under its key; `None` where it was deleted.
 pub type Row<'a> = (&'a [u8], Option<&'a [u8]>);
 
@@ -44,15 +48,32 @@ impl Writes {
         V: SchemaWrite<DefaultConfig, Src = V>,
     {
         self.starts.push(position(self.bytes.len()));
-        put_sized(&mut self.bytes, key);
-        self.bytes.push(u8::from(value.is_some()));
-        if let Some(value) = value {
-            put_sized(&mut self.bytes, |bytes| encoding::encode_into(value, bytes));
-        }
+        put_row(&mut self.bytes, key, value);
     }
 }
 
 impl WriteSet {
+    /// An empty set with room for so many rows of usual size.
+    #[must_use]
+    pub fn with_room_for(rows: usize) -> Self {
+        Self { bytes: Vec::with_capacity(rows * USUAL_ROW_BYTES), starts: Vec::with_capacity(rows) }
+    }
+
+    /// Adds a record whose key lies past all keys of the set, as [`Writes::put`].
+    ///
+    /// # Panics
+    /// When it does not: two tables share a tag or come in the wrong order, which is a bug.
+    pub fn push<V>(&mut self, key: impl FnOnce(&mut Vec<u8>), value: Option<&V>)
+    where
+        V: SchemaWrite<DefaultConfig, Src = V>,
+    {
+        let start = position(self.bytes.len());
+        put_row(&mut self.bytes, key, value);
+        let last = self.starts.last().map(|last| key_at(&self.bytes, *last));
+        assert!(last.is_none_or(|last| last < key_at(&self.bytes, start)), "{RISING}");
+        self.starts.push(start);
+    }
+
     /// Sorts rows into a set.
     ///
     /// # Panics
@@ -143,6 +164,17 @@ fn position(at: usize) -> u32 {
     u32::try_from(at).expect("what a block writes is far below 4 GiB")
 }
 
+fn put_row<V>(to: &mut Vec<u8>, key: impl FnOnce(&mut Vec<u8>), value: Option<&V>)
+where
+    V: SchemaWrite<DefaultConfig, Src = V>,
+{
+    put_sized(to, key);
+    to.push(u8::from(value.is_some()));
+    if let Some(value) = value {
+        put_sized(to, |bytes| encoding::encode_into(value, bytes));
+    }
+}
+
 /// Appends bytes after their length.
 fn put_sized(to: &mut Vec<u8>, append: impl FnOnce(&mut Vec<u8>)) {
     let start = to.len();
@@ -203,7 +235,7 @@ fn sorted_starts(writes: &Writes) -> Vec<u32> {
         let compare = |a: &(u64, u32), b: &(u64, u32)| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(key(b.1)));
         rows.sort_unstable_by(compare);
         let is_rising = rows.is_sorted_by(|a, b| compare(a, b).is_lt());
-        assert!(is_rising, "each record is written once because each table has its tag");
+        assert!(is_rising, "{RISING}");
         sorted.extend(rows.into_iter().map(|(_, start)| start));
     }
     sorted
