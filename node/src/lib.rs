@@ -16,6 +16,7 @@ pub mod http;
 pub mod ingress;
 pub mod mempool;
 pub mod network;
+mod pace;
 pub mod consensus;
 
 pub use tally_replica::{keeper, prover, query, replica, storage};

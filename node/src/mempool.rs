@@ -68,6 +68,7 @@ pub struct Mempool {
     /// Among how many merchants it is shared out.
     shares: AtomicUsize,
     pool: Mutex<Pool>,
+    /// Bytes that wait.
     waiting: watch::Sender<usize>,
 }
 
@@ -106,7 +107,7 @@ impl Mempool {
             return Err(MempoolError::Full { retry_after_ms: RETRY_AFTER_MS });
         }
         pool.insert(lane, transaction);
-        self.waiting.send_replace(pool.places.len());
+        self.waiting.send_replace(pool.bytes);
         Ok(())
     }
 
@@ -126,7 +127,7 @@ impl Mempool {
             pool.remove(&transaction.id());
             pool.executed.insert(transaction.id());
         }
-        self.waiting.send_replace(pool.places.len());
+        self.waiting.send_replace(pool.bytes);
     }
 
     /// Drops what can no longer be executed: every block to come is later than `block_time_ms`.
@@ -138,13 +139,18 @@ impl Mempool {
             }
             pool.remove(&id);
         }
-        self.waiting.send_replace(pool.places.len());
+        self.waiting.send_replace(pool.bytes);
     }
 
     /// Returns as soon as a transaction waits; at once if one does.
     pub async fn wait_nonempty(&self) {
-        let nonempty = self.waiting.subscribe().wait_for(|waiting| *waiting > 0).await.map(|_| ());
-        nonempty.expect("the channel is open because the mempool holds its sender");
+        self.wait_for_bytes(1).await;
+    }
+
+    /// Returns as soon as transactions of so many bytes wait; at once if they do.
+    pub async fn wait_for_bytes(&self, bytes: usize) {
+        let enough = self.waiting.subscribe().wait_for(|waiting| *waiting >= bytes).await.map(|_| ());
+        enough.expect("the channel is open because the mempool holds its sender");
     }
 
     /// Whether a transaction waits.

@@ -33,6 +33,7 @@ use self::proposing::Publication;
 use super::codec::engine_certificate;
 use super::context::{Context, EngineHeight, ValidatorSet};
 use super::engine::MAX_SYNC_RESPONSE_BYTES;
+use super::proposer::LastBlock;
 use super::signing::{Signer, Verifier};
 use super::streams::Streams;
 use super::{ConsensusError, is_among, proposer};
@@ -69,7 +70,7 @@ pub(super) struct Driver {
     built: BTreeMap<u32, BlockId>,
     /// The height whose stored blocks the engine has yet to be told of again, after a start.
     restore: Option<Height>,
-    last_commit: Instant,
+    last_block: LastBlock,
     /// What waits; dropped with the driver.
     waits: JoinSet<()>,
 }
@@ -93,7 +94,7 @@ impl Driver {
             requests: channels.net_requests.clone(),
             timeouts,
             built: BTreeMap::new(),
-            last_commit: Instant::now(),
+            last_block: LastBlock { committed_at: Instant::now(), operations: 0 },
             waits: JoinSet::new(),
         }
     }
@@ -105,7 +106,7 @@ impl Driver {
 
     /// When the last block was committed, or the driver made.
     pub const fn last_commit(&self) -> Instant {
-        self.last_commit
+        self.last_block.committed_at
     }
 
     /// Answers one question. Whether the engine still wants the answer does not matter, so failed replies are ignored.
@@ -217,8 +218,8 @@ impl Driver {
         self.mempool.expire(header.time_ms);
         self.streams.prune(header.height);
         self.built.clear();
-        self.last_commit = Instant::now();
         let operations: usize = committed.executed.receipts.iter().map(Vec::len).sum();
+        self.last_block = LastBlock { committed_at: Instant::now(), operations };
         let transactions = committed.block.transactions().len();
         metrics::histogram!("tally_block_operations").record(operations as f64);
         metrics::histogram!("tally_block_transactions").record(transactions as f64);
@@ -237,9 +238,10 @@ impl Driver {
             return Ok(());
         }
         let (replica, mempool) = (Arc::clone(&self.replica), Arc::clone(&self.mempool));
-        let idle_until = self.last_commit + Duration::from_millis(replica.chain().genesis().parameters.idle_block_ms);
+        let idle = Duration::from_millis(replica.chain().genesis().parameters.idle_block_ms);
+        let last = self.last_block;
         self.waits.spawn(async move {
-            proposer::wait_for_work(&replica, &mempool, idle_until).await;
+            proposer::wait_for_work(&replica, &mempool, last, idle).await;
             let _ = reply.send(next);
         });
         Ok(())

@@ -1,7 +1,8 @@
 //! When to propose, and what.
 //!
 //! A block is made as soon as there is something for it: a transaction waits, or work has fallen due. Otherwise the
-//! proposer lets `idle_block_ms` pass, so that an idle alliance is quiet yet seen to be alive.
+//! proposer lets `idle_block_ms` pass, so that an idle alliance is quiet yet seen to be alive. After a busy block it waits a
+//! moment for more ([`pace`]).
 
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use tally_ledger::chain::Proposal;
 
 use crate::clock::now_ms;
 use crate::mempool::Mempool;
+use crate::pace;
 use crate::replica::Replica;
 
 /// Room for the header and what surrounds the transactions, besides the parent's certificate.
@@ -23,12 +25,28 @@ const SIGNATURE_BYTES: usize = 66;
 
 const _: () = assert!(HEADER_BYTES < MAX_BLOCK_BYTES / 2, "the header leaves room for transactions");
 
-/// Returns when there is something to propose, or `idle_until` has come.
-pub(super) async fn wait_for_work(replica: &Replica, mempool: &Mempool, idle_until: Instant) {
-    let until = idle_until.min(due_at(replica));
+/// The last block, as far as the pace of the next depends on it.
+#[derive(Clone, Copy)]
+pub(super) struct LastBlock {
+    /// When it was committed here.
+    pub committed_at: Instant,
+    /// How many operations were in it.
+    pub operations: usize,
+}
+
+/// Returns when there is something to propose, or the alliance has been idle for so long.
+pub(super) async fn wait_for_work(replica: &Replica, mempool: &Mempool, last: LastBlock, idle: Duration) {
+    let idle_until = (last.committed_at + idle).min(due_at(replica));
     tokio::select! {
         () = mempool.wait_nonempty() => {}
-        () = tokio::time::sleep_until(until.into()) => {}
+        () = tokio::time::sleep_until(idle_until.into()) => return,
+    }
+    if last.operations >= pace::BUSY_OPERATIONS {
+        let gather_until = (last.committed_at + pace::GATHER).min(idle_until);
+        tokio::select! {
+            () = mempool.wait_for_bytes(pace::ENOUGH_BYTES) => {}
+            () = tokio::time::sleep_until(gather_until.into()) => {}
+        }
     }
 }
 

@@ -20,14 +20,11 @@ use crate::ingress::book::{Launch, Place};
 use crate::ingress::outbox::EntryId;
 use crate::mempool::MempoolError;
 use crate::network::PeerId;
+use crate::pace;
 use crate::replica::{Committed, Replica};
 
 /// How often what was passed by is sent again, and a full mempool is tried again.
 const TICK: Duration = Duration::from_millis(100);
-
-/// While own transactions wait for a block, operations gather for so long, or until the block comes: they could hardly be
-/// in an earlier one, and every transaction costs every node the same again.
-const BUSY_LINGER: Duration = Duration::from_millis(20);
 
 /// Callers that have gone are forgotten every so many ticks.
 const TICKS_A_PRUNE: u32 = 10;
@@ -45,6 +42,8 @@ struct Task {
     returned: Vec<PeerId>,
     /// When what is ready is signed and sent.
     launch_at: Option<Instant>,
+    /// Until then operations gather, for the last block was a busy one.
+    gathers_until: Instant,
     ticks: u32,
 }
 
@@ -62,6 +61,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         stalled: None,
         returned: Vec::new(),
         launch_at: None,
+        gathers_until: Instant::now(),
         ticks: 0,
     };
     task.look_up().await;
@@ -120,19 +120,18 @@ async fn next_joined(joined: &mut Option<Receiver<PeerId>>) -> PeerId {
 impl Task {
     /// Entries became ready: a full batch goes at once, others wait a moment for company.
     fn on_ready(&mut self) {
-        let book = self.shared.book();
-        let linger = match () {
-            () if book.has_full_batch() => Duration::ZERO,
-            () if book.is_flying() => BUSY_LINGER,
-            () => self.shared.linger,
+        let (book, now) = (self.shared.book(), Instant::now());
+        let until = match () {
+            () if book.has_full_batch() => now,
+            () if now < self.gathers_until => self.gathers_until,
+            () if book.is_flying() => now + pace::LINGER,
+            () => now + self.shared.linger,
         };
-        let until = Instant::now() + linger;
+        drop(book);
         self.launch_at = Some(self.launch_at.map_or(until, |at| at.min(until)));
     }
 
     fn on_block(&mut self, committed: &Committed) {
-        // What flew has landed, or the next block is to take it.
-        self.launch_at = None;
         let header = committed.block.header();
         let mut book = self.shared.book();
         let mut first_index = 0;
@@ -143,6 +142,11 @@ impl Task {
         }
         book.on_block_end(header.time_ms);
         self.head = (header.height, header.time_ms);
+        // What flew has landed, or the next block is to take it: what is ready goes now, or after a busy block with what
+        // follows the receipts.
+        let (now, is_busy) = (Instant::now(), first_index as usize >= pace::BUSY_OPERATIONS);
+        self.gathers_until = if is_busy { now + pace::LINGER } else { now };
+        self.launch_at = (is_busy && !book.has_full_batch()).then_some(self.gathers_until);
         if book.has_changes() {
             self.shared.to_write.notify_one();
         }
