@@ -30,7 +30,7 @@ mod flight;
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
@@ -50,6 +50,8 @@ pub const DAMAGED: &str = "damaged_in_queue";
 const DATABASE: &str = "queue.db";
 /// Held by the process that delivers.
 const DELIVERY_LOCK: &str = "run.lock";
+/// Who wants to know whether somebody delivers holds that lock for a moment; longer than this only who delivers.
+const LOOK: Duration = Duration::from_secs(1);
 /// `TILL`, where SQLite's file header has the application id.
 const APPLICATION_ID: i32 = 0x5449_4c4c;
 const VERSION: i32 = 1;
@@ -184,15 +186,20 @@ impl Queue {
     /// Takes the right to deliver.
     ///
     /// # Errors
-    /// When another process has it.
+    /// When another process keeps it.
     pub fn lock_delivery(&self) -> anyhow::Result<DeliveryLock> {
         let file = self.lock_file()?;
-        match file.try_lock() {
-            Ok(()) => Ok(DeliveryLock(file)),
-            Err(TryLockError::WouldBlock) => {
-                bail!("another `tally till run` delivers {}; one is enough", self.dir.display())
+        let until = Instant::now() + LOOK;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(DeliveryLock(file)),
+                // Perhaps by one who only looks.
+                Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(LOOK / 50),
+                Err(TryLockError::WouldBlock) => {
+                    bail!("another `tally till run` delivers {}; one is enough", self.dir.display())
+                }
+                Err(TryLockError::Error(error)) => return Err(error).context("cannot lock the queue for delivery"),
             }
-            Err(TryLockError::Error(error)) => Err(error).context("cannot lock the queue for delivery"),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The queue alone: what is answered is kept, the same order is the same reference, nothing is forgotten that may matter.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::{Map, Value, json};
 use tally_contracts::types::{DAY_MS, HOUR_MS, Hash};
 
@@ -166,6 +168,25 @@ fn a_wrong_clock_makes_no_reference_that_no_block_takes() {
     queue.set_contact(&contact(NOW_MS - 900 * DAY_MS)).unwrap();
     assert_eq!(at(NOW_MS - 900 * DAY_MS + 60), NOW_MS + 60, "years behind all along");
     assert_eq!(at(NOW_MS + 60), NOW_MS + 60, "put right since");
+}
+
+/// Once `till status` stopped a `till run` that began in the same moment.
+#[test]
+fn who_looks_whether_somebody_delivers_keeps_nobody_from_it() {
+    let dir = dir();
+    let queue = queue(&dir);
+    let (path, stop) = (queue.dir.clone(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let looking = Queue::open(&path).unwrap();
+            while !stop.load(Ordering::Relaxed) {
+                looking.is_delivering().unwrap();
+            }
+        });
+        let taken: Vec<_> = (0..50).map(|_| queue.lock_delivery().map(drop)).collect();
+        stop.store(true, Ordering::Relaxed);
+        assert!(taken.iter().all(Result::is_ok), "{taken:?}");
+    });
 }
 
 #[test]
