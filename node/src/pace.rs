@@ -12,7 +12,7 @@ pub const BUSY_OPERATIONS: usize = 32;
 /// hardly be in an earlier one. A full batch, a group or a transaction signed elsewhere goes at once.
 pub const LINGER: Duration = Duration::from_millis(20);
 
-/// How long after a busy block transactions gather for the next, at most: what lingered has come to the proposer by then.
+/// How long after a busy block transactions gather for the next, at most: long enough for what lingered to come.
 pub const GATHER: Duration = Duration::from_millis(30);
 const _: () = assert!(LINGER.as_millis() < GATHER.as_millis());
 

@@ -140,3 +140,20 @@ async fn who_waits_for_a_transaction_is_woken() {
     tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap();
     pool.wait_nonempty().await;
 }
+
+#[tokio::test]
+async fn who_waits_for_a_full_block_is_woken_by_the_transaction_that_fills_it() {
+    let pool = std::sync::Arc::new(mempool(MempoolOptions::default()));
+    let transactions = [of_merchant(1, 1), of_merchant(1, 2)];
+    let bytes = transactions.iter().map(|transaction| transaction.bytes().len()).sum();
+    let waiting = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.wait_for_bytes(bytes).await }
+    });
+    let [first, second] = transactions;
+    pool.insert(first).unwrap();
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    pool.insert(second).unwrap();
+    tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap();
+}

@@ -2,11 +2,10 @@
 //! block, so holdings are exact; every other record is as it is now. Whoever needs more than holdings compares what
 //! comes of it with what is on record of that block.
 
-use tally_contracts::state::{Key as _, Store, tag};
+use tally_contracts::state::Store;
 use tally_contracts::types::Height;
 
-/// Bytes of a movement's key that name the holding: tag, address, class. Its height, inverted, follows.
-const OWNER_BYTES: usize = 25;
+use super::layered::{height_of_movement, holding_of};
 
 /// See the module.
 pub struct AsOf<'a> {
@@ -18,7 +17,7 @@ pub struct AsOf<'a> {
 
 impl AsOf<'_> {
     fn is_younger(&self, key: &[u8]) -> bool {
-        key.first() == Some(&tag::HOLDINGS) && !Height::take(&mut &key[OWNER_BYTES..]).0 > self.height.0
+        holding_of(key).is_some() && height_of_movement(key) > Some(self.height)
     }
 }
 
@@ -47,7 +46,7 @@ impl Store for AsOf<'_> {
 
 #[cfg(test)]
 mod tests {
-    use tally_contracts::state::{MemoryStore, WriteSet};
+    use tally_contracts::state::{Key as _, MemoryStore, WriteSet, tag};
     use tally_contracts::types::{Address, ClassId};
 
     use super::*;

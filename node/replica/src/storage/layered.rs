@@ -153,7 +153,8 @@ pub fn holding_of(key: &[u8]) -> Option<&[u8]> {
 }
 
 /// The height in a movement's key.
-fn height_of_movement(key: &[u8]) -> Option<Height> {
+#[must_use]
+pub fn height_of_movement(key: &[u8]) -> Option<Height> {
     let inverted = key.get(HOLDING_BYTES..)?.first_chunk()?;
     Some(Height(!u64::from_be_bytes(*inverted)))
 }
