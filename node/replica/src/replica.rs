@@ -1,6 +1,6 @@
 //! The replica: the one chain this node holds, and its only writer.
 //!
-//! A block is durable before it is voted for, a decision before it is executed, and only then is it published. Derived
+//! A block is durable before it is voted for, a decision before its execution shows, and only then is it published. Derived
 //! state is flushed now and then; on opening, what is decided and not flushed is executed again. So a crash at any point
 //! costs time, never data.
 //!
@@ -14,14 +14,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bytes::Bytes;
 use tally_contracts::governance::change::PROTOCOL_VERSION;
 use tally_contracts::governance::{Protocol, ValidatorSet};
-use tally_contracts::state::{Store, WriteSet, read, tag};
+use tally_contracts::state::{WriteSet, read, tag};
 use tally_contracts::transaction::Known;
 use tally_contracts::types::Height;
 use tally_ledger::block::{Block, BlockId};
 use tally_ledger::certificate::CommitCertificate;
-use tally_ledger::chain::{Chain, CheckedBlock, ExecutedBlock, Head, InvalidBlock, Warm};
+use tally_ledger::chain::{Chain, CheckedBlock, ExecutedBlock, Head, InvalidBlock};
 use tokio::sync::{broadcast, watch};
 
+use crate::executor::{Executor, IndexWrites, Run};
 use crate::keeper::{FinalCheckpoint, Keeper};
 use crate::query::checkpoints::{self, Attested};
 use crate::storage::StorageError;
@@ -37,9 +38,6 @@ const MAX_RECENT: usize = 16;
 const MAX_UNREAD: usize = 64;
 /// Checked successors of the head kept, so that a block is not checked twice.
 const MAX_CHECKED: usize = 8;
-
-/// Rows by which queries find things: a function of the parent's state and the executed block, under tags from 0xc0 to 0xef.
-pub type IndexWrites = fn(&Chain, &dyn Store, &CheckedBlock, &ExecutedBlock) -> WriteSet;
 
 /// What a replica is opened with.
 #[derive(Debug)]
@@ -80,16 +78,14 @@ pub struct Committed {
 
 /// See the module.
 pub struct Replica {
-    chain: Chain,
+    chain: Arc<Chain>,
     log: BlockLog,
-    state: StateDb,
+    state: Arc<StateDb>,
+    executor: Executor,
     flush: FlushOptions,
-    index: IndexWrites,
     keeper: Option<Arc<Keeper>>,
     /// Held by the one who commits or flushes.
     writing: Mutex<()>,
-    /// What execution remembers; of the one who commits.
-    warm: Mutex<Warm>,
     checked: Mutex<VecDeque<Remembered>>,
     recent: Mutex<VecDeque<Arc<Committed>>>,
     published: broadcast::Sender<Arc<Committed>>,
@@ -138,15 +134,17 @@ impl Replica {
         let (state, replay_from) = StateDb::open(&data_dir.join("state"), *chain.chain_id(), start)?;
         let head = state.read(|view| view.head.height);
         let Opened { log, decisions } = BlockLog::open(disk, &data_dir.join("blocks"), head, replay_from)?;
+        let (chain, state) = (Arc::new(chain), Arc::new(state));
+        let executor = Executor::new(Arc::clone(&chain), Arc::clone(&state), index)
+            .map_err(|source| StorageError::Disk { path: data_dir, source })?;
         let replica = Self {
+            executor,
             chain,
             log,
             state,
             flush,
-            index,
             keeper: keeps_checkpoints.then(Arc::default),
             writing: Mutex::default(),
-            warm: Mutex::default(),
             checked: Mutex::default(),
             recent: Mutex::default(),
             published: broadcast::channel(MAX_UNREAD).0,
@@ -165,7 +163,7 @@ impl Replica {
 
     /// The rules of the chain.
     #[must_use]
-    pub const fn chain(&self) -> &Chain {
+    pub fn chain(&self) -> &Chain {
         &self.chain
     }
 
@@ -205,8 +203,9 @@ impl Replica {
         self.state.read(|view| view.certificate.cloned())
     }
 
-    /// Makes a valid successor of the head durable and tells its id. A block at the head or below is decided or will never
-    /// be: nothing is written. One that is stored already is not written again.
+    /// Makes a valid successor of the head durable and tells its id; beside that it is executed, for it is likely to be decided.
+    /// A block at the head or below is decided or will never be: nothing is written. One that is stored already is not
+    /// written again.
     ///
     /// # Errors
     /// [`StorageError::Encoding`] or [`StorageError::Invalid`] where it is no successor of the head, a fault when the disk
@@ -222,6 +221,7 @@ impl Replica {
                 self.check(bytes)?
             }
         };
+        self.executor.start(&block);
         // By its check, the bytes are what the id says: no other bytes can take their place under it.
         self.log.store(block.id(), block.header().height, bytes)?;
         Ok(block.id())
@@ -279,7 +279,7 @@ impl Replica {
         self.log.undecided(height)
     }
 
-    /// Commits a stored block: the decision is made durable, the block executed, the result published.
+    /// Commits a stored block: the decision is made durable, and what its execution led to published.
     ///
     /// Committing a height again gives the same, as long as it is among the recent ones.
     ///
@@ -305,7 +305,7 @@ impl Replica {
         let bytes = self.log.pending_block(&id).ok_or(StorageError::UnknownBlock(id))?;
         let block = self.check_decided(&id, &bytes)?;
         let position = self.log.decide(&certificate)?;
-        let committed = self.execute(&head, block, certificate, position);
+        let committed = self.apply(block, certificate, position);
         if committed.executed.is_checkpoint {
             self.take_up_checkpoint(height);
         }
@@ -396,7 +396,7 @@ impl Replica {
         while let Some(Decision { position, certificate, .. }) = decisions.next() {
             let (bytes, _) = self.log.read_decided(position)?;
             let block = self.check_decided(&certificate.block_id, &bytes)?;
-            self.execute(&self.head(), block, certificate, position);
+            self.apply(block, certificate, position);
             if self.is_flush_due() {
                 self.flush_held(decisions.peek().map(Decision::first))?;
             }
@@ -417,20 +417,9 @@ impl Replica {
         known.map_or_else(|| self.chain.check(&head, bytes).map_err(invalid), Ok)
     }
 
-    /// Executes a decided block; from then on it is the head.
-    fn execute(
-        &self,
-        head: &Head,
-        block: CheckedBlock,
-        certificate: CommitCertificate,
-        decision: Position,
-    ) -> Arc<Committed> {
-        let mut warm = self.warm.lock().expect("a replica that failed to execute stays stopped");
-        let (executed, index) = self.state.read(|view| {
-            let executed = self.chain.execute_warm(view.store, head, &block, &mut warm);
-            let index = (self.index)(&self.chain, view.store, &block, &executed);
-            (executed, index)
-        });
+    /// Executes a decided block, or takes what was executed ahead; from then on it is the head.
+    fn apply(&self, block: CheckedBlock, certificate: CommitCertificate, decision: Position) -> Arc<Committed> {
+        let Run { executed, index } = self.executor.finish(&block);
         assert!(index.iter().all(|(key, _)| INDEX_TAGS.contains(&key[0])), "the query index keeps to its tags");
         self.state.apply(Applying {
             head: executed.head.clone(),

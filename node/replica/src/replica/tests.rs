@@ -15,7 +15,7 @@ use tally_contracts::genesis::{
 };
 use tally_contracts::membership::{Enrol, HolderKind, member_address};
 use tally_contracts::points::{ClassTerms, Issue, IssueLine, latest_in};
-use tally_contracts::state::{Key, MemoryStore, Writes, tag};
+use tally_contracts::state::{Key, MemoryStore, Store as _, Writes, tag};
 use tally_contracts::transaction::{Body, CheckedTransaction, Operation, Transaction};
 use tally_contracts::types::{Address, Category, ClassId, DAY_MS, Fen, Hash, MerchantId, Rate, Reference};
 use tally_ledger::certificate::{CommitSignature, VoteKind, vote_bytes};
