@@ -90,10 +90,10 @@ impl WriteSet {
         sorted
     }
 
-    /// A set of rows that come by rising key, each key once.
+    /// A set of rows that come by rising key, each key once; all of them hardly take more room than `bytes`.
     #[must_use]
-    pub fn from_sorted<'a>(rows: impl Iterator<Item = Row<'a>>) -> Self {
-        let mut sorted = Self::default();
+    pub fn from_sorted<'a>(rows: impl Iterator<Item = Row<'a>>, bytes: usize) -> Self {
+        let mut sorted = Self { bytes: Vec::with_capacity(bytes), starts: Vec::new() };
         for (key, value) in rows {
             sorted.starts.push(position(sorted.bytes.len()));
             put_sized(&mut sorted.bytes, |bytes| bytes.extend_from_slice(key));

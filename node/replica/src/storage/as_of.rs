@@ -66,7 +66,7 @@ mod tests {
         let kept = [key(1, 5), key(1, 4), key(3, 5), key(3, 1), other.clone()];
         let mut all: Vec<_> = kept.iter().cloned().chain([key(1, 6), key(2, 7)]).chain(later).collect();
         all.sort_unstable();
-        store.apply(&WriteSet::from_sorted(all.iter().map(|key| (key.as_slice(), Some(&[1][..])))));
+        store.apply(&WriteSet::from_sorted(all.iter().map(|key| (key.as_slice(), Some(&[1][..]))), 0));
         let as_of = AsOf { store: &store, height: Height(5) };
         for limit in [1, 2, 3, 128, usize::MAX] {
             let found: Vec<_> =

@@ -19,8 +19,10 @@ use tally_contracts::state::{Row, WriteSet, key_prefix};
 use super::layered::holding_of;
 use super::state_db::INDEX_TAGS;
 
-/// Neighbouring runs of about one size are merged while they have fewer rows than this together.
-const SMALL_RUN_ROWS: usize = 16_384;
+/// So many neighbouring runs that were merged equally often are merged into one.
+const MERGED_AT_ONCE: usize = 4;
+/// Runs of so many rows are not merged any more.
+const BIG_RUN_ROWS: usize = 16_384;
 
 /// See the module.
 #[derive(Clone, Default)]
@@ -28,13 +30,27 @@ pub struct Memtable {
     /// What blocks wrote, the oldest first.
     written: Vec<Arc<WriteSet>>,
     /// The same rows in fewer runs, the oldest first.
-    scanned: Vec<Arc<WriteSet>>,
+    scanned: Vec<Run>,
     /// By key, the newest version of a contracts' record, but for movements.
     newest: HashTable<At>,
     /// By holding, its latest movement, which of all its rows has the smallest key.
     latest: HashTable<At>,
     hasher: RandomState,
     bytes: usize,
+}
+
+/// Rows of one block, or of several that follow each other.
+#[derive(Clone)]
+struct Run {
+    rows: Arc<WriteSet>,
+    /// How often they were merged; none for a big run.
+    merges: Option<u8>,
+}
+
+impl Run {
+    fn new(rows: Arc<WriteSet>, merges: u8) -> Self {
+        Self { merges: (rows.len() < BIG_RUN_ROWS).then_some(merges), rows }
+    }
 }
 
 /// A row that was written.
@@ -60,13 +76,25 @@ impl Memtable {
         let count = u32::try_from(rows.len()).expect("a run is far below 2^32 rows");
         self.written.push(rows.clone());
         (0..count).for_each(|row| self.note(At { run, row }));
-        let mut merged = rows;
-        // Only runs of about one size, so that a row is merged but a few times.
-        let is_alike = |last: &Arc<WriteSet>, rows: usize| last.len() < 2 * rows && last.len() + rows < SMALL_RUN_ROWS;
-        while let Some(last) = self.scanned.pop_if(|last| is_alike(last, merged.len())) {
-            merged = Arc::new(WriteSet::from_sorted(merge([&*last, &*merged].map(|run| (run, 0..run.len())))));
+        self.scanned.push(Run::new(rows, 0));
+        while let Some((merged, first)) = self.merge_last() {
+            self.scanned.truncate(first);
+            self.scanned.push(merged);
         }
-        self.scanned.push(merged);
+    }
+
+    /// The last runs as one, and the position of the first of them, if they are small and were merged equally often: so a row is
+    /// moved but a few times.
+    fn merge_last(&self) -> Option<(Run, usize)> {
+        let first = self.scanned.len().checked_sub(MERGED_AT_ONCE)?;
+        let runs = &self.scanned[first..];
+        let merges = runs[0].merges?;
+        if runs.iter().any(|run| run.merges != Some(merges)) {
+            return None;
+        }
+        let bytes = runs.iter().map(|run| run.rows.bytes()).sum();
+        let rows = merge(runs.iter().map(|run| (&*run.rows, 0..run.rows.len())));
+        Some((Run::new(Arc::new(WriteSet::from_sorted(rows, bytes)), merges + 1), first))
     }
 
     /// Notes where a row is that was just written.
@@ -96,7 +124,7 @@ impl Memtable {
     #[must_use]
     pub fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
         if !is_record(key) {
-            return self.scanned.iter().rev().find_map(|run| run.get(key));
+            return self.scanned.iter().rev().find_map(|run| run.rows.get(key));
         }
         let at = self.newest.find(self.hasher.hash_one(key), |at| key_at(&self.written, at) == key)?;
         Some(row_at(&self.written, at).1)
@@ -129,7 +157,7 @@ pub fn range_of<'a>(
     end: Option<&[u8]>,
 ) -> impl Iterator<Item = Row<'a>> {
     let within = |run: &WriteSet| run.lower_bound(start)..end.map_or(run.len(), |end| run.lower_bound(end));
-    merge(tables.into_iter().flat_map(|table| &table.scanned).map(|run| (run.as_ref(), within(run))))
+    merge(tables.into_iter().flat_map(|table| &table.scanned).map(|run| (&*run.rows, within(&run.rows))))
 }
 
 /// Whether contracts ask for a row by its key: movements are found by their holding, index rows mostly by ranges.

@@ -31,7 +31,7 @@ use rocksdb::{
     SliceTransform, SstFileWriter, WaitForCompactOptions,
 };
 use tally_contracts::encoding;
-use tally_contracts::state::{Row, Store, WriteSet, Writes, tag};
+use tally_contracts::state::{Row, Store, WriteSet, tag};
 use tally_contracts::types::{ChainId, Day, Height};
 use tally_ledger::block::BlockId;
 use tally_ledger::certificate::CommitCertificate;
@@ -363,9 +363,8 @@ impl Memory {
 
     fn apply(&mut self, applying: Applying) {
         let Applying { head, certificate, decision, records, index } = applying;
-        for rows in [records, Arc::new(index), Arc::new(own_rows(&head, decision))] {
-            self.rows.push(rows);
-        }
+        self.rows.push(records);
+        self.rows.push(with_own_rows(index, &head, decision).into());
         self.head = head;
         self.certificate = certificate;
         self.blocks += 1;
@@ -396,14 +395,13 @@ impl Memory {
     }
 }
 
-/// Where the decision of a block stands, and at which height.
-fn own_rows(head: &Head, decision: Option<Position>) -> WriteSet {
-    let mut rows = Writes::default();
+/// Index rows, and after them where the decision of their block stands, and at which height.
+fn with_own_rows(mut index: WriteSet, head: &Head, decision: Option<Position>) -> WriteSet {
     if let Some(position) = decision {
-        rows.put(|key| key.extend(decision_key(head.height)), Some(&position.to_u64()));
-        rows.put(|key| key.extend(height_key(&head.block_id)), Some(&head.height.0));
+        index.push(|key| key.extend(decision_key(head.height)), Some(&position.to_u64()));
+        index.push(|key| key.extend(height_key(&head.block_id)), Some(&head.height.0));
     }
-    WriteSet::new(&rows)
+    index
 }
 
 fn options() -> Options {
