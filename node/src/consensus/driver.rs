@@ -38,6 +38,7 @@ use super::signing::{Signer, Verifier};
 use super::streams::Streams;
 use super::{ConsensusError, is_among, proposer};
 use crate::mempool::Mempool;
+use crate::pace::Usual;
 use crate::replica::Replica;
 
 /// How far a live proposal's time may lie from our clock, in ms.
@@ -94,7 +95,7 @@ impl Driver {
             requests: channels.net_requests.clone(),
             timeouts,
             built: BTreeMap::new(),
-            last_block: LastBlock { committed_at: Instant::now(), operations: 0 },
+            last_block: LastBlock { committed_at: Instant::now(), operations: 0, usual_bytes: Usual::default() },
             waits: JoinSet::new(),
         }
     }
@@ -219,8 +220,11 @@ impl Driver {
         self.streams.prune(header.height);
         self.built.clear();
         let operations: usize = committed.executed.receipts.iter().map(Vec::len).sum();
-        self.last_block = LastBlock { committed_at: Instant::now(), operations };
-        let transactions = committed.block.transactions().len();
+        let transactions = committed.block.transactions();
+        let mut usual_bytes = self.last_block.usual_bytes;
+        usual_bytes.note(transactions.iter().map(|transaction| transaction.bytes().len()).sum());
+        self.last_block = LastBlock { committed_at: Instant::now(), operations, usual_bytes };
+        let transactions = transactions.len();
         metrics::histogram!("tally_block_operations").record(operations as f64);
         metrics::histogram!("tally_block_transactions").record(transactions as f64);
         tracing::debug!(height = %header.height, round = committed.certificate.round, transactions, operations, "block");

@@ -15,7 +15,7 @@ use tally_ledger::chain::Proposal;
 
 use crate::clock::now_ms;
 use crate::mempool::Mempool;
-use crate::pace;
+use crate::pace::{self, Usual};
 use crate::replica::Replica;
 
 /// Room for the header and what surrounds the transactions, besides the parent's certificate.
@@ -32,6 +32,8 @@ pub(super) struct LastBlock {
     pub committed_at: Instant,
     /// How many operations were in it.
     pub operations: usize,
+    /// Bytes of transactions in it, and in those before it.
+    pub usual_bytes: Usual,
 }
 
 /// Returns when there is something to propose, or the alliance has been idle for so long.
@@ -44,7 +46,7 @@ pub(super) async fn wait_for_work(replica: &Replica, mempool: &Mempool, last: La
     if last.operations >= pace::BUSY_OPERATIONS {
         let gather_until = (last.committed_at + pace::GATHER).min(idle_until);
         tokio::select! {
-            () = mempool.wait_for_bytes(pace::ENOUGH_BYTES) => {}
+            () = mempool.wait_for_bytes(last.usual_bytes.0.min(pace::ENOUGH_BYTES)) => {}
             () = tokio::time::sleep_until(gather_until.into()) => {}
         }
     }

@@ -259,6 +259,11 @@ impl Book {
         self.ready.len() >= FULL_BATCH || self.ready.iter().any(goes_alone)
     }
 
+    /// How many entries are ready.
+    pub fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
     /// Whether own transactions wait for a block.
     pub fn is_flying(&self) -> bool {
         !self.flights.is_empty()

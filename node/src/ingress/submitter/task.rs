@@ -20,7 +20,7 @@ use crate::ingress::book::{Launch, Place};
 use crate::ingress::outbox::EntryId;
 use crate::mempool::MempoolError;
 use crate::network::PeerId;
-use crate::pace;
+use crate::pace::{self, Usual};
 use crate::replica::{Committed, Replica};
 
 /// How often what was passed by is sent again, and a full mempool is tried again.
@@ -44,6 +44,8 @@ struct Task {
     launch_at: Option<Instant>,
     /// Until then operations gather, for the last block was a busy one.
     gathers_until: Instant,
+    /// Operations of this merchant in a block.
+    usual: Usual,
     ticks: u32,
 }
 
@@ -62,6 +64,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         returned: Vec::new(),
         launch_at: None,
         gathers_until: Instant::now(),
+        usual: Usual::default(),
         ticks: 0,
     };
     task.look_up().await;
@@ -121,9 +124,10 @@ impl Task {
     /// Entries became ready: a full batch goes at once, others wait a moment for company.
     fn on_ready(&mut self) {
         let (book, now) = (self.shared.book(), Instant::now());
+        let is_gathering = now < self.gathers_until;
         let until = match () {
-            () if book.has_full_batch() => now,
-            () if now < self.gathers_until => self.gathers_until,
+            () if book.has_full_batch() || is_gathering && self.usual.is_reached(book.ready()) => now,
+            () if is_gathering => self.gathers_until,
             () if book.is_flying() => now + pace::LINGER,
             () => now + self.shared.linger,
         };
@@ -134,12 +138,16 @@ impl Task {
     fn on_block(&mut self, committed: &Committed) {
         let header = committed.block.header();
         let mut book = self.shared.book();
-        let mut first_index = 0;
+        let (mut first_index, mut own) = (0, 0);
         for (transaction, receipts) in committed.block.transactions().iter().zip(&committed.executed.receipts) {
             let place = Place { height: header.height, first_index, id: transaction.id() };
             book.on_transaction(place, transaction.transaction(), receipts);
             first_index += u32::try_from(receipts.len()).expect("a transaction's operations are bounded");
+            if transaction.transaction().merchant == self.shared.signer.merchant {
+                own += receipts.len();
+            }
         }
+        self.usual.note(own);
         book.on_block_end(header.time_ms);
         self.head = (header.height, header.time_ms);
         // What flew has landed, or the next block is to take it: what is ready goes now, or after a busy block with what
