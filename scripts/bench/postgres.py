@@ -187,6 +187,8 @@ class Bench:
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=int, required=True, help="how long each measurement takes")
+    parser.add_argument("--again", type=int, nargs=2, metavar=("SINGLE", "SET"),
+                        help="only single transfers and batches, over so many connections each")
     parser.add_argument("--server", type=int, required=True, help="process id of the postmaster")
     args = parser.parse_args()
 
@@ -206,13 +208,18 @@ def main():
     say(f"{'case':<12}{'connections':>12}{'transfers':>12}{'seconds':>10}{'a second':>12}{'server us each':>16}"
         f"{'client us each':>16}")
     bench.open_accounts(10_000)
-    bench.measure("single", (32, 64))
-    bench.measure("looped", (1, 2))
-    bench.measure("set", (1, 2, 4))
-    bench.check()
-    bench.open_accounts(1_000_000)
-    bench.measure("set", (1, 2, 4))
-    bench.check()
+    if args.again:
+        bench.measure("single", args.again[:1])
+        bench.measure("set", args.again[1:])
+        bench.check()
+    else:
+        bench.measure("single", (32, 64))
+        bench.measure("looped", (1, 2))
+        bench.measure("set", (1, 2, 4))
+        bench.check()
+        bench.open_accounts(1_000_000)
+        bench.measure("set", (1, 2, 4))
+        bench.check()
 
     best = {}
     for case in bench.cases:

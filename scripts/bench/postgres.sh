@@ -8,16 +8,18 @@
 #
 #   scripts/bench/postgres.sh            under three minutes
 #   scripts/bench/postgres.sh --quick    about forty seconds; rougher
+#   scripts/bench/postgres.sh --again SINGLE SET   the two best cases once more, over so many connections: some fifteen seconds
 #
 #   TMPDIR=DIR    where to measure: some gigabytes on a real disk, open to the user `postgres` if root starts this
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 
-seconds=10
-case "${1:-}" in
-  "") ;;
-  --quick) seconds=2 ;;
-  *) echo "usage: scripts/bench/postgres.sh [--quick]" >&2; exit 2 ;;
+seconds=10 again=()
+case "${1:-} $#" in
+  " 0") ;;
+  "--quick 1") seconds=2 ;;
+  "--again 3") seconds=4 again=(--again "$2" "$3") ;;
+  *) echo "usage: scripts/bench/postgres.sh [--quick | --again SINGLE SET]" >&2; exit 2 ;;
 esac
 
 fail() { echo "bench: $*" >&2; exit 1; }
@@ -76,7 +78,7 @@ SETTINGS
 
 # In the background, so that a signal is heeded at once.
 PGHOST="$work" PGUSER=postgres PGDATABASE=postgres PATH="$bin:$PATH" PYTHONDONTWRITEBYTECODE=1 \
-  python3 "$here/postgres.py" --seconds "$seconds" --server "$(head -n 1 "$work/data/postmaster.pid")" &
+  python3 "$here/postgres.py" --seconds "$seconds" "${again[@]}" --server "$(head -n 1 "$work/data/postmaster.pid")" &
 load_pid=$!
 status=0
 wait "$load_pid" || status=$?
