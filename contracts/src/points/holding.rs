@@ -22,7 +22,7 @@ type Owner = (Address, ClassId);
 pub struct Holdings<'a> {
     store: &'a dyn Store,
     height: Height,
-    owners: LatestMovements,
+    owners: IndexMap<Owner, Latest, RandomState>,
     /// The position of the owner that was asked for last: an operation asks for the same one several times.
     last: usize,
     /// Movements of this block in order, each with its owner's position.
@@ -33,13 +33,17 @@ pub struct Holdings<'a> {
 
 /// Owners that were met, with their latest movement.
 #[derive(Clone, Debug, Default)]
-pub struct LatestMovements(IndexMap<Owner, Latest, RandomState>);
+pub struct LatestMovements {
+    owners: IndexMap<Owner, Latest, RandomState>,
+    /// Empty, with the room that the last block took: to ask for it anew costs a block more than to fill it.
+    added: Vec<(usize, Movement)>,
+}
 
 impl LatestMovements {
     /// Forgets all of it where it is more than so many.
     pub(crate) fn trim(&mut self, max: usize) {
-        if self.0.len() > max {
-            self.0.clear();
+        if self.owners.len() > max {
+            self.owners.clear();
         }
     }
 }
@@ -56,18 +60,19 @@ struct Latest {
 impl<'a> Holdings<'a> {
     /// The holdings as of the parent of the block at `height`; of some owners the latest movement is known.
     #[must_use]
-    pub const fn new(store: &'a dyn Store, height: Height, owners: LatestMovements) -> Self {
-        Self { store, height, owners, last: 0, added: Vec::new(), undo: Vec::new() }
+    pub fn new(store: &'a dyn Store, height: Height, latest: LatestMovements) -> Self {
+        let LatestMovements { owners, added } = latest;
+        Self { store, height, owners, last: 0, added, undo: Vec::new() }
     }
 
     /// The owners that were met, as the block leaves them.
     #[must_use]
     pub fn into_latest(mut self) -> LatestMovements {
-        for (at, movement) in self.added {
+        for (at, movement) in self.added.drain(..) {
             // A later movement of the same owner replaces it.
-            self.owners.0[at] = Latest { committed: Some(movement), added: None };
+            self.owners[at] = Latest { committed: Some(movement), added: None };
         }
-        self.owners
+        LatestMovements { owners: self.owners, added: self.added }
     }
 
     /// The latest movement of an owner.
@@ -89,7 +94,7 @@ impl<'a> Holdings<'a> {
         let at = self.position(&owner);
         let previous = self.latest_at(at).map_or(Hash::ZERO, |m| m.statement_hash);
         let index = u32::try_from(self.added.len()).expect("a block has far fewer than 2^32 movements");
-        let added = self.owners.0[at].added.replace(self.added.len());
+        let added = self.owners[at].added.replace(self.added.len());
         self.undo.push((at, added));
         self.added.push((at, movement.chained(&previous, owner, self.height, index)));
     }
@@ -97,7 +102,7 @@ impl<'a> Holdings<'a> {
     /// Movements of this block so far, in order.
     pub fn added(&self) -> impl ExactSizeIterator<Item = (&Owner, &Movement)> {
         self.added.iter().map(|(at, movement)| {
-            let (owner, _) = self.owners.0.get_index(*at).expect("an owner that was met stays");
+            let (owner, _) = self.owners.get_index(*at).expect("an owner that was met stays");
             (owner, movement)
         })
     }
@@ -111,7 +116,7 @@ impl<'a> Holdings<'a> {
     pub fn undo(&mut self) {
         while let Some((at, before)) = self.undo.pop() {
             self.added.pop();
-            self.owners.0[at].added = before;
+            self.owners[at].added = before;
         }
     }
 
@@ -128,18 +133,18 @@ impl<'a> Holdings<'a> {
     }
 
     fn position(&mut self, owner: &Owner) -> usize {
-        if self.owners.0.get_index(self.last).is_some_and(|(last, _)| last == owner) {
+        if self.owners.get_index(self.last).is_some_and(|(last, _)| last == owner) {
             return self.last;
         }
-        self.last = self.owners.0.get_index_of(owner).unwrap_or_else(|| {
+        self.last = self.owners.get_index_of(owner).unwrap_or_else(|| {
             let committed = latest_in(self.store, owner, self.height).map(|(_, movement)| movement);
-            self.owners.0.insert_full(*owner, Latest { committed, added: None }).0
+            self.owners.insert_full(*owner, Latest { committed, added: None }).0
         });
         self.last
     }
 
     fn latest_at(&self, at: usize) -> Option<&Movement> {
-        let Latest { committed, added } = &self.owners.0[at];
+        let Latest { committed, added } = &self.owners[at];
         added.map_or(committed.as_ref(), |added| Some(&self.added[added].1))
     }
 }

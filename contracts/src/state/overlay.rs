@@ -65,9 +65,7 @@ macro_rules! tables {
             /// Drops what is of no use to the next block, and all of a table of which too much was met.
             fn trim(&mut self) {
                 self.holdings.trim(MAX_CACHED_ROWS);
-                $(if UNCACHED.contains(&$tag) || self.$name.len() > MAX_CACHED_ROWS {
-                    self.$name.clear();
-                })+
+                $(self.$name.trim(if UNCACHED.contains(&$tag) { 0 } else { MAX_CACHED_ROWS });)+
             }
         }
 

@@ -16,16 +16,38 @@ use crate::encoding;
 pub struct Table<'a, K, V> {
     store: &'a dyn Store,
     tag: u8,
-    rows: Rows<K, V>,
-    /// Rows that were dirty at some time, each once: position in `rows`, and the record as of the parent. Boxed, for most had
-    /// none.
-    touched: Vec<(usize, Option<Box<V>>)>,
+    rows: IndexMap<K, Row<V>, RandomState>,
+    touched: Touched<V>,
     /// Position in `rows`, and what was there.
     undo: Vec<(usize, Row<V>)>,
 }
 
+/// Rows that were dirty at some time, each once: position among the rows, and the record as of the parent. Boxed, for most
+/// had none.
+type Touched<V> = Vec<(usize, Option<Box<V>>)>;
+
 /// Records that were met: as of the end of a block, they spare the next one the store.
-pub type Rows<K, V> = IndexMap<K, Row<V>, RandomState>;
+#[derive(Clone, Debug)]
+pub struct Rows<K, V> {
+    met: IndexMap<K, Row<V>, RandomState>,
+    /// Empty, with the room that the last block took: to ask for it anew costs a block more than to fill it.
+    touched: Touched<V>,
+}
+
+impl<K, V> Rows<K, V> {
+    /// Forgets all of them where they are more than so many.
+    pub(super) fn trim(&mut self, max: usize) {
+        if self.met.len() > max {
+            self.met.clear();
+        }
+    }
+}
+
+impl<K, V> Default for Rows<K, V> {
+    fn default() -> Self {
+        Self { met: IndexMap::default(), touched: Vec::new() }
+    }
+}
 
 /// A record that a block changed.
 #[derive(Clone, Debug)]
@@ -54,18 +76,18 @@ where
 {
     /// An unchanged table; `rows` are some of its records.
     #[must_use]
-    pub const fn new(store: &'a dyn Store, tag: u8, rows: Rows<K, V>) -> Self {
-        Self { store, tag, rows, touched: Vec::new(), undo: Vec::new() }
+    pub fn new(store: &'a dyn Store, tag: u8, rows: Rows<K, V>) -> Self {
+        Self { store, tag, rows: rows.met, touched: rows.touched, undo: Vec::new() }
     }
 
     /// The records that were met, as the block leaves them.
     #[must_use]
     pub fn into_rows(mut self) -> Rows<K, V> {
-        for (at, _) in self.touched {
+        for (at, _) in self.touched.drain(..) {
             self.rows[at].dirty = false;
             self.rows[at].touched = false;
         }
-        self.rows
+        Rows { met: self.rows, touched: self.touched }
     }
 
     /// The record under a key, as this block has left it.

@@ -21,7 +21,7 @@ const LENGTH: usize = size_of::<u32>();
 const PREFIX: usize = size_of::<u128>();
 
 /// Bytes of a row, roughly: half of what a block writes is references and movements.
-const USUAL_ROW_BYTES: usize = 144;
+const USUAL_ROW_BYTES: usize = 192;
 const RISING: &str = "each record is written once because each table has its tag";
 
 /// A record under its key; `None` where it was deleted.
