@@ -178,13 +178,12 @@ fn limits_of(
 
 /// Adds to what is used under a key, unless that exceeds the limit.
 pub(crate) fn add_within<K: Key>(used: &mut Table<'_, K, Fen>, key: K, more: Fen, limit: Fen) -> Option<()> {
-    let before = used.get(&key).unwrap_or_default();
-    let after = before.0.checked_add(more.0).filter(|sum| *sum <= limit.0)?;
-    used.put(key, Fen(after));
-    Some(())
+    used.try_change(&key, |used| {
+        used.0 = used.0.checked_add(more.0).filter(|sum| *sum <= limit.0)?;
+        Some(())
+    })
 }
 
 fn take_off<K: Key>(used: &mut Table<'_, K, Fen>, key: K, less: Fen) {
-    let before = used.get(&key).unwrap_or_default();
-    used.put(key, Fen(before.0 - less.0));
+    used.change(&key, |used| used.0 -= less.0);
 }

@@ -79,10 +79,7 @@ pub(crate) fn count(
     class: ClassId,
     change: impl FnOnce(&mut ClassTotals) -> Option<()>,
 ) -> Result<(), Rejection> {
-    let mut totals = overlay.class_totals.get(&class).unwrap_or_default();
-    change(&mut totals).ok_or(Rejection::Overflow)?;
-    overlay.class_totals.put(class, totals);
-    Ok(())
+    overlay.class_totals.try_change(&class, change).ok_or(Rejection::Overflow)
 }
 
 #[cfg(test)]

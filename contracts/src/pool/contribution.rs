@@ -7,9 +7,7 @@ use crate::types::{MerchantId, Obligation};
 /// Changes what a merchant has contributed this month.
 pub(crate) fn contribute(overlay: &mut Overlay<'_>, merchant: MerchantId, change: impl FnOnce(&mut Contribution)) {
     let key = (overlay.context.month(), merchant);
-    let mut contribution = overlay.contributions.get(&key).unwrap_or_default();
-    change(&mut contribution);
-    overlay.contributions.put(key, contribution);
+    overlay.contributions.change(&key, change);
 }
 
 /// Counts points of others that a merchant honoured; less than zero where a sale was undone.

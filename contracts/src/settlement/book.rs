@@ -129,18 +129,10 @@ pub(crate) fn book_pool(overlay: &mut Overlay<'_>, debtor: MerchantId, amount: O
     if amount == Obligation(0) {
         return;
     }
-    let claim = overlay.pool_claims.get(&debtor).unwrap_or_default();
-    overlay.pool_claims.put(debtor, Obligation(claim.0 + amount.0));
+    overlay.pool_claims.change(&debtor, |claim| claim.0 += amount.0);
 }
 
 /// Changes a merchant's position in the open cycle.
-pub(crate) fn change_position(
-    overlay: &mut Overlay<'_>,
-    merchant: MerchantId,
-    change: impl FnOnce(&mut Position),
-) -> Position {
-    let mut position = overlay.positions.get(&merchant).unwrap_or_default();
-    change(&mut position);
-    overlay.positions.put(merchant, position);
-    position
+pub(crate) fn change_position(overlay: &mut Overlay<'_>, merchant: MerchantId, change: impl FnOnce(&mut Position)) {
+    overlay.positions.change(&merchant, change);
 }

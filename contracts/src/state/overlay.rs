@@ -94,11 +94,11 @@ macro_rules! tables {
 
             /// What the block changed, and the records that it met.
             #[must_use]
-            pub fn finish(self) -> (WriteSet, Cache) {
+            pub fn finish(mut self) -> (WriteSet, Cache) {
                 let rows = self.holdings.added().len() $(+ self.$name.touched())+;
                 let mut writes = WriteSet::with_room_for(rows);
                 // By rising tag, of which the list leaves out that of the holdings.
-                let mut holdings = Some(&self.holdings);
+                let mut holdings = Some(&mut self.holdings);
                 $(
                     if let Some(holdings) = holdings.take_if(|_| $tag > tag::HOLDINGS) {
                         holdings.write(&mut writes);

@@ -17,7 +17,11 @@ pub struct Table<'a, K, V> {
     store: &'a dyn Store,
     tag: u8,
     rows: IndexMap<K, Row<V>, RandomState>,
+    /// The position of the row that was asked for last: operations of one merchant ask for the same few again and again.
+    last: usize,
     touched: Touched<V>,
+    /// Empty but while they are written: dirty rows by key, with their positions.
+    order: Vec<(K, usize)>,
     /// Position in `rows`, and what was there.
     undo: Vec<(usize, Row<V>)>,
 }
@@ -32,6 +36,8 @@ pub struct Rows<K, V> {
     met: IndexMap<K, Row<V>, RandomState>,
     /// Empty, with the room that the last block took: to ask for it anew costs a block more than to fill it.
     touched: Touched<V>,
+    /// As `touched`.
+    order: Vec<(K, usize)>,
 }
 
 impl<K, V> Rows<K, V> {
@@ -45,7 +51,7 @@ impl<K, V> Rows<K, V> {
 
 impl<K, V> Default for Rows<K, V> {
     fn default() -> Self {
-        Self { met: IndexMap::default(), touched: Vec::new() }
+        Self { met: IndexMap::default(), touched: Vec::new(), order: Vec::new() }
     }
 }
 
@@ -77,7 +83,8 @@ where
     /// An unchanged table; `rows` are some of its records.
     #[must_use]
     pub fn new(store: &'a dyn Store, tag: u8, rows: Rows<K, V>) -> Self {
-        Self { store, tag, rows: rows.met, touched: rows.touched, undo: Vec::new() }
+        let Rows { met, touched, order } = rows;
+        Self { store, tag, rows: met, last: 0, touched, order, undo: Vec::new() }
     }
 
     /// The records that were met, as the block leaves them.
@@ -87,7 +94,7 @@ where
             self.rows[at].dirty = false;
             self.rows[at].touched = false;
         }
-        Rows { met: self.rows, touched: self.touched }
+        Rows { met: self.rows, touched: self.touched, order: self.order }
     }
 
     /// The record under a key, as this block has left it.
@@ -121,6 +128,29 @@ where
         let at = row.index();
         row.or_insert_with(|| Row::read(None));
         self.write_at(at, Some(value));
+    }
+
+    /// Changes a record, from the default where there is none.
+    pub fn change(&mut self, key: &K, change: impl FnOnce(&mut V))
+    where
+        V: Default,
+    {
+        let at = self.position(key);
+        let mut value = self.rows[at].value.clone().unwrap_or_default();
+        change(&mut value);
+        self.write_at(at, Some(value));
+    }
+
+    /// The same, unless the change comes to nothing: then nothing is written.
+    pub fn try_change(&mut self, key: &K, change: impl FnOnce(&mut V) -> Option<()>) -> Option<()>
+    where
+        V: Default,
+    {
+        let at = self.position(key);
+        let mut value = self.rows[at].value.clone().unwrap_or_default();
+        change(&mut value)?;
+        self.write_at(at, Some(value));
+        Some(())
     }
 
     /// Deletes a record.
@@ -197,25 +227,36 @@ where
     ///
     /// # Panics
     /// When the set has rows of a later table already.
-    pub fn write(&self, to: &mut WriteSet) {
-        let mut dirty: Vec<(&K, &Row<V>)> = self.dirty().map(|(key, row, _)| (key, row)).collect();
-        dirty.sort_unstable_by_key(|(key, _)| *key);
-        for (key, row) in dirty {
+    pub fn write(&mut self, to: &mut WriteSet) {
+        // With their keys beside them, for each look at a row may miss the processor's caches. A stable sort makes use of the
+        // runs in which references come.
+        let Self { rows, touched, order, .. } = self;
+        for (at, _) in touched {
+            let (key, row) = rows.get_index(*at).expect("a row that was met stays");
+            if row.dirty {
+                order.push((key.clone(), *at));
+            }
+        }
+        order.sort_by(|a, b| a.0.cmp(&b.0));
+        for (key, at) in order.drain(..) {
             let put_key = |bytes: &mut Vec<u8>| {
                 bytes.push(self.tag);
                 key.put(bytes);
             };
-            to.push(put_key, row.value.as_ref());
+            to.push(put_key, rows[at].value.as_ref());
         }
     }
 
     /// Where the row of a key lies; it is read where the block has not met it yet.
     fn position(&mut self, key: &K) -> usize {
-        if let Some(at) = self.rows.get_index_of(key) {
-            return at;
+        if self.rows.get_index(self.last).is_some_and(|(last, _)| last == key) {
+            return self.last;
         }
-        let value = self.committed(key);
-        self.rows.insert_full(key.clone(), Row::read(value)).0
+        self.last = self.rows.get_index_of(key).unwrap_or_else(|| {
+            let value = self.committed(key);
+            self.rows.insert_full(key.clone(), Row::read(value)).0
+        });
+        self.last
     }
 
     fn dirty(&self) -> impl Iterator<Item = (&K, &Row<V>, &Option<Box<V>>)> {
@@ -237,7 +278,10 @@ where
             self.touched.push((at, row.value.clone().map(Box::new)));
         }
         let before = std::mem::replace(row, Row { value, dirty: true, touched: true });
-        self.undo.push((at, before));
+        // Written twice in a row, as counters are, it goes back to what it was first.
+        if self.undo.last().is_none_or(|(noted, _)| *noted != at) {
+            self.undo.push((at, before));
+        }
     }
 
     fn key_bytes(&self, key: &K) -> Vec<u8> {
@@ -282,5 +326,27 @@ mod tests {
         }
         table.undo();
         assert_eq!(table.scan(&0, &9, 10), [(1, 10), (3, 30), (5, 50), (7, 70)]);
+    }
+
+    #[test]
+    fn what_was_changed_several_times_is_undone_to_what_was_kept() {
+        let store = MemoryStore::default();
+        let mut table = Table::<u16, u64>::new(&store, 7, Rows::default());
+        table.change(&1, |sum| *sum += 10);
+        table.keep();
+        for (key, more) in [(1, 1), (1, 2), (2, 20), (1, 4), (1, 8)] {
+            table.change(&key, |sum| *sum += more);
+        }
+        assert_eq!((table.get(&1), table.get(&2)), (Some(25), Some(20)));
+        let half_done = |sum: &mut u64| {
+            *sum = 0;
+            None
+        };
+        assert_eq!(table.try_change(&1, half_done), None);
+        assert_eq!(table.get(&1), Some(25), "a change that comes to nothing changes nothing");
+        table.undo();
+        assert_eq!((table.get(&1), table.get(&2)), (Some(10), None));
+        let changes: Vec<_> = table.changes().into_iter().map(|c| (c.key, c.before, c.after)).collect();
+        assert_eq!(changes, [(1, None, Some(10))]);
     }
 }
