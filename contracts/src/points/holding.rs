@@ -25,8 +25,10 @@ pub struct Holdings<'a> {
     owners: IndexMap<Owner, Latest, RandomState>,
     /// The position of the owner that was asked for last: an operation asks for the same one several times.
     last: usize,
-    /// Movements of this block in order, each with its owner's position.
-    added: Vec<(usize, Movement)>,
+    /// Movements of this block, in order.
+    added: Vec<Added>,
+    /// Empty but while they are written: the front of the owner's address, owner, and position among the movements.
+    order: Vec<(u64, Owner, Reverse<u32>)>,
     /// For each movement added since the last `keep`, its owner's position, and what was the latest before it.
     undo: Vec<(usize, Option<usize>)>,
 }
@@ -36,7 +38,9 @@ pub struct Holdings<'a> {
 pub struct LatestMovements {
     owners: IndexMap<Owner, Latest, RandomState>,
     /// Empty, with the room that the last block took: to ask for it anew costs a block more than to fill it.
-    added: Vec<(usize, Movement)>,
+    added: Vec<Added>,
+    /// As `added`.
+    order: Vec<(u64, Owner, Reverse<u32>)>,
 }
 
 impl LatestMovements {
@@ -46,6 +50,15 @@ impl LatestMovements {
             self.owners.clear();
         }
     }
+}
+
+/// A movement of the block.
+#[derive(Clone, Debug)]
+struct Added {
+    owner: Owner,
+    /// The owner's position.
+    at: usize,
+    movement: Movement,
 }
 
 /// The latest movement of an owner.
@@ -61,18 +74,18 @@ impl<'a> Holdings<'a> {
     /// The holdings as of the parent of the block at `height`; of some owners the latest movement is known.
     #[must_use]
     pub fn new(store: &'a dyn Store, height: Height, latest: LatestMovements) -> Self {
-        let LatestMovements { owners, added } = latest;
-        Self { store, height, owners, last: 0, added, undo: Vec::new() }
+        let LatestMovements { owners, added, order } = latest;
+        Self { store, height, owners, last: 0, added, order, undo: Vec::new() }
     }
 
     /// The owners that were met, as the block leaves them.
     #[must_use]
     pub fn into_latest(mut self) -> LatestMovements {
-        for (at, movement) in self.added.drain(..) {
+        for Added { at, movement, .. } in self.added.drain(..) {
             // A later movement of the same owner replaces it.
             self.owners[at] = Latest { committed: Some(movement), added: None };
         }
-        LatestMovements { owners: self.owners, added: self.added }
+        LatestMovements { owners: self.owners, added: self.added, order: self.order }
     }
 
     /// The latest movement of an owner.
@@ -96,15 +109,13 @@ impl<'a> Holdings<'a> {
         let index = u32::try_from(self.added.len()).expect("a block has far fewer than 2^32 movements");
         let added = self.owners[at].added.replace(self.added.len());
         self.undo.push((at, added));
-        self.added.push((at, movement.chained(&previous, owner, self.height, index)));
+        let movement = movement.chained(&previous, owner, self.height, index);
+        self.added.push(Added { owner, at, movement });
     }
 
     /// Movements of this block so far, in order.
     pub fn added(&self) -> impl ExactSizeIterator<Item = (&Owner, &Movement)> {
-        self.added.iter().map(|(at, movement)| {
-            let (owner, _) = self.owners.get_index(*at).expect("an owner that was met stays");
-            (owner, movement)
-        })
+        self.added.iter().map(|added| (&added.owner, &added.movement))
     }
 
     /// Accepts the movements since the last call.
@@ -124,11 +135,15 @@ impl<'a> Holdings<'a> {
     ///
     /// # Panics
     /// When the set has rows of a later table already.
-    pub fn write(&self, to: &mut WriteSet) {
-        let mut added: Vec<_> = self.added().zip((0_u32..).map(Reverse)).collect();
-        added.sort_unstable_by_key(|((owner, _), index)| (*owner, *index));
-        for ((owner, movement), Reverse(index)) in added {
-            to.push(|key| put_movement_key(key, owner, self.height, index), Some(movement));
+    pub fn write(&mut self, to: &mut WriteSet) {
+        let Self { height, added, order, .. } = self;
+        // The front tells nearly all addresses apart, at a fraction of the cost.
+        let entry = |(added, index): (&Added, u32)| (front_of(&added.owner.0), added.owner, Reverse(index));
+        order.extend(added.iter().zip(0..).map(entry));
+        order.sort_unstable();
+        for (_, owner, Reverse(index)) in order.drain(..) {
+            let movement = &added[index as usize].movement;
+            to.push(|key| put_movement_key(key, &owner, *height, index), Some(movement));
         }
     }
 
@@ -145,8 +160,14 @@ impl<'a> Holdings<'a> {
 
     fn latest_at(&self, at: usize) -> Option<&Movement> {
         let Latest { committed, added } = &self.owners[at];
-        added.map_or(committed.as_ref(), |added| Some(&self.added[added].1))
+        added.map_or(committed.as_ref(), |added| Some(&self.added[added].movement))
     }
+}
+
+/// The first bytes of an address as a number that compares as they do.
+fn front_of(address: &Address) -> u64 {
+    let (front, _) = address.0.split_first_chunk().expect("an address has 20 bytes");
+    u64::from_be_bytes(*front)
 }
 
 /// The key of a movement: `tag ‖ address ‖ class ‖ !height ‖ !index`, big-endian, so that later movements sort first.
