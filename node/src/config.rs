@@ -24,6 +24,7 @@ use libp2p::{Multiaddr, PeerId};
 use serde::{Deserialize, Deserializer, de};
 use tally_contracts::genesis::Genesis;
 use tally_contracts::types::{Hash, MerchantId};
+use tally_replica::storage::row_cache::default_bytes;
 
 use crate::anchoring::Operator;
 
@@ -195,6 +196,8 @@ pub struct Limits {
     pub event_streams: usize,
     /// Blocks between two flushes of state to its database; the rest is replayed on start.
     pub flush_blocks: u64,
+    /// Memory for records of state that execution asks for again, in bytes.
+    pub cache_bytes: usize,
 }
 
 impl Default for Limits {
@@ -211,6 +214,7 @@ impl Default for Limits {
             bulk_requests: 8,
             event_streams: 64,
             flush_blocks: 256,
+            cache_bytes: default_bytes(),
         }
     }
 }

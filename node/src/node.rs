@@ -200,6 +200,7 @@ fn start_metrics() -> anyhow::Result<PrometheusHandle> {
 async fn open_replica(config: &Config, chain: Chain) -> anyhow::Result<Arc<Replica>> {
     let mut options = ReplicaOptions::new(config.data_dir.clone(), chain);
     options.flush = FlushOptions { blocks: config.limits.flush_blocks, ..FlushOptions::default() };
+    options.cache_bytes = config.limits.cache_bytes;
     options.index = index_writes;
     options.keeps_checkpoints = true;
     let opened = tokio::task::spawn_blocking(move || Replica::open(options)).await?;

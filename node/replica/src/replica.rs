@@ -29,6 +29,7 @@ use crate::storage::StorageError;
 use crate::storage::block_log::{BlockLog, Decision, Opened};
 use crate::storage::disk::{Disk, RealDisk};
 use crate::storage::journal::Position;
+use crate::storage::row_cache::default_bytes;
 pub use crate::storage::state_db::View;
 use crate::storage::state_db::{Applying, INDEX_TAGS, StateDb};
 
@@ -52,6 +53,8 @@ pub struct ReplicaOptions {
     pub flush: FlushOptions,
     /// The query index.
     pub index: IndexWrites,
+    /// Memory for rows of the database that execution asks for again, in bytes.
+    pub cache_bytes: usize,
     /// Whether roots are worked out at checkpoints, for attestations and proofs.
     pub keeps_checkpoints: bool,
 }
@@ -114,6 +117,7 @@ impl ReplicaOptions {
             disk: Arc::new(RealDisk),
             flush: FlushOptions::default(),
             index: |_, _, _, _| WriteSet::default(),
+            cache_bytes: default_bytes(),
             keeps_checkpoints: false,
         }
     }
@@ -126,12 +130,12 @@ impl Replica {
     /// Any fault of [`StorageError`]: the files are damaged, another alliance's, in use by another process, or the disk
     /// fails.
     pub fn open(options: ReplicaOptions) -> Result<Self, StorageError> {
-        let ReplicaOptions { data_dir, chain, disk, flush, index, keeps_checkpoints } = options;
+        let ReplicaOptions { data_dir, chain, disk, flush, index, cache_bytes, keeps_checkpoints } = options;
         let start = || {
             let (head, writes) = chain.start();
             Applying { head, certificate: None, decision: None, records: writes.into(), index: WriteSet::default() }
         };
-        let (state, replay_from) = StateDb::open(&data_dir.join("state"), *chain.chain_id(), start)?;
+        let (state, replay_from) = StateDb::open(&data_dir.join("state"), *chain.chain_id(), cache_bytes, start)?;
         let head = state.read(|view| view.head.height);
         let Opened { log, decisions } = BlockLog::open(disk, &data_dir.join("blocks"), head, replay_from)?;
         let (chain, state) = (Arc::new(chain), Arc::new(state));

@@ -23,6 +23,7 @@ impl Config {
             ("limits.requests", l.requests),
             ("limits.bulk_requests", l.bulk_requests),
             ("limits.event_streams", l.event_streams),
+            ("limits.cache_bytes", l.cache_bytes),
         ];
         let t = &self.timeouts;
         let times = [

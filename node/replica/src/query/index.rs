@@ -10,7 +10,6 @@
 //!
 //! | tag | key | value |
 //! |---|---|---|
-//! | C0 | height u64, !first operation u32 | [`TransactionRow`] |
 //! | C1 | transaction id 32 | [`Place`] of its first operation |
 //! | C2 | merchant u16, store 5, height u64, first operation u32 | [`ListedOperation`]s of the transaction at that store |
 //! | C3 | merchant u16, store 5, day u32, kind u8, class 5 | [`DayTotal`] |
@@ -20,7 +19,8 @@
 //! | C7 | height u64 | due records of a block that has any |
 //! | C8 | !first leaf u64 | [`LeavesRow`]: a block's leaves of the transparency log |
 //! | C9 | level u8 from 1 on, index u64 | root of a perfect subtree of `256^level` leaves of the log |
-//! | CA | height u64, first movement u32 | [`MovementsRow`]: whose points of which class moved, up to 65,536 |
+//! | F8 | height u64, first movement u32 | [`MovementsRow`]: whose points of which class moved, up to 65,536 |
+//! | F9 | height u64, !first operation u32 | [`TransactionRow`] |
 //!
 //! "store 5" and "class 5" are a byte 0 and four zero bytes for none, else a byte 1 and the number. "operation" is the
 //! position in the block over all its transactions, "first operation" that of a transaction's first. A transaction whose key or time was refused is listed by its id alone:
@@ -49,10 +49,13 @@ use wincode::{SchemaRead, SchemaWrite};
 /// The first tag byte of the index; below are the contracts' tables.
 pub const FIRST_TAG: u8 = 0xC0;
 
+/// Tags of the tables whose rows come by height, rising or falling, and are more than a few bytes a block. The largest come
+/// last, so that what else blocks write lies together ([`crate::storage::cut`]).
+pub const BY_HEIGHT: [u8; 3] = [LEAVES, MOVEMENTS, TRANSACTIONS];
+
 /// Places from here on are a block's due records, by number, where an obligation has no operation.
 pub const DUE_PLACES: u32 = 1 << 31;
 
-const TRANSACTIONS: u8 = 0xC0;
 const TRANSACTION_IDS: u8 = 0xC1;
 const OPERATIONS: u8 = 0xC2;
 const DAYS: u8 = 0xC3;
@@ -62,7 +65,8 @@ const UNKEPT: u8 = 0xC6;
 const DUE: u8 = 0xC7;
 const LEAVES: u8 = 0xC8;
 const SUBTREES: u8 = 0xC9;
-const MOVEMENTS: u8 = 0xCA;
+const MOVEMENTS: u8 = 0xF8;
+const TRANSACTIONS: u8 = 0xF9;
 
 /// An operation by its position in a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, SchemaWrite, SchemaRead, Serialize, ToSchema)]

@@ -411,14 +411,21 @@ fn a_flush_that_fails_is_a_fault_and_loses_nothing() {
     for _ in 1..FLUSH.blocks {
         alliance.step(&replica, 1, 1).expect("the disk works");
     }
-    // Where the flush would write its file, there is a directory.
-    let obstacle = dir.path().join("state/next.sst");
-    fs::create_dir(&obstacle).expect("it can be made");
+    // Where the flush would write its files, there is one already.
+    let obstacle = dir.path().join("state/flush");
+    fs::remove_dir_all(&obstacle).expect("it was made by the first flush");
+    fs::write(&obstacle, []).expect("it can be made");
     alliance.step(&replica, 1, 1).expect("the block log works, and state is flushed beside it");
     assert!(replica.flush().expect_err("it cannot flush").is_fault());
     alliance.assert_same(&replica);
     drop(replica);
-    fs::remove_dir(&obstacle).expect("it is there");
+    // As if the flush had been torn off after its first file.
+    fs::remove_file(&obstacle).expect("it is there");
+    fs::create_dir(&obstacle).and_then(|()| fs::write(obstacle.join("0.sst"), [7])).expect("it can be made");
+    let replica = alliance.open(dir.path(), &disk).expect("it opens");
+    alliance.assert_same(&replica);
+    replica.flush().expect("what is left over is not in the way");
+    drop(replica);
     alliance.assert_same(&alliance.open(dir.path(), &disk).expect("it opens"));
 }
 

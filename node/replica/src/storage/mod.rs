@@ -16,12 +16,15 @@ use tally_ledger::chain::InvalidBlock;
 
 pub mod as_of;
 pub mod block_log;
+mod cut;
 pub mod disk;
 mod frozen;
 pub mod journal;
 pub mod lossy;
 pub mod layered;
 pub mod memtable;
+mod options;
+mod rare_rows;
 mod recent_references;
 pub mod row_cache;
 pub mod state_db;

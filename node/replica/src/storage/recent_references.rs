@@ -11,7 +11,7 @@ use foldhash::fast::RandomState;
 use tally_contracts::state::Row;
 
 /// `tag ‖ day ‖ merchant`: the references of a merchant's day lie side by side, by rising time.
-const DAY_BYTES: usize = 1 + 4 + 2;
+pub const DAY_BYTES: usize = 1 + 4 + 2;
 /// References kept of one merchant's day, at most; then the earlier half is let go.
 const MAX_OF_A_DAY: usize = 1 << 16;
 /// References kept altogether, at most; then all are let go.

@@ -7,6 +7,7 @@
 //! **Invariant**: of what is in memory but not flushed nothing is read here, and it is brought up to date
 //! ([`RowCache::update`]) before it is forgotten there. So whatever is read here is what the database has.
 
+use std::fs;
 use std::hash::BuildHasher as _;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -16,9 +17,14 @@ use quick_cache::sync::Cache;
 use tally_contracts::state::{Row, tag};
 
 use super::layered::holding_of;
+use super::rare_rows::RareRows;
 use super::recent_references::RecentReferences;
 use super::state_db::INDEX_TAGS;
 
+/// Memory that is always there for it, in bytes.
+const MIN_BYTES: usize = 512 << 20;
+/// Of the machine's memory one part of so many, where that is more.
+const PART_OF_MEMORY: usize = 8;
 /// What an entry takes besides key and value, roughly, in bytes.
 const ENTRY_BYTES: u64 = 64;
 
@@ -30,6 +36,7 @@ pub struct RowCache {
     rows: Cache<u64, KeptRow, Weight>,
     hasher: RandomState,
     references: Mutex<RecentReferences>,
+    rare: RareRows,
 }
 
 /// A row of the database, or that there is none: in one piece, for there are many and they are small.
@@ -67,16 +74,34 @@ impl Weighter<u64, KeptRow> for Weight {
     }
 }
 
+/// How many bytes of memory a node gives it that was not told: then some 250 bytes for each member fit where there is memory.
+#[must_use]
+pub fn default_bytes() -> usize {
+    (memory_bytes().unwrap_or(0) / PART_OF_MEMORY).max(MIN_BYTES)
+}
+
+/// The memory of this machine, or what of it a container may use.
+fn memory_bytes() -> Option<usize> {
+    let machine = fs::read_to_string("/proc/meminfo").ok()?;
+    let total = machine.lines().find_map(|line| line.strip_prefix("MemTotal:"))?.trim().strip_suffix("kB")?;
+    let total = total.trim().parse::<usize>().ok()? << 10;
+    let limit = fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|limit| limit.trim().parse().ok());
+    Some(limit.unwrap_or(total).min(total))
+}
+
 impl RowCache {
-    /// A cache that takes about so much memory, in bytes.
+    /// A cache that takes about so much memory, in bytes; `rare` is what the database has of those.
     #[must_use]
-    pub fn new(bytes: usize) -> Self {
+    pub fn new(bytes: usize, rare: RareRows) -> Self {
         let rows = Cache::with_weighter(bytes / 256, bytes as u64, Weight);
-        Self { rows, hasher: RandomState::default(), references: Mutex::default() }
+        Self { rows, hasher: RandomState::default(), references: Mutex::default(), rare }
     }
 
     /// The value under a key that execution may read again, from the database by `load` where it is not known.
     pub fn get(&self, key: &[u8], load: impl FnOnce() -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+        if self.rare.is_absent(key) {
+            return None;
+        }
         if let Some(known) = self.find(key) {
             return known.row().1.map(<[u8]>::to_vec);
         }
@@ -127,6 +152,7 @@ impl RowCache {
         let references = flushed.partition_point(|(key, _)| key[0] < tag::references)
             ..flushed.partition_point(|(key, _)| key[0] <= tag::references);
         self.references().update(&flushed[references]);
+        self.rare.update(flushed);
     }
 
     fn references(&self) -> MutexGuard<'_, RecentReferences> {
@@ -159,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_row_is_loaded_once_and_so_is_its_absence() {
-        let cache = RowCache::new(1 << 20);
+        let cache = RowCache::new(1 << 20, RareRows::new([]));
         assert_eq!(cache.get(b"a", || Some(vec![1])), Some(vec![1]));
         assert_eq!(cache.get(b"a", UNTOUCHED), Some(vec![1]));
         assert_eq!(cache.get(b"b", || None), None);

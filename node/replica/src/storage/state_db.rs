@@ -1,10 +1,10 @@
 //! The state derived from the block log: contract records, query index rows and where decisions stand, in RocksDB.
 //!
-//! What blocks wrote gathers in memory ([`Memtable`]), and from time to time goes down as **one** sorted file that is ingested
-//! whole, with the head it belongs to inside: the database is always exactly the state after some block, and a write costs a
-//! sixth of a put (DESIGN 7). A thread of its own does that while blocks go on; a second flush waits for the first, so memory
-//! is bounded. Rows that execution reads again and again stay in a cache of bounded size. What a crash takes from memory is
-//! executed again from the block log.
+//! What blocks wrote gathers in memory ([`Memtable`]), and from time to time goes down as sorted files ([`cut`]) that RocksDB
+//! takes in **as one**, with the head it belongs to inside: the database is always exactly the state after some block, and a
+//! write costs a sixth of a put (DESIGN 7). A thread of its own does that while blocks go on; a second flush waits for the
+//! first, so memory is bounded. Rows that execution reads again and again stay in a cache of bounded size. What a crash takes
+//! from memory is executed again from the block log.
 //!
 //! # Format
 //! One column family. The first byte of a key says whose the record is:
@@ -12,24 +12,25 @@
 //! | first byte | record |
 //! |---|---|
 //! | `0x01..=0xbf` | the contracts' tables (`tally_contracts::state::tag`), the only ones under the state hash |
-//! | `0xc0..=0xef` | the query index |
+//! | `0xc0..=0xff`, but for those below | the query index |
 //! | `0xf0` | [`Applied`], canonical bytes |
 //! | `0xf1`, height u64 big-endian | position of the decision in the block log, u64 little-endian |
 //! | `0xf2`, block id | height u64 little-endian |
+//!
+//! Files are written in `flush/` and moved from there into `rows/`, RocksDB's own. What a crash leaves in `flush/` is removed by
+//! the next flush.
 //!
 //! **Invariant**: readers see the records of one block's end, never a mixture: they hold the lock that applying takes.
 
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 
-use rocksdb::{
-    BlockBasedIndexType, BlockBasedOptions, Cache, DB, DBCompressionType, IngestExternalFileOptions, Options,
-    SliceTransform, SstFileWriter, WaitForCompactOptions,
-};
+use rocksdb::{DB, Direction, IngestExternalFileOptions, IteratorMode, Options, SstFileWriter, WaitForCompactOptions};
 use tally_contracts::encoding;
 use tally_contracts::state::{Row, Store, WriteSet, tag};
 use tally_contracts::types::{ChainId, Day, Height};
@@ -39,16 +40,19 @@ use tally_ledger::chain::Head;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::StorageError;
+use super::cut::cut;
 use super::frozen::Frozen;
 use super::journal::Position;
-use super::layered::{HOLDING_BYTES, Layered, holding_of};
+use super::layered::{Layered, read_options};
 use super::memtable::Memtable;
+use super::options::options;
+use super::rare_rows::RareRows;
 use super::row_cache::RowCache;
 
 /// Version of the format.
-pub const FORMAT: u32 = 4;
-/// First bytes of query index keys.
-pub const INDEX_TAGS: std::ops::RangeInclusive<u8> = 0xc0..=0xef;
+pub const FORMAT: u32 = 5;
+/// First bytes of query index keys; of these, some are our own.
+pub const INDEX_TAGS: std::ops::RangeInclusive<u8> = 0xc0..=0xff;
 
 const APPLIED: u8 = 0xf0;
 const DECISION: u8 = 0xf1;
@@ -69,9 +73,7 @@ const DAILY_TAGS: [u8; 9] = [
 ];
 
 /// Files in level 0 beyond which a flush waits for compaction: each is looked at by every read.
-const MAX_LEVEL_0_FILES: u64 = 12;
-/// Memory for rows that were read from the database or flushed to it, in bytes.
-const CACHE_BYTES: usize = 512 << 20;
+const MAX_LEVEL_0_FILES: u64 = 16;
 
 /// Where the database stands.
 #[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
@@ -125,8 +127,11 @@ pub struct StateDb {
 /// What a flush works with while blocks go on.
 struct Shared {
     db: DB,
-    file_options: Options,
+    /// Of the database and the files that it takes in.
+    options: Options,
     dir: PathBuf,
+    /// Where files are written before they are taken in.
+    flush_dir: PathBuf,
     chain_id: ChainId,
     memory: RwLock<Memory>,
     cache: RowCache,
@@ -162,19 +167,22 @@ pub struct Waiting {
 }
 
 impl StateDb {
-    /// Opens the database in `dir`; `start` is the state before the first block, for an empty one. Returns from where the
-    /// block log is to be replayed; `None`: from its beginning.
+    /// Opens the database in `dir`; `start` is the state before the first block, for an empty one, `cache_bytes` the memory for
+    /// rows that were read from it or flushed to it. Returns from where the block log is to be replayed; `None`: from its
+    /// beginning.
     ///
     /// # Errors
     /// When the data is another alliance's or of another format, or RocksDB fails.
     pub fn open(
         dir: &Path,
         chain_id: ChainId,
+        cache_bytes: usize,
         start: impl FnOnce() -> Applying,
     ) -> Result<(Self, Option<Position>), StorageError> {
         let rows = dir.join("rows");
         make_dir(&rows)?;
-        let db = DB::open(&database_options(), &rows)?;
+        let options = options();
+        let db = DB::open(&options, &rows)?;
         let applied: Option<Applied> = db.get([APPLIED])?.map(|bytes| decode_applied(&bytes)).transpose()?;
         let (memory, replay_from) = match applied {
             Some(applied) => {
@@ -192,8 +200,8 @@ impl StateDb {
             }
         };
         let memory = RwLock::new(memory);
-        let cache = RowCache::new(CACHE_BYTES);
-        let shared = Shared { db, file_options: file_options(), dir: dir.to_owned(), chain_id, memory, cache };
+        let cache = RowCache::new(cache_bytes, rare_rows(&db)?);
+        let shared = Shared { db, options, dir: dir.to_owned(), flush_dir: dir.join("flush"), chain_id, memory, cache };
         Ok((Self { shared: Arc::new(shared), flushing: Mutex::default() }, replay_from))
     }
 
@@ -261,7 +269,7 @@ impl StateDb {
         Waiting { blocks: memory.blocks, bytes: memory.rows.bytes() }
     }
 
-    /// Starts to write what waits as one file, with the head; a flush that is still under way is waited for. `today` is the
+    /// Starts to write what waits, with the head; a flush that is still under way is waited for. `today` is the
     /// local day of the head. Only one thread may apply and flush.
     ///
     /// # Errors
@@ -310,41 +318,77 @@ impl Drop for StateDb {
 }
 
 impl Shared {
-    /// Writes a file, ingests it, and lets go of what is in it.
+    /// Writes files, takes them in as one, and lets go of what is in them.
     fn run(&self, flush: &Flush) -> Result<(), StorageError> {
-        let rows: Vec<Row<'_>> = flush.rows.range(&[], None).collect();
-        let file = self.write_file(flush, &rows)?;
-        let mut ingest = IngestExternalFileOptions::default();
-        ingest.set_move_files(true);
-        self.db.ingest_external_file_opts(&ingest, vec![file])?;
+        let applied = encoding::encode(&flush.applied);
+        let mut rows: Vec<Row<'_>> = flush.rows.range(&[], None).collect();
+        rows.insert(rows.partition_point(|(key, _)| key[0] < APPLIED), (&[APPLIED], Some(&applied)));
+        // What a crash or a full disk has left.
+        remove_dir(&self.flush_dir)?;
+        make_dir(&self.flush_dir)?;
+        self.ingest(self.write_files(&rows)?)?;
         self.cache.update(&rows);
         self.memory_mut().flushing = None;
+        if flush.drops_days {
+            self.drop_days(flush.applied.kept_from)?;
+        }
         if self.db.property_int_value("rocksdb.num-files-at-level0")? > Some(MAX_LEVEL_0_FILES) {
             self.db.wait_for_compact(&WaitForCompactOptions::default())?;
         }
         Ok(())
     }
 
-    fn write_file(&self, flush: &Flush, rows: &[Row<'_>]) -> Result<PathBuf, StorageError> {
-        let path = self.dir.join("next.sst");
-        // Left by a crash or a full disk.
-        match fs::remove_file(&path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(StorageError::Disk { path, source }),
-            _ => {}
-        }
-        let mut file = SstFileWriter::create(&self.file_options);
-        file.open(&path)?;
-        let (before, after) = rows.split_at(rows.partition_point(|(key, _)| key[0] < APPLIED));
-        before.iter().try_for_each(|(key, value)| put(&mut file, key, *value))?;
-        file.put([APPLIED], encoding::encode(&flush.applied))?;
-        after.iter().try_for_each(|(key, value)| put(&mut file, key, *value))?;
-        if flush.drops_days {
-            for tag in DAILY_TAGS {
-                file.delete_range(day_key(tag, Day(0)), day_key(tag, flush.applied.kept_from))?;
+    /// Drops the daily rows of earlier days, which nothing reads once the head has come so far; should it fail, the next day's
+    /// drop takes them too. It takes a file a table: one that reached from the first to the last would be compacted with all
+    /// that lies between.
+    fn drop_days(&self, kept_from: Day) -> Result<(), StorageError> {
+        let mut files = Vec::new();
+        for tag in DAILY_TAGS {
+            let (start, end) = (day_key(tag, Day(0)), day_key(tag, kept_from));
+            let from = IteratorMode::From(&start, Direction::Forward);
+            if self.db.iterator_opt(from, read_options(&start, &end)).next().transpose()?.is_some() {
+                files.push(self.write_file(&format!("days-{tag}.sst"), |file| file.delete_range(&start, &end))?);
             }
         }
+        if files.is_empty() { Ok(()) } else { self.ingest(files) }
+    }
+
+    /// Writes rows as files, on two threads: a good part of the time is compression.
+    fn write_files(&self, rows: &[Row<'_>]) -> Result<Vec<PathBuf>, StorageError> {
+        let left = Mutex::new(cut(rows).into_iter());
+        let next = || left.lock().expect("no thread panics while it takes a file").next();
+        let write = |at: Range<usize>| {
+            self.write_file(&format!("{}.sst", at.start), |file| {
+                rows[at].iter().try_for_each(|(key, value)| put(file, key, *value))
+            })
+        };
+        let write_some = || std::iter::from_fn(next).map(write).collect::<Result<Vec<_>, _>>();
+        std::thread::scope(|scope| {
+            let other = scope.spawn(write_some);
+            let own = write_some();
+            let other = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Ok([own?, other?].concat())
+        })
+    }
+
+    fn write_file(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut SstFileWriter<'_>) -> Result<(), rocksdb::Error>,
+    ) -> Result<PathBuf, StorageError> {
+        let path = self.flush_dir.join(name);
+        let mut file = SstFileWriter::create(&self.options);
+        file.open(&path)?;
+        write(&mut file)?;
         file.finish()?;
         Ok(path)
+    }
+
+    /// Takes in files of which no two overlap: all of them or, after a crash, none.
+    fn ingest(&self, files: Vec<PathBuf>) -> Result<(), StorageError> {
+        let mut options = IngestExternalFileOptions::default();
+        options.set_move_files(true);
+        Ok(self.db.ingest_external_file_opts(&options, files)?)
     }
 
     fn memory(&self) -> RwLockReadGuard<'_, Memory> {
@@ -364,7 +408,8 @@ impl Memory {
     fn apply(&mut self, applying: Applying) {
         let Applying { head, certificate, decision, records, index } = applying;
         self.rows.push(records);
-        self.rows.push(with_own_rows(index, &head, decision).into());
+        self.rows.push(index.into());
+        self.rows.push(own_rows(&head, decision).into());
         self.head = head;
         self.certificate = certificate;
         self.blocks += 1;
@@ -395,51 +440,14 @@ impl Memory {
     }
 }
 
-/// Index rows, and after them where the decision of their block stands, and at which height.
-fn with_own_rows(mut index: WriteSet, head: &Head, decision: Option<Position>) -> WriteSet {
+/// Where the decision of a block stands, and at which height.
+fn own_rows(head: &Head, decision: Option<Position>) -> WriteSet {
+    let mut rows = WriteSet::default();
     if let Some(position) = decision {
-        index.push(|key| key.extend(decision_key(head.height)), Some(&position.to_u64()));
-        index.push(|key| key.extend(height_key(&head.block_id)), Some(&head.height.0));
+        rows.push(|key| key.extend(decision_key(head.height)), Some(&position.to_u64()));
+        rows.push(|key| key.extend(height_key(&head.block_id)), Some(&head.height.0));
     }
-    index
-}
-
-fn options() -> Options {
-    let mut blocks = BlockBasedOptions::default();
-    blocks.set_block_cache(&Cache::new_lru_cache(64 << 20));
-    blocks.set_bloom_filter(10.0, false);
-    // In parts of some KiB: the cache is split into shards, and what is larger than a shard is never kept in it.
-    blocks.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
-    blocks.set_partition_filters(true);
-    blocks.set_cache_index_and_filter_blocks(true);
-    blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
-    let mut options = Options::default();
-    options.create_if_missing(true);
-    options.set_block_based_table_factory(&blocks);
-    let holding = |key: &[u8]| holding_of(key).is_some();
-    options.set_prefix_extractor(SliceTransform::create("holding", |key| &key[..HOLDING_BYTES], Some(holding)));
-    options.set_level_zero_file_num_compaction_trigger(4);
-    options.set_max_background_jobs(2);
-    options.set_max_open_files(512);
-    options.set_keep_log_file_num(3);
-    options
-}
-
-/// Options of the database.
-fn database_options() -> Options {
-    let mut options = options();
-    // What was just flushed is soon compacted, and compressed then.
-    let mut levels = [DBCompressionType::Lz4; 7];
-    levels[0] = DBCompressionType::None;
-    options.set_compression_per_level(&levels);
-    options
-}
-
-/// Options of a file that is to be ingested.
-fn file_options() -> Options {
-    let mut options = options();
-    options.set_compression_type(DBCompressionType::None);
-    options
+    rows
 }
 
 fn put(file: &mut SstFileWriter<'_>, key: &[u8], value: Option<&[u8]>) -> Result<(), rocksdb::Error> {
@@ -470,6 +478,23 @@ fn day_key(tag: u8, day: Day) -> Vec<u8> {
 
 fn decode_u64(row: &[u8]) -> u64 {
     u64::from_le_bytes(row.try_into().expect("a stored integer has eight bytes because this code wrote it"))
+}
+
+/// What a table of few rows has.
+fn rare_rows(db: &DB) -> Result<RareRows, StorageError> {
+    let (start, end) = RareRows::RANGE;
+    let rows = db.iterator_opt(IteratorMode::From(&start, Direction::Forward), read_options(&start, &end));
+    let keys: Vec<_> = rows.take(RareRows::ENOUGH).map(|row| Ok(row?.0)).collect::<Result<_, rocksdb::Error>>()?;
+    Ok(RareRows::new(keys))
+}
+
+fn remove_dir(dir: &Path) -> Result<(), StorageError> {
+    match fs::remove_dir_all(dir) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(StorageError::Disk { path: dir.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn make_dir(dir: &Path) -> Result<(), StorageError> {

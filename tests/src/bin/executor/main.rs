@@ -27,6 +27,7 @@ use tally_ledger::chain::{Chain, CheckedBlock, Head, Proposal, Warm};
 use tally_replica::query::index::index_writes;
 use tally_replica::replica::FlushOptions;
 use tally_replica::storage::journal::Position;
+use tally_replica::storage::row_cache::default_bytes;
 use tally_replica::storage::state_db::{Applying, StateDb};
 
 use load::{Load, Skew};
@@ -144,7 +145,7 @@ impl Bench {
             records: writes.into(),
             index: WriteSet::default(),
         };
-        let (state, _) = StateDb::open(&dir.join("state"), *chain.chain_id(), start)?;
+        let (state, _) = StateDb::open(&dir.join("state"), *chain.chain_id(), default_bytes(), start)?;
         Ok(Self {
             chain,
             state,
@@ -285,7 +286,13 @@ fn disk_bytes(dir: &Path) -> Result<u64> {
     let mut sum = 0;
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
-        sum += if entry.file_type()?.is_dir() { disk_bytes(&entry.path())? } else { entry.metadata()?.len() };
+        sum += match entry.metadata() {
+            Ok(found) if found.is_dir() => disk_bytes(&entry.path())?,
+            Ok(found) => found.len(),
+            // Compacted away meanwhile.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(error.into()),
+        };
     }
     Ok(sum)
 }
