@@ -35,6 +35,8 @@ pub struct Memtable {
     newest: HashTable<At>,
     /// By holding, its latest movement, which of all its rows has the smallest key.
     latest: HashTable<At>,
+    /// First bytes of the keys in `newest`, a bit each: of some tables that are asked for, hardly ever is a row written.
+    tags: [u128; 2],
     hasher: RandomState,
     bytes: usize,
 }
@@ -99,7 +101,7 @@ impl Memtable {
 
     /// Notes where a row is that was just written.
     fn note(&mut self, at: At) {
-        let Self { written, newest, latest, hasher, .. } = self;
+        let Self { written, newest, latest, tags, hasher, .. } = self;
         let key_of = |at: &At| key_at(written, at);
         let key = key_of(&at);
         if let Some(holding) = holding_of(key) {
@@ -112,6 +114,8 @@ impl Memtable {
                 Entry::Vacant(new) => drop(new.insert(at)),
             }
         } else if is_record(key) {
+            let (half, bit) = bit_of(key[0]);
+            tags[half] |= bit;
             let same = |other: &At| key_of(other) == key;
             match newest.entry(hasher.hash_one(key), same, |other| hasher.hash_one(key_of(other))) {
                 Entry::Occupied(mut older) => *older.get_mut() = at,
@@ -125,6 +129,10 @@ impl Memtable {
     pub fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
         if !is_record(key) {
             return self.scanned.iter().rev().find_map(|run| run.rows.get(key));
+        }
+        let (half, bit) = bit_of(*key.first()?);
+        if self.tags[half] & bit == 0 {
+            return None;
         }
         let at = self.newest.find(self.hasher.hash_one(key), |at| key_at(&self.written, at) == key)?;
         Some(row_at(&self.written, at).1)
@@ -158,6 +166,11 @@ pub fn range_of<'a>(
 ) -> impl Iterator<Item = Row<'a>> {
     let within = |run: &WriteSet| run.lower_bound(start)..end.map_or(run.len(), |end| run.lower_bound(end));
     merge(tables.into_iter().flat_map(|table| &table.scanned).map(|run| (&*run.rows, within(&run.rows))))
+}
+
+/// Where the bit of a tag stands.
+const fn bit_of(tag: u8) -> (usize, u128) {
+    ((tag / 128) as usize, 1 << (tag % 128))
 }
 
 /// Whether contracts ask for a row by its key: movements are found by their holding, index rows mostly by ranges.
