@@ -17,7 +17,7 @@ use crate::storage::state_db::StateDb;
 
 const STOPPED: &str = "a replica that failed to execute stays stopped";
 
-/// Rows by which queries find things: a function of the parent's state and the executed block, under tags from 0xc0 to 0xef.
+/// Rows by which queries find things: a function of the parent's state and the executed block, under tags of the index.
 pub type IndexWrites = fn(&Chain, &dyn Store, &CheckedBlock, &ExecutedBlock) -> WriteSet;
 
 /// See the module.
