@@ -42,7 +42,7 @@ CASES = [
     ("four_nodes_http", 4, ["--accounts", "10000", "--door", "operations", "--connections", "256"], "single", 0.5),
 ]
 # Operations of a case, full and quick, by how the operations come in.
-OPERATIONS = {"batches": (300_000, 40_000), "wallets": (60_000, 10_000), "http": (10_000, 3_000)}
+OPERATIONS = {"batches": (300_000, 40_000), "wallets": (60_000, 10_000), "http": (20_000, 3_000)}
 EXECUTOR = [("executor_10k", 10_000, 600_000), ("executor_1m", 1_000_000, 200_000)]
 # What an operation costs with so much history, and with so many accounts: at the last of them at most so many times as much as
 # at the first.
