@@ -2,6 +2,7 @@
 //!
 //! A block that this node has stored is nearly always the one that is decided. So it is executed at once, on a thread for
 //! that, and its decision finds the result there. Nobody sees any of it before: where another block is decided, it is dropped.
+//! A panic is whoever's who asks next, also where its block was never decided: a stopped replica is safe.
 
 use std::io;
 use std::panic::resume_unwind;
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use tally_contracts::state::{Store, WriteSet};
+use tally_contracts::types::Height;
 use tally_ledger::block::BlockId;
 use tally_ledger::chain::{Chain, CheckedBlock, ExecutedBlock, Warm};
 
@@ -47,6 +49,8 @@ struct Machine {
 struct Ahead {
     /// The block that was started since the last decision.
     started: Option<BlockId>,
+    /// The last height that was decided: no other block of it is started.
+    decided: Height,
     /// None once the executor is gone.
     blocks: Option<Sender<CheckedBlock>>,
     runs: Receiver<Option<Run>>,
@@ -67,7 +71,7 @@ impl Executor {
     /// Starts to execute a block that may be decided, unless one was started since the last decision.
     pub fn start(&self, block: &CheckedBlock) {
         let mut ahead = self.ahead.lock().expect(STOPPED);
-        if ahead.started.is_none() {
+        if ahead.started.is_none() && block.header().height > ahead.decided {
             ahead.started = Some(block.id());
             ahead.start(block.clone());
         }
@@ -80,6 +84,7 @@ impl Executor {
     #[must_use]
     pub fn finish(&self, block: &CheckedBlock) -> Run {
         let mut ahead = self.ahead.lock().expect(STOPPED);
+        ahead.decided = block.header().height;
         // Waited for also where it is another block: it has what execution remembers.
         let run = ahead.started.take().and_then(|id| ahead.finish().filter(|_| id == block.id()));
         run.or_else(|| self.machine.run(block)).expect("a decided block follows the head")
@@ -97,7 +102,7 @@ impl Ahead {
             }
         };
         let thread = thread::Builder::new().name("execute".to_owned()).spawn(work)?;
-        Ok(Self { started: None, blocks: Some(blocks), runs, thread: Some(thread) })
+        Ok(Self { started: None, decided: Height(0), blocks: Some(blocks), runs, thread: Some(thread) })
     }
 
     fn start(&self, block: CheckedBlock) {

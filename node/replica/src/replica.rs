@@ -31,7 +31,7 @@ use crate::storage::disk::{Disk, RealDisk};
 use crate::storage::journal::Position;
 use crate::storage::row_cache::default_bytes;
 pub use crate::storage::state_db::View;
-use crate::storage::state_db::{Applying, INDEX_TAGS, StateDb};
+use crate::storage::state_db::{Applying, StateDb, is_index_tag};
 
 /// Executed blocks kept whole for those who ask for them again.
 const MAX_RECENT: usize = 16;
@@ -424,7 +424,7 @@ impl Replica {
     /// Executes a decided block, or takes what was executed ahead; from then on it is the head.
     fn apply(&self, block: CheckedBlock, certificate: CommitCertificate, decision: Position) -> Arc<Committed> {
         let Run { executed, index } = self.executor.finish(&block);
-        assert!(index.iter().all(|(key, _)| INDEX_TAGS.contains(&key[0])), "the query index keeps to its tags");
+        assert!(index.iter().all(|(key, _)| is_index_tag(key[0])), "the query index keeps to its tags");
         self.state.apply(Applying {
             head: executed.head.clone(),
             certificate: Some(certificate.clone()),

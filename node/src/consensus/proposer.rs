@@ -32,7 +32,7 @@ pub(super) struct LastBlock {
     pub committed_at: Instant,
     /// How many operations were in it.
     pub operations: usize,
-    /// Bytes of transactions in it, and in those before it.
+    /// Bytes of transactions that blocks lately had.
     pub usual_bytes: Usual,
 }
 

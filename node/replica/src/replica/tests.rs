@@ -345,6 +345,21 @@ fn a_block_is_stored_once_and_committed_again_without_effect() {
     assert!(events.try_recv().is_err(), "it is published once");
 }
 
+/// A stored block is executed before it is decided.
+#[test]
+fn what_was_executed_ahead_is_not_seen_before_its_decision_nor_if_another_is_decided() {
+    let (_dir, _disk, mut alliance, replica) = fresh();
+    let other = alliance.propose(1, 3);
+    replica.store_block(&other).expect("it is valid");
+    alliance.assert_same(&replica);
+    alliance.step(&replica, 2, 1).expect("the disk works");
+    alliance.assert_same(&replica);
+    // It came too late, and nothing waits for it.
+    replica.store_block(&other).expect("its height is decided");
+    alliance.step(&replica, 1, 2).expect("the disk works");
+    alliance.assert_same(&replica);
+}
+
 #[test]
 fn what_is_no_successor_of_the_head_is_refused_and_nothing_stops() {
     let (_dir, _disk, mut alliance, replica) = fresh();

@@ -1,6 +1,6 @@
 //! The block log: block bytes, each written once by id, and decisions; the write-ahead log of all derived state.
 //!
-//! A block is synced before the node votes for it, a decision before it is executed. What else is known of either can be
+//! A block is synced before the node votes for it, a decision before its execution shows. What else is known of either can be
 //! computed again, so this log is all that must never be lost.
 //!
 //! # Format

@@ -45,7 +45,7 @@ pub struct Memtable {
 #[derive(Clone)]
 struct Run {
     rows: Arc<WriteSet>,
-    /// How often they were merged; none for a big run.
+    /// How often they were merged; none for a run so big that a flush comes before merging it would pay.
     merges: Option<u8>,
 }
 

@@ -1,8 +1,10 @@
 //! Storage: the block log, which is the write-ahead log of everything, and the state derived from it.
 //!
 //! Data goes down: [`disk`] (files) <- [`journal`] (checksummed frames) <- [`block_log`] (blocks and decisions); beside it
-//! [`state_db`] over [`memtable`] and [`row_cache`], which may lag behind or be deleted, for it is rebuilt from the block log. A fault (disk full, damaged
-//! file) comes back as an error and the node stops; nothing here repairs by guessing.
+//! [`state_db`], which may lag behind or be deleted, for it is rebuilt from the block log. It reads ([`layered`]) from
+//! [`memtable`], [`row_cache`] with what else spares reads (`recent_references`, `rare_rows`), and RocksDB (`options`), into
+//! which flushes go as files (`cut`). A fault (disk full, damaged file) comes back as an error and the node stops; nothing here
+//! repairs by guessing.
 
 use std::io;
 use std::path::PathBuf;

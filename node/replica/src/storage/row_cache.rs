@@ -80,7 +80,7 @@ pub fn default_bytes() -> usize {
     (memory_bytes().unwrap_or(0) / PART_OF_MEMORY).max(MIN_BYTES)
 }
 
-/// The memory of this machine, or what of it a container may use.
+/// The memory of this machine, or what of it a container of cgroup v2 may use.
 fn memory_bytes() -> Option<usize> {
     let machine = fs::read_to_string("/proc/meminfo").ok()?;
     let total = machine.lines().find_map(|line| line.strip_prefix("MemTotal:"))?.trim().strip_suffix("kB")?;

@@ -58,6 +58,12 @@ const APPLIED: u8 = 0xf0;
 const DECISION: u8 = 0xf1;
 const BLOCK_HEIGHT: u8 = 0xf2;
 
+/// Whether rows of the query index may have this first byte.
+#[must_use]
+pub fn is_index_tag(tag: u8) -> bool {
+    INDEX_TAGS.contains(&tag) && ![APPLIED, DECISION, BLOCK_HEIGHT].contains(&tag)
+}
+
 /// References are never read again 90 days behind block time, daily sums 1 day; two days more for nothing.
 const KEPT_DAYS: u32 = 92;
 const DAILY_TAGS: [u8; 9] = [
@@ -92,7 +98,7 @@ pub struct Applied {
     pub kept_from: Day,
 }
 
-/// State as of one block's end. Keep views short: the next block waits for them.
+/// State as of one block's end. Keep views short: the next block and the end of a flush wait for them.
 pub struct View<'a> {
     /// The block.
     pub head: &'a Head,

@@ -44,8 +44,8 @@ struct Task {
     launch_at: Option<Instant>,
     /// Until then operations gather, for the last block was a busy one.
     gathers_until: Instant,
-    /// Operations of this merchant in a block.
-    usual: Usual,
+    /// Operations of this merchant that blocks lately had.
+    usual_operations: Usual,
     ticks: u32,
 }
 
@@ -64,7 +64,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         returned: Vec::new(),
         launch_at: None,
         gathers_until: Instant::now(),
-        usual: Usual::default(),
+        usual_operations: Usual::default(),
         ticks: 0,
     };
     task.look_up().await;
@@ -126,7 +126,7 @@ impl Task {
         let (book, now) = (self.shared.book(), Instant::now());
         let is_gathering = now < self.gathers_until;
         let until = match () {
-            () if book.has_full_batch() || is_gathering && self.usual.is_reached(book.ready()) => now,
+            () if book.has_full_batch() || is_gathering && self.usual_operations.is_reached(book.ready()) => now,
             () if is_gathering => self.gathers_until,
             () if book.is_flying() => now + pace::LINGER,
             () => now + self.shared.linger,
@@ -147,14 +147,15 @@ impl Task {
                 own += receipts.len();
             }
         }
-        self.usual.note(own);
+        self.usual_operations.note(own);
         book.on_block_end(header.time_ms);
         self.head = (header.height, header.time_ms);
         // What flew has landed, or the next block is to take it: what is ready goes now, or after a busy block with what
         // follows the receipts.
         let (now, is_busy) = (Instant::now(), first_index as usize >= pace::BUSY_OPERATIONS);
         self.gathers_until = if is_busy { now + pace::LINGER } else { now };
-        self.launch_at = (is_busy && !book.has_full_batch()).then_some(self.gathers_until);
+        let is_enough = book.has_full_batch() || self.usual_operations.is_reached(book.ready());
+        self.launch_at = (is_busy && !is_enough).then_some(self.gathers_until);
         if book.has_changes() {
             self.shared.to_write.notify_one();
         }

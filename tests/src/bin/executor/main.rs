@@ -1,4 +1,5 @@
-//! The executor alone: what one operation costs between the bytes of a decided block and a durable state, on one thread.
+//! The executor alone: what one operation costs between the bytes of a decided block and a durable state, by the clock. Blocks
+//! run one after the other on one thread; flushes run beside them, as in a node.
 //!
 //!     executor --accounts 10000 --operations 1000000 [--skew hot] [--months 3] [--marks 200000,1000000] [--json]
 //!
@@ -7,9 +8,10 @@
 //! A mark is a number of operations at which it tells what those since the mark before cost, and how much memory and disk there
 //! is then: what growth does.
 //!
-//! Blocks are made and signed outside the measured time. Measured is what every node does for a block after it is decided: contracts, log
-//! leaves, state hash, query index, state in memory, and flushes of it to the disk. Decoding and checking signatures is
-//! told apart, for nodes do it off the executing thread. No network, no votes, no block log: those are `tally bench`.
+//! Blocks are made and signed outside the measured time. Measured is what every node does for a block once it is checked:
+//! contracts, log leaves, state hash, query index, state in memory, and the wait for flushes of it to the disk. Decoding and
+//! checking signatures is told apart, for nodes do it off the executing thread. No network, no votes, no block log: those are
+//! `tally bench`.
 
 mod load;
 

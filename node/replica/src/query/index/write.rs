@@ -135,11 +135,9 @@ impl BlockIndex<'_> {
         let (id, is_atomic) = (transaction.id(), transaction.transaction().atomic);
         let row = TransactionRow { position, merchant, id, is_atomic, receipts: receipts.to_vec() };
         self.put(super::transaction_key(place), &row);
-        // The same transaction may come again, when its receipts are duplicates: the first place tells more. One of which
-        // anything was applied has not come before, which spares a look.
+        // The same transaction may come again, when its receipts are duplicates: the first place tells more.
         let id_key = super::transaction_id_key(&transaction.id());
-        let is_new = receipts.iter().any(|receipt| matches!(receipt.outcome, Outcome::Applied(_)));
-        if self.ids.insert(transaction.id()) && (is_new || self.store.get(&id_key).is_none()) {
+        if self.ids.insert(transaction.id()) && self.store.get(&id_key).is_none() {
             self.put(id_key, &place);
         }
         self.add_to_list(transaction, receipts, place);
