@@ -38,7 +38,7 @@ verify-foreign: ## Proofs of a running alliance, checked by programs that know n
 	cargo build --release --workspace --locked
 	@scripts/verify_foreign.sh
 
-bench: setup ## Rates, latency and cost beside PostgreSQL's, on a machine that does nothing else (BENCH_ARGS=--quick: ten minutes)
+bench: setup ## Rates, latency and cost beside PostgreSQL's, on a machine that does nothing else (BENCH_ARGS=--quick: fewer, without the longest)
 	cargo build --release --workspace --locked
 	@scripts/bench/bench.py $(BENCH_ARGS)
 

@@ -20,7 +20,8 @@ const LENGTH: usize = size_of::<u32>();
 /// Bytes of a key that are compared at once when rows are sorted.
 const PREFIX: usize = size_of::<u128>();
 
-/// Bytes of a row, roughly: half of what a block writes is references and movements.
+/// Bytes of a row with some to spare, for a buffer that grows is copied: half of what a block writes is references and
+/// movements.
 const USUAL_ROW_BYTES: usize = 192;
 const RISING: &str = "each record is written once because each table has its tag";
 
@@ -90,7 +91,7 @@ impl WriteSet {
         sorted
     }
 
-    /// A set of rows that come by rising key, each key once; all of them hardly take more room than `bytes`.
+    /// A set of rows that come by rising key, each key once; it has room for so many bytes of them before it grows.
     #[must_use]
     pub fn from_sorted<'a>(rows: impl Iterator<Item = Row<'a>>, bytes: usize) -> Self {
         let mut sorted = Self { bytes: Vec::with_capacity(bytes), starts: Vec::new() };
