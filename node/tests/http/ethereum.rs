@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tally_contracts::types::{Address, ClassId, Hash};
+use tally_contracts::types::{Address, ClassId, DAY_MS, Hash};
 use tally_ledger::roots::erc1155::balance_slot;
 use tally_ledger::roots::trie::StorageProof;
 
@@ -213,7 +213,7 @@ fn balances_are_proved_at_checkpoints() {
     assert_eq!(error(node, "eth_getProof", ask(json!("latest"))).0, -32_001, "no checkpoint so far");
 
     let time_ms = node.get("/v1/status").expect(200)["time_ms"].as_u64().expect("a time");
-    set_clock(node, time_ms + 3_600_000, &key(CLOCK_KEY));
+    set_clock(node, time_ms + DAY_MS, &key(CLOCK_KEY));
     let checkpoint = height(node);
     let mut tries = 0;
     while node.get("/v1/erc1155").expect(200)["proof_heights"] != json!([checkpoint]) {

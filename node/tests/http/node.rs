@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 use tally_contracts::crypto::PublicKey;
-use tally_contracts::types::Reference;
+use tally_contracts::types::{DAY_MS, Reference};
 use tempfile::TempDir;
 
 /// The token that the configuration knows.
@@ -62,16 +62,17 @@ pub fn key(number: u8) -> SigningKey {
     SigningKey::from_bytes(&[number; 32])
 }
 
-/// An alliance of one merchant with two classes, a minute old.
+/// An alliance of one merchant with two classes, begun now. It takes a checkpoint a day: at an interval of minutes, whether one
+/// falls into a test, and the node's attestation of it among what the test counts, would depend on the hour.
 pub fn genesis() -> Value {
     let class = json!({
         "decimals": 0, "anchor": "0.01", "earn_rate": "1", "life_months": 12, "accepted_by": [],
         "custodian_member_limit_fen": "0", "custodian_limit_fen": "0",
     });
     json!({
-        "name": "one", "time_ms": now_ms() - 60_000, "utc_offset_minutes": 480, "clock": "real",
+        "name": "one", "time_ms": now_ms(), "utc_offset_minutes": 480, "clock": "real",
         "parameters": {
-            "idle_block_ms": 200, "min_anchor": "0.001", "max_anchor": "1", "exchange": { "spread": "0.02" },
+            "idle_block_ms": 200, "checkpoint_interval_ms": DAY_MS, "min_anchor": "0.001", "max_anchor": "1", "exchange": { "spread": "0.02" },
             "no_consent_limit_fen": "100000", "refund_window_days": 30,
         },
         "merchants": [{
