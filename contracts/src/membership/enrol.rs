@@ -45,8 +45,7 @@ impl Verb for Enrol {
         if overlay.members.get(&address).is_some() {
             return Err(Rejection::MemberExists);
         }
-        let member = Member { custodian: caller.merchant, holder: self.holder, is_frozen: false, wallet: None };
-        overlay.members.put(address, member);
+        overlay.members.put(address, Member::new(caller.merchant, self.holder, None));
         Ok(Applied::Enrolled { member: address }.into())
     }
 }

@@ -51,7 +51,7 @@ impl Verb for EnrolWallet {
             return Err(Rejection::MemberExists);
         }
         let wallet = Some(Wallet { key: self.wallet_key, recovery: None });
-        let member = Member { custodian: caller.merchant, holder: self.holder, is_frozen: false, wallet };
+        let member = Member::new(caller.merchant, self.holder, wallet);
         overlay.members.put(address, member);
         Ok(Applied::Enrolled { member: address }.into())
     }

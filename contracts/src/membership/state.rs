@@ -1,12 +1,14 @@
 //! Records of membership.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wincode::{SchemaRead, SchemaWrite};
 
 use crate::crypto::PublicKey;
 use crate::genesis::Role;
-use crate::types::{Fen, Height, MerchantId, Obligation, StoreId};
+use crate::types::{ClassId, Fen, Height, MerchantId, Obligation, StoreId};
 
 /// A merchant of the alliance, or a partner: whoever takes part in settlement.
 #[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize)]
@@ -131,9 +133,26 @@ pub struct Member {
     pub is_frozen: bool,
     /// Its own key, once it has one.
     pub wallet: Option<Wallet>,
+    /// Classes of which it ever had points, rising: no other is looked up among the movements (ADR 0009).
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub classes: Arc<[ClassId]>,
 }
 
 impl Member {
+    /// A new one, without points.
+    #[must_use]
+    pub fn new(custodian: MerchantId, holder: HolderKind, wallet: Option<Wallet>) -> Self {
+        Self { custodian, holder, is_frozen: false, wallet, classes: Arc::default() }
+    }
+
+    /// Notes that it has come to have points of a class.
+    pub fn add_class(&mut self, class: ClassId) {
+        if let Err(at) = self.classes.binary_search(&class) {
+            self.classes = [&self.classes[..at], &[class], &self.classes[at..]].concat().into();
+        }
+    }
+
     /// The wallet key in effect at a block time.
     #[must_use]
     pub fn wallet_key(&self, time_ms: u64) -> Option<PublicKey> {

@@ -1,8 +1,8 @@
 //! Holdings: the only place where points are added to or taken from a member.
 //!
 //! **Invariants**: lots stand by rising expiry, one a month, none empty; `outstanding` of a month and class is the sum of
-//! its live lots over all holdings; every live or unswept lot has its row in `expiring`. A holding that is touched first
-//! sheds what has lapsed, so a lapsed point is never spent, sweep or no sweep.
+//! its live lots over all holdings; every live or unswept lot has its row in `expiring`; a member's `classes` are those of its
+//! movements. A holding that is touched first sheds what has lapsed, so a lapsed point is never spent, sweep or no sweep.
 
 use std::cmp::Reverse;
 
@@ -11,12 +11,15 @@ use indexmap::IndexMap;
 
 use super::{Lot, Movement, Reason, balance_at, count};
 use crate::encoding;
+use crate::membership::Member;
 use crate::rejection::Rejection;
-use crate::state::{Key, Overlay, Store, WriteSet, tag};
+use crate::state::{Key, Overlay, Store, Table, WriteSet, tag};
 use crate::types::{Address, ClassId, Hash, Height, Month, Points};
 
 /// Whose points of which class.
 type Owner = (Address, ClassId);
+/// The owners' records.
+type Members<'a> = Table<'a, Address, Member>;
 
 /// The table of movements. Reading gives the latest of an owner; writing adds one.
 pub struct Holdings<'a> {
@@ -89,23 +92,29 @@ impl<'a> Holdings<'a> {
     }
 
     /// The latest movement of an owner.
-    pub fn latest(&mut self, owner: &Owner) -> Option<&Movement> {
-        let at = self.position(owner);
+    pub fn latest(&mut self, owner: &Owner, members: &mut Members<'_>) -> Option<&Movement> {
+        let at = self.position(owner, members);
         self.latest_at(at)
     }
 
     /// Live and unswept lots of an owner, with room for one more.
-    fn lots(&mut self, owner: &Owner) -> Vec<Lot> {
-        let lots = self.latest(owner).map_or(&[][..], |movement| &movement.lots);
+    fn lots(&mut self, owner: &Owner, members: &mut Members<'_>) -> Vec<Lot> {
+        let lots = self.latest(owner, members).map_or(&[][..], |movement| &movement.lots);
         let mut held = Vec::with_capacity(lots.len() + 1);
         held.extend_from_slice(lots);
         held
     }
 
-    /// Adds a movement; its statement hash is set here.
-    fn add(&mut self, owner: Owner, movement: Movement) {
-        let at = self.position(&owner);
-        let previous = self.latest_at(at).map_or(Hash::ZERO, |m| m.statement_hash);
+    /// Adds a movement; its statement hash is set here, and the first of a class is noted with the member.
+    fn add(&mut self, owner: Owner, movement: Movement, members: &mut Members<'_>) {
+        let at = self.position(&owner, members);
+        let previous = self.latest_at(at).map(|m| m.statement_hash);
+        if previous.is_none() {
+            let mut member = members.get(&owner.0).expect("whoever gets points is a member");
+            member.add_class(owner.1);
+            members.put(owner.0, member);
+        }
+        let previous = previous.unwrap_or(Hash::ZERO);
         let index = u32::try_from(self.added.len()).expect("a block has far fewer than 2^32 movements");
         let added = self.owners[at].added.replace(self.added.len());
         self.undo.push((at, added));
@@ -147,12 +156,15 @@ impl<'a> Holdings<'a> {
         }
     }
 
-    fn position(&mut self, owner: &Owner) -> usize {
+    fn position(&mut self, owner: &Owner, members: &mut Members<'_>) -> usize {
         if self.owners.get_index(self.last).is_some_and(|(last, _)| last == owner) {
             return self.last;
         }
         self.last = self.owners.get_index_of(owner).unwrap_or_else(|| {
-            let committed = latest_in(self.store, owner, self.height).map(|(_, movement)| movement);
+            // To find that there is no movement takes a store longer than to find one.
+            let is_held = members.get(&owner.0).is_some_and(|member| member.classes.contains(&owner.1));
+            let committed = if is_held { latest_in(self.store, owner, self.height) } else { None };
+            let committed = committed.map(|(_, movement)| movement);
             self.owners.insert_full(*owner, Latest { committed, added: None }).0
         });
         self.last
@@ -227,7 +239,7 @@ pub fn holdings_of(store: &dyn Store, address: &Address, height: Height) -> Vec<
 /// Live points of an owner at the block's time.
 pub(crate) fn live_points(overlay: &mut Overlay<'_>, owner: &Owner) -> Points {
     let month = overlay.context.month();
-    overlay.holdings.latest(owner).map_or(Points(0), |movement| balance_at(&movement.lots, month))
+    overlay.holdings.latest(owner, &mut overlay.members).map_or(Points(0), |movement| balance_at(&movement.lots, month))
 }
 
 /// Adds live lots to a holding; gives its live points after it. No lot at all is no movement.
@@ -241,7 +253,7 @@ pub(crate) fn credit(
     reason: Reason,
 ) -> Result<Points, Rejection> {
     shed_lapsed(overlay, owner);
-    let mut held = overlay.holdings.lots(owner);
+    let mut held = overlay.holdings.lots(owner, &mut overlay.members);
     let mut delta = Points(0);
     for lot in lots.iter().filter(|lot| lot.points > Points(0)) {
         delta = delta.checked_add(lot.points).ok_or(Rejection::Overflow)?;
@@ -311,7 +323,7 @@ fn take(
     reason: Reason,
 ) -> Vec<Lot> {
     shed_lapsed(overlay, owner);
-    let mut held = overlay.holdings.lots(owner);
+    let mut held = overlay.holdings.lots(owner, &mut overlay.members);
     let mut taken = Vec::new();
     let mut wanted = points;
     while wanted > Points(0) {
@@ -353,7 +365,7 @@ pub(crate) struct Released {
 pub(crate) fn release(overlay: &mut Overlay<'_>, owner: &Owner, lots: &[Lot]) -> Released {
     shed_lapsed(overlay, owner);
     let month = overlay.context.month();
-    let mut held = overlay.holdings.lots(owner);
+    let mut held = overlay.holdings.lots(owner, &mut overlay.members);
     let (mut live, mut expired) = (Points(0), Points(0));
     for lot in lots {
         let is_new = merge(&mut held, *lot).expect("what is held comes out of what was outstanding");
@@ -385,14 +397,14 @@ pub(crate) fn release(overlay: &mut Overlay<'_>, owner: &Owner, lots: &[Lot]) ->
 /// Adds a line to the statement that says that held points were spent.
 pub(crate) fn note_capture(overlay: &mut Overlay<'_>, owner: &Owner) {
     shed_lapsed(overlay, owner);
-    let held = overlay.holdings.lots(owner);
+    let held = overlay.holdings.lots(owner, &mut overlay.members);
     add(overlay, owner, 0, Reason::Captured, held);
 }
 
 /// Takes what has lapsed off a holding by an `Expired` movement; the counters moved when the month ended.
 pub(crate) fn shed_lapsed(overlay: &mut Overlay<'_>, owner: &Owner) {
     let month = overlay.context.month();
-    let lots = overlay.holdings.latest(owner).map_or(&[][..], |movement| &movement.lots);
+    let lots = overlay.holdings.latest(owner, &mut overlay.members).map_or(&[][..], |movement| &movement.lots);
     let (lapsed, live) = lots.split_at(lots.partition_point(|lot| lot.expires < month));
     if lapsed.is_empty() {
         return;
@@ -413,7 +425,8 @@ pub(crate) fn shed_lapsed(overlay: &mut Overlay<'_>, owner: &Owner) {
 
 fn add(overlay: &mut Overlay<'_>, owner: &Owner, delta: i64, reason: Reason, lots: Vec<Lot>) {
     let operation = overlay.context.operation;
-    overlay.holdings.add(*owner, Movement { operation, delta, reason, lots, statement_hash: Hash::ZERO });
+    let movement = Movement { operation, delta, reason, lots, statement_hash: Hash::ZERO };
+    overlay.holdings.add(*owner, movement, &mut overlay.members);
 }
 
 /// Puts a lot among lots by rising expiry; tells whether none of its month was there.

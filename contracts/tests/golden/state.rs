@@ -50,6 +50,7 @@ pub fn membership() -> Vec<(&'static str, Vec<u8>)> {
         holder: HolderKind::Employee,
         is_frozen: true,
         wallet: Some(Wallet { key: KEY, recovery }),
+        classes: [ClassId(3), ClassId(7)].into(),
     };
     let key = KeyRecord { roles: vec![Role::Issuer, Role::Acceptor], store_id: None, revoked: Some(Height(5)) };
     vec![("membership.member", encode(&member)), ("membership.key", encode(&key))]

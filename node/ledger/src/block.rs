@@ -15,7 +15,7 @@ use crate::log;
 const BLOCK: Domain = Domain::new("tally/block/v1\0");
 
 /// The version of header, transactions and contracts that this code runs.
-pub const VERSION: u16 = 6;
+pub const VERSION: u16 = 7;
 
 /// Largest encoded block, in bytes. A block beyond what one sync response may hold could never be synced again, so the
 /// node asserts its engine's limits against this.

@@ -19,10 +19,7 @@ fn an_enrolment_gives_an_address_in_the_merchants_custody() {
     let Applied::Enrolled { member } = world.applied(2, enrol(7)) else { panic!("enrolled") };
     assert_eq!(member, member_address(merchant(2), &commitment(7)));
     let record: Option<Member> = world.record(tag::members, &member);
-    assert_eq!(
-        record,
-        Some(Member { custodian: merchant(2), holder: HolderKind::Member, is_frozen: false, wallet: None })
-    );
+    assert_eq!(record, Some(Member::new(merchant(2), HolderKind::Member, None)));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::super::{ClassTotals, Movement, balance_at, history, holdings_of};
 use crate::encoding;
 use crate::genesis::Role;
+use crate::membership::Member;
 use crate::receipt::Outcome;
 use crate::rejection::Rejection;
 use crate::state::{Key, tag};
@@ -68,7 +69,10 @@ fn play(world: &mut World, steps: &[Step]) -> Vec<(u64, Vec<Transaction>)> {
 fn assert_conservation(world: &World) {
     let mut held: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
     for n in 1..=4 {
-        for (class, movement) in holdings_of(&world.store, &member(n), world.height) {
+        let holdings = holdings_of(&world.store, &member(n), world.height);
+        let record: Member = world.record(tag::members, &member(n)).expect("a member");
+        assert!(record.classes.iter().eq(holdings.iter().map(|(class, _)| class)), "{:?}", record.classes);
+        for (class, movement) in holdings {
             let all: u64 = movement.lots.iter().map(|l| l.points.0).sum();
             let live = balance_at(&movement.lots, world.month()).0;
             let sums = held.entry(class.0).or_default();

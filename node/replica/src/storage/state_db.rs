@@ -50,7 +50,7 @@ use super::rare_rows::RareRows;
 use super::row_cache::RowCache;
 
 /// Version of the format.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 6;
 /// First bytes of query index keys; of these, some are our own.
 pub const INDEX_TAGS: std::ops::RangeInclusive<u8> = 0xc0..=0xff;
 
