@@ -117,13 +117,14 @@ macro_rules! tables {
 }
 
 tables! {
-    /// The alliance's parameters.
-    1 parameters: () => Arc<Parameters>,
-    /// What due work has been done.
-    2 schedule: () => Schedule,
     /// References used, by the day they carry: `(day, merchant, reference)`. What lies more than 90 days back is never
     /// read again, so a store may drop it at any time.
-    3 references: (Day, MerchantId, Reference) => KnownReference,
+    /// The first table, so that a store which compacts the others, and all that lies between their keys, leaves it alone.
+    1 references: (Day, MerchantId, Reference) => KnownReference,
+    /// What due work has been done.
+    2 schedule: () => Schedule,
+    /// The alliance's parameters.
+    3 parameters: () => Arc<Parameters>,
     /// Who has spoken for a joint act that is not carried out yet, by the hash of its body.
     4 voices: Hash => Voices,
     /// Days that are business days, or not, unlike Monday to Friday.

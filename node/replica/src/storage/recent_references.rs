@@ -83,10 +83,12 @@ fn split(key: &[u8]) -> (&[u8], u128) {
 mod tests {
     use std::collections::BTreeSet;
 
+    use tally_contracts::state::tag;
+
     use super::*;
 
     fn key(merchant: u8, reference: u128) -> Vec<u8> {
-        [&[3, 0, 0, 0, 1, 0, merchant][..], &reference.to_be_bytes()].concat()
+        [&[tag::references, 0, 0, 0, 1, 0, merchant][..], &reference.to_be_bytes()].concat()
     }
 
     /// A database of references.
