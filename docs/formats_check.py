@@ -243,7 +243,8 @@ def contracts(golden, page):
         "grant.id": domain_hash("grant", granted),
         "member.address": domain_hash("address", (1).to_bytes(2, "big"), b"\xcc" * 32)[-20:],
         "member.wallet_address": domain_hash("wallet-address", key)[-20:],
-        "membership.member": le(2, 2) + le(2, 4) + b"\1" + some(key, some(other_key, le(now + week, 8))),
+        "membership.member": le(2, 2) + le(2, 4) + b"\1" + some(key, some(other_key, le(now + week, 8)))
+        + seq([le(3, 4), le(7, 4)]),
         "membership.key": seq([le(1, 4), le(2, 4)]) + NONE + some(le(5, 8)),
         "movement": movement + domain_hash("movement", b"\x44" * 32, line),
         "standing.nothing": le(0, 4),
@@ -552,7 +553,7 @@ def check_certificate(r, chain_id, keys, height, block_id):
 def check_block(data, chain_id, keys, height, parent):
     r = Reader(data)
     header = r.take(252)
-    assert number(header[:2]) == 6, f"version {number(header[:2])} of the block, not 6"
+    assert number(header[:2]) == 7, f"version {number(header[:2])} of the block, not 7"
     assert header[2:34] == chain_id and number(header[34:42]) == height, "chain, height"
     assert header[50:82] == parent, "parent_hash"
     # Sets after the first follow from executing the chain, which this script does not do.

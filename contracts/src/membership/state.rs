@@ -146,8 +146,14 @@ impl Member {
         Self { custodian, holder, is_frozen: false, wallet, classes: Arc::default() }
     }
 
+    /// Whether it ever had points of a class.
+    #[must_use]
+    pub fn has_had(&self, class: ClassId) -> bool {
+        self.classes.binary_search(&class).is_ok()
+    }
+
     /// Notes that it has come to have points of a class.
-    pub fn add_class(&mut self, class: ClassId) {
+    pub(crate) fn add_class(&mut self, class: ClassId) {
         if let Err(at) = self.classes.binary_search(&class) {
             self.classes = [&self.classes[..at], &[class], &self.classes[at..]].concat().into();
         }

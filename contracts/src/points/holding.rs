@@ -108,13 +108,15 @@ impl<'a> Holdings<'a> {
     /// Adds a movement; its statement hash is set here, and the first of a class is noted with the member.
     fn add(&mut self, owner: Owner, movement: Movement, members: &mut Members<'_>) {
         let at = self.position(&owner, members);
-        let previous = self.latest_at(at).map(|m| m.statement_hash);
-        if previous.is_none() {
-            let mut member = members.get(&owner.0).expect("whoever gets points is a member");
-            member.add_class(owner.1);
-            members.put(owner.0, member);
-        }
-        let previous = previous.unwrap_or(Hash::ZERO);
+        let previous = self.latest_at(at).map_or_else(
+            || {
+                let mut member = members.get(&owner.0).expect("whoever gets points is a member");
+                member.add_class(owner.1);
+                members.put(owner.0, member);
+                Hash::ZERO
+            },
+            |movement| movement.statement_hash,
+        );
         let index = u32::try_from(self.added.len()).expect("a block has far fewer than 2^32 movements");
         let added = self.owners[at].added.replace(self.added.len());
         self.undo.push((at, added));
@@ -162,8 +164,8 @@ impl<'a> Holdings<'a> {
         }
         self.last = self.owners.get_index_of(owner).unwrap_or_else(|| {
             // To find that there is no movement takes a store longer than to find one.
-            let is_held = members.get(&owner.0).is_some_and(|member| member.classes.contains(&owner.1));
-            let committed = if is_held { latest_in(self.store, owner, self.height) } else { None };
+            let has_had = members.get(&owner.0).is_some_and(|member| member.has_had(owner.1));
+            let committed = if has_had { latest_in(self.store, owner, self.height) } else { None };
             let committed = committed.map(|(_, movement)| movement);
             self.owners.insert_full(*owner, Latest { committed, added: None }).0
         });

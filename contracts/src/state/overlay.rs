@@ -33,8 +33,8 @@ const UNCACHED: [u8; 9] = [
     tag::buy_outs,
 ];
 
-/// Defines the overlay from its list of tables by rising number: number (the tag byte in the store, never reused), name, key and
-/// record.
+/// Defines the overlay from its list of tables by rising number: number (the tag byte in the store, not reused within a version of
+/// the block), name, key and record.
 macro_rules! tables {
     ($($(#[$doc:meta])+ $tag:literal $name:ident: $key:ty => $record:ty,)+) => {
         /// Tag bytes of the tables, by name; what prefixes a record's key in the store.
@@ -119,7 +119,7 @@ macro_rules! tables {
 tables! {
     /// References used, by the day they carry: `(day, merchant, reference)`. What lies more than 90 days back is never
     /// read again, so a store may drop it at any time.
-    /// The first table, so that a store which compacts the others, and all that lies between their keys, leaves it alone.
+    /// The first table, for a store that compacts two others rewrites what lies between them.
     1 references: (Day, MerchantId, Reference) => KnownReference,
     /// What due work has been done.
     2 schedule: () => Schedule,

@@ -72,7 +72,8 @@ pub fn genesis() -> Value {
     json!({
         "name": "one", "time_ms": now_ms(), "utc_offset_minutes": 480, "clock": "real",
         "parameters": {
-            "idle_block_ms": 200, "checkpoint_interval_ms": DAY_MS, "min_anchor": "0.001", "max_anchor": "1", "exchange": { "spread": "0.02" },
+            "idle_block_ms": 200, "checkpoint_interval_ms": DAY_MS,
+            "min_anchor": "0.001", "max_anchor": "1", "exchange": { "spread": "0.02" },
             "no_consent_limit_fen": "100000", "refund_window_days": 30,
         },
         "merchants": [{

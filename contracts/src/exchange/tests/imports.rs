@@ -3,7 +3,7 @@
 use crate::crypto::PublicKey;
 use crate::exchange::{ImportPoints, ImportRatio};
 use crate::genesis::{GenesisPartner, Import, OperatorKey, Role};
-use crate::membership::AddKey;
+use crate::membership::{AddKey, Member};
 use crate::points::CreateClass;
 use crate::receipt::{Applied, Outcome};
 use crate::rejection::Rejection;
@@ -68,7 +68,13 @@ fn rules_of_import_in_order() {
     world.refused(AIRLINE, import("CA-1", 1, member(1), 9), Rejection::BelowMinOut);
     world.refused(AIRLINE, import("CA-1", 1, member(1), u64::MAX), Rejection::Overflow);
     world.refused(AIRLINE, import("CA-1", 1, member(1), 5_010), Rejection::NotPrefunded);
+    let has_had = |world: &World| {
+        let record: Member = world.record(tag::members, &member(1)).expect("a member");
+        record.has_had(class(1))
+    };
+    assert!(!has_had(&world), "what was refused last had been credited before");
     world.applied(AIRLINE, import("CA-1", 1, member(1), 5_000));
+    assert!(has_had(&world));
     world.refused(AIRLINE, import("CA-1", 1, member(1), 10), Rejection::ImportReused);
     world.refused(AIRLINE, import("CA-2", 1, member(1), 10), Rejection::NotPrefunded);
     let position: Position = world.record(tag::positions, &merchant(AIRLINE)).expect("a position");

@@ -18,6 +18,8 @@ use tally_contracts::state::{Row, tag};
 use super::recent_references::DAY_BYTES;
 use crate::query::index;
 
+const _: () = assert!(tag::references == 1, "no table comes before references: see above");
+
 /// Bytes of keys and values that are enough for a file. Few in tests, whose flushes are small.
 const MIN_BYTES: usize = if cfg!(test) { 256 } else { 1 << 20 };
 

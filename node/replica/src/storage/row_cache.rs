@@ -1,5 +1,5 @@
-//! What execution asks the database for again and again, kept in memory: rows by key, the latest movement of each holding, that
-//! there is none, and which references are new.
+//! What execution and queries ask the database for again and again, kept in memory: rows by key, the latest movement of each
+//! holding, that there is none, and which references are new.
 //!
 //! A read of RocksDB costs some microseconds, also to find nothing; an operation costs one or two altogether. Memory is
 //! bounded: what was not read or written for long goes first.
