@@ -1,9 +1,10 @@
 //! Into which files a flush is cut.
 //!
-//! RocksDB puts a file that overlaps nothing straight to the bottom, where compaction leaves it alone for good. More than half
-//! of what blocks write can go there: it belongs to tables that grow at one end, by day or by height. So rows of such a table
-//! become files of their own where they are enough for one; what lies between them is lumped together and goes through
-//! compaction. Under load a flush has one such file, of movements for the most part, whose keys come in no order.
+//! RocksDB puts a file that overlaps nothing straight to the bottom, where compaction leaves it alone unless something later
+//! falls between its keys. More than half of what blocks write can go there: it belongs to tables that grow at one end, by day
+//! or by height. So rows of such a table become files of their own where they are enough for one; what lies between them is
+//! lumped together and goes through compaction. Under load a flush has one such file, of movements for the most part, whose
+//! keys come in no order.
 //!
 //! References rise within a merchant's day. Of a merchant with many they are a file; those of all others together are one
 //! that compaction merges with the files of that day alone. They are the first table: a compaction of level 0 rewrites all that
