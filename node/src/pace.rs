@@ -4,13 +4,13 @@
 //! ones; and whoever got a receipt by a block is about to send the next operation. What comes alone waits for nothing, and
 //! nobody waits for more than usually comes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A block of so many operations is a busy one.
 pub const BUSY_OPERATIONS: usize = 32;
 
 /// How long operations gather for a transaction after a busy block, at most, or while own transactions wait for a block: they
-/// could hardly be in an earlier one. A full batch, a group or a transaction signed elsewhere goes at once.
+/// could hardly be in an earlier one.
 pub const LINGER: Duration = Duration::from_millis(20);
 
 /// How long after a busy block transactions gather for the next, at most: long enough for what lingered to come.
@@ -37,6 +37,42 @@ impl Usual {
     }
 }
 
+/// Until when a node's own operations gather, to be written, signed and sent as one.
+#[derive(Clone, Copy, Debug)]
+pub struct Gathering {
+    /// How long operations gather where little goes on.
+    linger: Duration,
+    /// After a busy block; in the past else.
+    until: Option<Instant>,
+    /// Own operations that blocks lately had.
+    usual: Usual,
+}
+
+impl Gathering {
+    /// Nothing has happened yet.
+    #[must_use]
+    pub const fn new(linger: Duration) -> Self {
+        Self { linger, until: None, usual: Usual(0) }
+    }
+
+    /// Takes a block into account with so many operations, so many of them the node's own.
+    pub fn note_block(&mut self, operations: usize, own: usize, now: Instant) {
+        self.usual.note(own);
+        self.until = (operations >= BUSY_OPERATIONS).then(|| now + LINGER);
+    }
+
+    /// When so many operations go, of which the first came at `since`; `is_flying` where own transactions wait for a block.
+    #[must_use]
+    pub fn ends_at(&self, since: Instant, operations: usize, is_flying: bool) -> Instant {
+        match self.until.filter(|until| since < *until) {
+            Some(_) if self.usual.is_reached(operations) => since,
+            Some(until) => until,
+            None if is_flying => since + LINGER,
+            None => since + self.linger,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,5 +88,20 @@ mod tests {
         assert!(usual.is_reached(33) && !usual.is_reached(32));
         (0..20).for_each(|_| usual.note(0));
         assert!(usual.0 == 0 && !usual.is_reached(0));
+    }
+
+    #[test]
+    fn operations_gather_for_as_long_as_more_may_come() {
+        let (linger, start) = (Duration::from_millis(2), Instant::now());
+        let ms = |ms| start + Duration::from_millis(ms);
+        let mut gathering = Gathering::new(linger);
+        assert_eq!(gathering.ends_at(ms(0), 9, false), ms(2));
+        assert_eq!(gathering.ends_at(ms(0), 9, true), ms(20), "they could hardly be in the block that is made");
+        gathering.note_block(BUSY_OPERATIONS, 10, ms(100));
+        assert_eq!(gathering.ends_at(ms(105), 9, false), ms(120));
+        assert_eq!(gathering.ends_at(ms(105), 10, true), ms(105), "as many as usual");
+        assert_eq!(gathering.ends_at(ms(120), 9, false), ms(122), "what comes later waits for itself");
+        gathering.note_block(BUSY_OPERATIONS - 1, 10, ms(130));
+        assert_eq!(gathering.ends_at(ms(131), 9, false), ms(133), "little goes on");
     }
 }

@@ -22,6 +22,7 @@ use super::batch::{Room, leaf_bytes};
 use super::outbox::{Changes, Entry, EntryId, Expired, MAX_EXPIRED, Recovered};
 use super::submitter::SubmitError;
 use super::waiters::{TransactionEnd, Waiters};
+use crate::pace::Gathering;
 
 pub(super) use outcome::Place;
 
@@ -124,6 +125,11 @@ pub(super) struct Book {
     bytes: usize,
     next_id: u64,
     changes: Changes,
+    /// When the first of the changes came.
+    changed_at: Option<Instant>,
+    /// Whether one of the changes need not wait for others.
+    is_urgent: bool,
+    pub gathering: Gathering,
     /// Rises with each submission that adds entries; a submission is acknowledged when its ticket is synced.
     ticket: u64,
     pub waiters: Waiters,
@@ -145,7 +151,8 @@ impl Prepared {
 }
 
 impl Book {
-    pub fn new(merchant: MerchantId, public_key: PublicKey, bounds: Bounds) -> Self {
+    /// `linger` is how long operations wait for company where little goes on.
+    pub fn new(merchant: MerchantId, public_key: PublicKey, bounds: Bounds, linger: Duration) -> Self {
         Self {
             merchant,
             public_key,
@@ -163,6 +170,9 @@ impl Book {
             bytes: 0,
             next_id: 1,
             changes: Changes::default(),
+            changed_at: None,
+            is_urgent: false,
+            gathering: Gathering::new(linger),
             ticket: 0,
             waiters: Waiters::default(),
         }
@@ -205,7 +215,8 @@ impl Book {
 
     /// Accepts a submission; it may be acknowledged once the ticket returned is synced. What is pending already, with the
     /// same till and body, is not accepted twice.
-    pub fn accept(&mut self, submission: Submission) -> Result<u64, SubmitError> {
+    pub fn accept(&mut self, submission: Submission, now: Instant) -> Result<u64, SubmitError> {
+        let goes_alone = !matches!(submission, Submission::Each(_));
         let fresh = match submission {
             Submission::Each(prepared) => self.fresh_operations(prepared)?,
             Submission::Group(prepared) => self.fresh_group(prepared)?.into_iter().collect(),
@@ -230,18 +241,29 @@ impl Book {
             self.insert(id, Slot { bytes: encoded.len(), ..slot });
             self.changes.accepted.push((id, encoded));
         }
+        self.changed_at.get_or_insert(now);
+        self.is_urgent |= goes_alone || self.changes.accepted.len() >= FULL_BATCH;
         self.ticket += 1;
         Ok(self.ticket)
     }
 
     /// What is to be written, and the ticket that is synced with it.
     pub fn take_changes(&mut self) -> (Changes, u64) {
+        (self.changed_at, self.is_urgent) = (None, false);
         (std::mem::take(&mut self.changes), self.ticket)
     }
 
-    /// Whether something is to be written.
-    pub fn has_changes(&self) -> bool {
+    fn has_changes(&self) -> bool {
         !self.changes.accepted.is_empty() || !self.changes.done.is_empty() || !self.changes.expired.is_empty()
+    }
+
+    /// When there is something to be written: operations gather before, so that they share one sync and one transaction. A
+    /// full batch, a group or a transaction signed elsewhere goes at once; what is done waits for what is accepted.
+    pub fn write_at(&self) -> Option<Instant> {
+        let since = self.changed_at?;
+        let accepted = self.changes.accepted.len();
+        let is_slow = accepted == 0 || self.is_flying();
+        Some(if self.is_urgent { since } else { self.gathering.ends_at(since, accepted, is_slow) })
     }
 
     /// Entries are on disk: they may be sent.
@@ -253,19 +275,8 @@ impl Book {
         }
     }
 
-    /// Whether something is ready that need not wait for company.
-    pub fn has_full_batch(&self) -> bool {
-        let goes_alone = |id: &EntryId| !matches!(self.slots[id].entry, Entry::Operation(_));
-        self.ready.len() >= FULL_BATCH || self.ready.iter().any(goes_alone)
-    }
-
-    /// How many entries are ready.
-    pub fn ready(&self) -> usize {
-        self.ready.len()
-    }
-
     /// Whether own transactions wait for a block.
-    pub fn is_flying(&self) -> bool {
+    fn is_flying(&self) -> bool {
         !self.flights.is_empty()
     }
 

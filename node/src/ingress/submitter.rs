@@ -1,8 +1,8 @@
 //! The submitter: takes operations from the merchant, promises them, and sees to it that the promise is kept.
 //!
 //! A submission is checked, entered into the book, written to the [outbox](super::outbox) and synced, and only then
-//! acknowledged; all that come in while the disk syncs share the next sync. A task then signs what is ready in batches as
-//! large as a log entry allows, puts them into the node's own mempool and sends them to all peers, again where blocks pass
+//! acknowledged. Submissions gather for a moment before ([`Gathering`](crate::pace::Gathering)), for each sync and each transaction costs the same
+//! again. A task then signs what is ready in batches as large as a log entry allows, puts them into the node's own mempool and sends them to all peers, again where blocks pass
 //! them by, to a peer that returns at once. Receipts in executed blocks end the entries. Where blocks were missed, after a
 //! restart or a lag, the index of references in state tells what was executed.
 //!
@@ -13,7 +13,7 @@
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ed25519_dalek::SigningKey;
 use tally_contracts::crypto::{PublicKey, Signature};
@@ -55,7 +55,7 @@ pub struct SubmitterOptions {
     pub max_operations: usize,
     /// Most bytes of pending entries.
     pub max_bytes: usize,
-    /// How long a batch that is not full waits for more, in ms.
+    /// How long a batch that is not full waits for more where little goes on, in ms.
     pub linger_ms: u64,
 }
 
@@ -108,7 +108,7 @@ pub struct Submitter {
 /// What the submitter, its writer thread and its task share.
 struct Shared {
     book: Mutex<Book>,
-    /// Woken when the book has changes to write, or the writer is to stop.
+    /// Woken when the book is to be written at another time, or the writer is to stop.
     to_write: Condvar,
     /// Woken when entries became ready.
     ready: Notify,
@@ -119,7 +119,6 @@ struct Shared {
     admission: Admission,
     clock: ClockKind,
     validity_ms: u64,
-    linger: Duration,
 }
 
 /// How far the outbox is on disk.
@@ -151,7 +150,7 @@ impl Submitter {
         let chain_id = *node.replica.chain().chain_id();
         let signer = Signer::new(chain_id, merchant, key);
         let bounds = Bounds { operations: max_operations, bytes: max_bytes };
-        let mut book = Book::new(merchant, signer.public_key(), bounds);
+        let mut book = Book::new(merchant, signer.public_key(), bounds, Duration::from_millis(linger_ms));
         book.restore(recovered, |bytes| CheckedTransaction::check(bytes, &chain_id).ok());
         let clock = match node.replica.chain().genesis().clock {
             Clock::Real => ClockKind::Real,
@@ -169,7 +168,6 @@ impl Submitter {
             node,
             clock,
             validity_ms: validity_ms.unwrap_or(usual_ms).min(MAX_VALIDITY_MS),
-            linger: Duration::from_millis(linger_ms),
         });
         let writer = writer::start(shared.clone(), outbox);
         let task = tokio::spawn(task::run(shared.clone()));
@@ -304,14 +302,7 @@ impl Submitter {
 
     async fn accept(&self, submission: Submission) -> Result<(), SubmitError> {
         let mut synced = self.shared.synced.subscribe();
-        let ticket = {
-            let mut book = self.shared.book();
-            let ticket = book.accept(submission)?;
-            if book.has_changes() {
-                self.shared.to_write.notify_one();
-            }
-            ticket
-        };
+        let ticket = self.shared.change(|book| book.accept(submission, Instant::now()))?;
         let state = synced.wait_for(|s| s.failed || s.ticket >= ticket).await.map_err(|_| SubmitError::Fault)?;
         if state.failed { Err(SubmitError::Fault) } else { Ok(()) }
     }
@@ -339,12 +330,25 @@ impl Drop for Submitter {
     }
 }
 
+/// Why the book's lock is there.
+const UNPOISONED: &str = "no holder of the book panics";
 /// Longest validity of an own signature: with the largest lead of our clock over head's time it stays within 24 h.
 const MAX_VALIDITY_MS: u64 = 12 * HOUR_MS;
 
 impl Shared {
     fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().expect("no holder of the book panics")
+        self.book.lock().expect(UNPOISONED)
+    }
+
+    /// Changes the book, and wakes the writer where it is to write earlier than it knows.
+    fn change<T>(&self, change: impl FnOnce(&mut Book) -> T) -> T {
+        let mut book = self.book();
+        let before = book.write_at();
+        let result = change(&mut book);
+        if book.write_at() != before {
+            self.to_write.notify_one();
+        }
+        result
     }
 
     fn stop(&self) {

@@ -4,6 +4,8 @@
 //! rejected, and that rejection says nothing of our entry. So a receipt ends an entry only if the operation is the very
 //! same and the outcome is one that the index of references keeps, or one of our own signature.
 
+use std::time::Instant;
+
 use tally_contracts::execute::KnownReference;
 use tally_contracts::receipt::{Outcome, Receipt};
 use tally_contracts::rejection::Rejection;
@@ -61,7 +63,7 @@ impl Book {
     }
 
     /// A block is complete: what can no longer be executed is signed again, or ends.
-    pub fn on_block_end(&mut self, time_ms: u64) {
+    pub fn on_block_end(&mut self, time_ms: u64, now: Instant) {
         while let Some(&(valid_until_ms, id)) = self.signed_by_expiry.first() {
             if valid_until_ms > time_ms {
                 break;
@@ -77,6 +79,9 @@ impl Book {
                 break;
             }
             self.set_stage(id, Stage::Ready);
+        }
+        if self.has_changes() {
+            self.changed_at.get_or_insert(now);
         }
     }
 

@@ -13,8 +13,10 @@ use crate::ingress::batch::{Content, Signer};
 use crate::ingress::testing::{
     GENESIS_MS, MERCHANT, OPERATOR, authorized, chain_id, key, operation, operations, reference, signed, unsigned,
 };
+use crate::pace;
 
 const BOUNDS: Bounds = Bounds { operations: 2_000, bytes: 1 << 20 };
+const LINGER: Duration = Duration::from_millis(2);
 
 /// A book, and a chain that exists in words only.
 struct Bench {
@@ -26,15 +28,15 @@ struct Bench {
 impl Bench {
     fn new(bounds: Bounds) -> Self {
         let signer = Signer::new(chain_id(), MERCHANT, key(OPERATOR));
-        Self { book: Book::new(MERCHANT, signer.public_key(), bounds), signer, height: Height(0) }
+        Self { book: Book::new(MERCHANT, signer.public_key(), bounds, LINGER), signer, height: Height(0) }
     }
 
     fn each(&mut self, operations: Vec<Operation>) -> Result<u64, SubmitError> {
-        self.book.accept(Submission::Each(operations.into_iter().map(Prepared::new).collect()))
+        self.book.accept(Submission::Each(operations.into_iter().map(Prepared::new).collect()), Instant::now())
     }
 
     fn group(&mut self, operations: Vec<Operation>) -> Result<u64, SubmitError> {
-        self.book.accept(Submission::Group(operations.into_iter().map(Prepared::new).collect()))
+        self.book.accept(Submission::Group(operations.into_iter().map(Prepared::new).collect()), Instant::now())
     }
 
     /// What the writer does; gives how many entries were written and how many were done.
@@ -73,7 +75,7 @@ impl Bench {
         self.height = self.height.next();
         let place = Place { height: self.height, first_index: 5, id: transaction.id() };
         self.book.on_transaction(place, transaction.transaction(), receipts);
-        self.book.on_block_end(GENESIS_MS + self.height.0);
+        self.book.on_block_end(GENESIS_MS + self.height.0, Instant::now());
     }
 }
 
@@ -105,18 +107,34 @@ fn an_operation_is_pending_from_acceptance_to_its_receipt() {
 }
 
 #[test]
-fn operations_wait_for_company_and_what_is_signed_does_not() {
+fn operations_are_written_with_those_that_follow_and_what_is_signed_at_once() {
+    let mut bench = Bench::new(BOUNDS);
+    assert_eq!(bench.book.write_at(), None);
+    bench.each(operations(0..3)).unwrap();
+    let first = bench.book.write_at().unwrap();
+    assert!(first > Instant::now() - LINGER);
+    bench.each(operations(3..6)).unwrap();
+    assert_eq!(bench.book.write_at(), Some(first), "nobody waits longer because of others");
+    bench.book.accept(Submission::Signed(signed(unsigned(operations(6..7)), 9)), Instant::now()).unwrap();
+    assert!(bench.book.write_at() < Some(first));
+    assert_eq!(bench.sync(), (7, 0));
+    assert_eq!(bench.book.write_at(), None);
+}
+
+#[test]
+fn operations_gather_while_own_transactions_wait_for_a_block() {
     let mut bench = Bench::new(BOUNDS);
     bench.each(operations(0..3)).unwrap();
     bench.sync();
-    assert!(!bench.book.has_full_batch() && !bench.book.is_flying());
     let sent = bench.launch();
-    assert!(bench.book.is_flying(), "until a block has it");
+    let before = Instant::now();
+    bench.each(operations(3..4)).unwrap();
+    assert!(bench.book.write_at() >= Some(before + pace::LINGER));
     bench.executed(&sent[0], applied());
-    assert!(!bench.book.is_flying());
-    bench.book.accept(Submission::Signed(signed(unsigned(operations(3..4)), 9))).unwrap();
-    bench.sync();
-    assert!(bench.book.has_full_batch());
+    assert!(bench.book.write_at() < Some(before + pace::LINGER), "until a block has it");
+    bench.each(operations(4..4 + FULL_BATCH as u64)).unwrap();
+    assert!(bench.book.write_at() < Some(Instant::now()), "enough for a transaction");
+    assert_eq!(bench.sync(), (1 + FULL_BATCH, 3));
 }
 
 #[test]
@@ -173,9 +191,9 @@ fn what_expires_is_signed_again() {
     bench.sync();
     let first = bench.launch().remove(0);
     bench.height = Height(7);
-    bench.book.on_block_end(first.transaction().valid_until_ms - 1);
+    bench.book.on_block_end(first.transaction().valid_until_ms - 1, Instant::now());
     assert!(bench.launch().is_empty());
-    bench.book.on_block_end(first.transaction().valid_until_ms);
+    bench.book.on_block_end(first.transaction().valid_until_ms, Instant::now());
     let second = bench.launch().remove(0);
     assert_ne!(first.id(), second.id());
     assert_eq!(first.transaction().operations, second.transaction().operations);
@@ -230,7 +248,7 @@ fn what_a_revoked_key_had_signed_waits_for_the_next_key() {
     bench.sync();
     let ours = bench.launch().remove(0);
     bench.executed(&ours, rejected(Rejection::KeyRevoked));
-    bench.book.on_block_end(GENESIS_MS + 48 * HOUR_MS);
+    bench.book.on_block_end(GENESIS_MS + 48 * HOUR_MS, Instant::now());
     assert!(bench.book.is_pending(MERCHANT, reference(1)), "acknowledged, and not decided");
     assert!(bench.launch().is_empty(), "not with this key again");
 }
@@ -251,7 +269,7 @@ fn a_transaction_signed_elsewhere_ends_with_its_block_or_as_expired() {
     let mut bench = Bench::new(BOUNDS);
     let (a, b) = (signed(unsigned(operations(1..3)), 9), signed(unsigned(operations(3..5)), 9));
     for transaction in [&a, &b, &a] {
-        bench.book.accept(Submission::Signed(transaction.clone())).unwrap();
+        bench.book.accept(Submission::Signed(transaction.clone()), Instant::now()).unwrap();
     }
     assert_eq!(bench.book.operations(), 4);
     bench.sync();
@@ -260,7 +278,7 @@ fn a_transaction_signed_elsewhere_ends_with_its_block_or_as_expired() {
     let (end_a, end_b) = (bench.book.waiters.wait_transaction(a.id()), bench.book.waiters.wait_transaction(b.id()));
     bench.executed(&a, rejected(Rejection::UnknownKey));
     assert!(matches!(end_a.now_or_never(), Some(TransactionEnd::Executed { first_index: 5, .. })));
-    bench.book.on_block_end(b.transaction().valid_until_ms);
+    bench.book.on_block_end(b.transaction().valid_until_ms, Instant::now());
     assert_eq!(end_b.now_or_never(), Some(TransactionEnd::Expired));
     assert!(bench.book.has_expired(&b.id()) && !bench.book.has_expired(&a.id()));
     let (changes, _) = bench.book.take_changes();

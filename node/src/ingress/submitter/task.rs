@@ -20,7 +20,6 @@ use crate::ingress::book::{Launch, Place};
 use crate::ingress::outbox::EntryId;
 use crate::mempool::MempoolError;
 use crate::network::PeerId;
-use crate::pace::{self, Usual};
 use crate::replica::{Committed, Replica};
 
 /// How often what was passed by is sent again, and a full mempool is tried again.
@@ -40,12 +39,6 @@ struct Task {
     stalled: Option<CheckedTransaction>,
     /// Peers that have returned and are to be sent everything.
     returned: Vec<PeerId>,
-    /// When what is ready is signed and sent.
-    launch_at: Option<Instant>,
-    /// Until then operations gather, for the last block was a busy one.
-    gathers_until: Instant,
-    /// Operations of this merchant that blocks lately had.
-    usual_operations: Usual,
     ticks: u32,
 }
 
@@ -57,16 +50,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
     let mut blocks = replica.subscribe();
     let head = replica.head();
     let mut joined = shared.node.network.as_ref().map(crate::network::NetworkHandle::joined);
-    let mut task = Task {
-        shared,
-        head: (head.height, head.time_ms),
-        stalled: None,
-        returned: Vec::new(),
-        launch_at: None,
-        gathers_until: Instant::now(),
-        usual_operations: Usual::default(),
-        ticks: 0,
-    };
+    let mut task = Task { shared, head: (head.height, head.time_ms), stalled: None, returned: Vec::new(), ticks: 0 };
     task.look_up().await;
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -82,29 +66,17 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 Err(RecvError::Closed) => return,
             },
             peer = next_joined(&mut joined) => task.returned.push(peer),
-            () = task.shared.ready.notified() => task.on_ready(),
-            () = reached(task.launch_at) => {}
+            () = task.shared.ready.notified() => {}
             _ = tick.tick() => task.on_tick(),
         }
         task.greet_returned();
-        if task.launch_at.is_none_or(|at| at <= Instant::now()) {
-            task.launch_at = None;
-            task.launch_ready().await;
-        }
+        task.launch_ready().await;
     }
 }
 
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     // Fails only where the sender is gone, and with it everything.
     let _ = stop.wait_for(|stop| *stop).await;
-}
-
-/// Returns when it is that time; never where there is none.
-async fn reached(time: Option<Instant>) {
-    match time {
-        Some(time) => tokio::time::sleep_until(time.into()).await,
-        None => std::future::pending().await,
-    }
 }
 
 /// The next peer that connects; never where there is no network.
@@ -121,44 +93,23 @@ async fn next_joined(joined: &mut Option<Receiver<PeerId>>) -> PeerId {
 }
 
 impl Task {
-    /// Entries became ready: a full batch goes at once, others wait a moment for company.
-    fn on_ready(&mut self) {
-        let (book, now) = (self.shared.book(), Instant::now());
-        let is_gathering = now < self.gathers_until;
-        let until = match () {
-            () if book.has_full_batch() || is_gathering && self.usual_operations.is_reached(book.ready()) => now,
-            () if is_gathering => self.gathers_until,
-            () if book.is_flying() => now + pace::LINGER,
-            () => now + self.shared.linger,
-        };
-        drop(book);
-        self.launch_at = Some(self.launch_at.map_or(until, |at| at.min(until)));
-    }
-
     fn on_block(&mut self, committed: &Committed) {
         let header = committed.block.header();
-        let mut book = self.shared.book();
-        let (mut first_index, mut own) = (0, 0);
-        for (transaction, receipts) in committed.block.transactions().iter().zip(&committed.executed.receipts) {
-            let place = Place { height: header.height, first_index, id: transaction.id() };
-            book.on_transaction(place, transaction.transaction(), receipts);
-            first_index += u32::try_from(receipts.len()).expect("a transaction's operations are bounded");
-            if transaction.transaction().merchant == self.shared.signer.merchant {
-                own += receipts.len();
-            }
-        }
-        self.usual_operations.note(own);
-        book.on_block_end(header.time_ms);
         self.head = (header.height, header.time_ms);
-        // What flew has landed, or the next block is to take it: what is ready goes now, or after a busy block with what
-        // follows the receipts.
-        let (now, is_busy) = (Instant::now(), first_index as usize >= pace::BUSY_OPERATIONS);
-        self.gathers_until = if is_busy { now + pace::LINGER } else { now };
-        let is_enough = book.has_full_batch() || self.usual_operations.is_reached(book.ready());
-        self.launch_at = (is_busy && !is_enough).then_some(self.gathers_until);
-        if book.has_changes() {
-            self.shared.to_write.notify_one();
-        }
+        self.shared.change(|book| {
+            let (mut first_index, mut own) = (0, 0);
+            for (transaction, receipts) in committed.block.transactions().iter().zip(&committed.executed.receipts) {
+                let place = Place { height: header.height, first_index, id: transaction.id() };
+                book.on_transaction(place, transaction.transaction(), receipts);
+                first_index += u32::try_from(receipts.len()).expect("a transaction's operations are bounded");
+                if transaction.transaction().merchant == self.shared.signer.merchant {
+                    own += receipts.len();
+                }
+            }
+            let now = Instant::now();
+            book.gathering.note_block(first_index as usize, own, now);
+            book.on_block_end(header.time_ms, now);
+        });
     }
 
     /// Finds in state what was executed while nobody looked.
@@ -167,16 +118,14 @@ impl Task {
         let lookups = self.shared.book().lookups();
         let looked_up = tokio::task::spawn_blocking(move || look_up_all(&replica, &lookups)).await;
         let (head, known) = looked_up.expect("a look into the store does not panic");
-        let mut book = self.shared.book();
-        for Known { id, merchant, references } in known {
-            book.on_known(id, merchant, &references);
-        }
         self.head = self.head.max(head);
-        // By the head before the look: what it executed has been found.
-        book.on_block_end(head.1);
-        if book.has_changes() {
-            self.shared.to_write.notify_one();
-        }
+        self.shared.change(|book| {
+            for Known { id, merchant, references } in known {
+                book.on_known(id, merchant, &references);
+            }
+            // By the head before the look: what it executed has been found.
+            book.on_block_end(head.1, Instant::now());
+        });
     }
 
     fn on_tick(&mut self) {

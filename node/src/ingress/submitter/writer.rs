@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use tracing::error;
 
-use super::{Shared, Synced};
+use super::{Shared, Synced, UNPOISONED};
 use crate::ingress::outbox::{Changes, Outbox, OutboxError};
 
 /// Starts the writer.
@@ -32,16 +33,18 @@ fn run(shared: &Shared, mut outbox: Outbox) {
     }
 }
 
-/// Waits for changes; none when the writer is to stop and nothing is left to write.
+/// Waits for changes that are due; none when the writer is to stop and nothing is left to write.
 fn next(shared: &Shared) -> Option<(Changes, u64)> {
     let mut book = shared.book();
-    while !book.has_changes() {
-        if *shared.stop.borrow() {
-            return None;
-        }
-        book = shared.to_write.wait(book).expect("no holder of the book panics");
+    loop {
+        let wait = book.write_at().map(|at| at.saturating_duration_since(Instant::now()));
+        book = match wait {
+            None if *shared.stop.borrow() => return None,
+            None => shared.to_write.wait(book).expect(UNPOISONED),
+            Some(wait) if wait.is_zero() || *shared.stop.borrow() => return Some(book.take_changes()),
+            Some(wait) => shared.to_write.wait_timeout(book, wait).expect(UNPOISONED).0,
+        };
     }
-    Some(book.take_changes())
 }
 
 fn write(shared: &Shared, outbox: &mut Outbox, changes: &Changes) -> Result<(), OutboxError> {
