@@ -30,6 +30,10 @@ use clap::{Parser, Subcommand};
 
 use output::{Output, Verdict};
 
+/// As in the node: reading a chain and driving a load are made of small allocations.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Shown at the end of every `--help`.
 const EXIT_CODES: &str = "Exit codes:
   0  done, and the answer is yes

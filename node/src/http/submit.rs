@@ -175,7 +175,7 @@ pub async fn operation(
     }
     let found = wait.map(|time| (time, submitter.wait(merchant, reference)));
     let asked = operation.clone();
-    submitter.submit(vec![operation], Mode::Each).await.map_err(submit_problem)?;
+    let entered = submitter.enter(vec![operation], Mode::Each).map_err(submit_problem)?;
     let found = match found {
         Some((time, found)) => tokio::time::timeout(time, found).await.ok(),
         None => None,
@@ -188,10 +188,11 @@ pub async fn operation(
                 None => respond_final(answer),
             }
         }
-        None => Ok(accepted(
-            &format!("/v1/operations/{merchant}/{reference}"),
-            &OperationStatus::Pending(OperationName { merchant, reference }),
-        )),
+        None => {
+            entered.synced().await.map_err(submit_problem)?;
+            let status = OperationStatus::Pending(OperationName { merchant, reference });
+            Ok(accepted(&format!("/v1/operations/{merchant}/{reference}"), &status))
+        }
     }
 }
 

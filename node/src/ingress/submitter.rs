@@ -99,6 +99,13 @@ pub enum Status {
     Unknown,
 }
 
+/// A submission that will be on disk soon.
+#[must_use = "it is not acknowledged before it is synced"]
+pub struct Entered {
+    ticket: u64,
+    synced: watch::Receiver<Synced>,
+}
+
 /// See the module. Ends when dropped, or by [`Submitter::shutdown`].
 pub struct Submitter {
     shared: Arc<Shared>,
@@ -180,8 +187,16 @@ impl Submitter {
     /// # Errors
     /// [`SubmitError`]; nothing was accepted. After [`SubmitError::Fault`] that is not known.
     pub async fn submit(&self, operations: Vec<Operation>, mode: Mode) -> Result<(), SubmitError> {
+        self.enter(operations, mode)?.synced().await
+    }
+
+    /// The same for who waits for something else first; what it returns tells when they are on disk.
+    ///
+    /// # Errors
+    /// As for [`Submitter::submit`].
+    pub fn enter(&self, operations: Vec<Operation>, mode: Mode) -> Result<Entered, SubmitError> {
         let submission = self.prepare(operations, mode)?;
-        self.accept(submission).await
+        self.accept(submission)
     }
 
     /// Accepts a transaction signed elsewhere; on return it is on disk.
@@ -194,7 +209,7 @@ impl Submitter {
             shared.admission.check(transaction.transaction()).map(|()| transaction)
         });
         let transaction = checked.await.map_err(|_| SubmitError::Fault)?.map_err(SubmitError::Refused)?;
-        self.accept(Submission::Signed(transaction)).await
+        self.accept(Submission::Signed(transaction))?.synced().await
     }
 
     /// The receipt of an operation, as soon as a block holds it. Waits from the call on, so call it before submitting. It
@@ -300,11 +315,21 @@ impl Submitter {
         })
     }
 
-    async fn accept(&self, submission: Submission) -> Result<(), SubmitError> {
-        let mut synced = self.shared.synced.subscribe();
+    fn accept(&self, submission: Submission) -> Result<Entered, SubmitError> {
         let ticket = self.shared.change(|book| book.accept(submission, Instant::now()))?;
-        let state = synced.wait_for(|s| s.failed || s.ticket >= ticket).await.map_err(|_| SubmitError::Fault)?;
-        if state.failed { Err(SubmitError::Fault) } else { Ok(()) }
+        Ok(Entered { ticket, synced: self.shared.synced.subscribe() })
+    }
+}
+
+impl Entered {
+    /// Returns when it is on disk.
+    ///
+    /// # Errors
+    /// [`SubmitError::Fault`].
+    pub async fn synced(mut self) -> Result<(), SubmitError> {
+        let is_known = |synced: &Synced| synced.failed || synced.ticket >= self.ticket;
+        let synced = self.synced.wait_for(is_known).await.map_err(|_| SubmitError::Fault)?;
+        if synced.failed { Err(SubmitError::Fault) } else { Ok(()) }
     }
 }
 
