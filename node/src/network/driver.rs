@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::StreamExt as _;
+use libp2p::core::upgrade::Version;
 use libp2p::multiaddr::Protocol;
 use libp2p::request_response::{
     self, InboundFailure, Message, OutboundFailure, OutboundRequestId, ProtocolSupport, ResponseChannel,
@@ -107,7 +108,11 @@ impl Driver {
             .map_err(|e| transport(&e))?
             .with_behaviour(|_| behaviour)
             .map_err(|e| transport(&e))?
-            .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE_TIMEOUT))
+            .with_swarm_config(|config| {
+                // A stream has one protocol here, so it need not be agreed upon before a transaction is sent.
+                let config = config.with_substream_upgrade_protocol_override(Version::V1Lazy);
+                config.with_idle_connection_timeout(IDLE_TIMEOUT)
+            })
             .build();
         let reports = mpsc::channel(REPORTS);
         let mut driver = Self {
