@@ -4,8 +4,11 @@
 //! `"tally/vote/v1\0" ‖ chain id 32 ‖ type u8 (1 prevote, 2 precommit) ‖ height u64 ‖ round u32 ‖ 1 ‖ block id 32` (for nil:
 //! `0` and 32 zero bytes) `‖ merchant u16`, integers little-endian.
 
+use std::collections::HashSet;
+use std::sync::Mutex;
+
 use serde::{Deserialize, Serialize};
-use tally_contracts::crypto::Signature;
+use tally_contracts::crypto::{PublicKey, Signature, SignatureError};
 use tally_contracts::encoding::{self, Domain};
 use tally_contracts::governance::ValidatorSet;
 use tally_contracts::types::{ChainId, Hash, Height, MerchantId};
@@ -16,6 +19,11 @@ use crate::block::BlockId;
 
 const VOTE: Domain = Domain::new("tally/vote/v1\0");
 const COMMIT: Domain = Domain::new("tally/commit/v1\0");
+/// Only for [`VerifiedVotes`]: no record holds such a hash.
+const VERIFIED: Domain = Domain::new("tally/verified-vote/v1\0");
+
+/// Votes that [`VerifiedVotes`] remembers at least: those of some dozen blocks of the largest alliance.
+const REMEMBERED_VOTES: usize = 4_096;
 
 /// The two kinds of vote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +57,38 @@ pub fn vote_bytes(
     bytes.extend_from_slice(&block_id.copied().unwrap_or(Hash::ZERO).0);
     bytes.extend_from_slice(&merchant.0.to_le_bytes());
     bytes
+}
+
+/// Votes whose signature was found to be valid, so that each is verified once: a vote comes by itself, in the certificate
+/// that it helps to make, and with that in the next block. Of the others nothing is remembered.
+#[derive(Debug, Default)]
+pub struct VerifiedVotes {
+    /// The latest, and those before them.
+    votes: Mutex<[HashSet<Hash>; 2]>,
+}
+
+impl VerifiedVotes {
+    /// Verifies a signature over [`vote_bytes`], unless it was before.
+    ///
+    /// # Errors
+    /// [`SignatureError`].
+    ///
+    /// # Panics
+    /// Never: nobody panics while holding the lock.
+    pub fn verify(&self, key: &PublicKey, vote: &[u8], signature: &Signature) -> Result<(), SignatureError> {
+        let id = VERIFIED.hash(&[&key.0, &signature.0, vote]);
+        let votes = || self.votes.lock().expect("no holder of the lock panics");
+        if votes().iter().any(|verified| verified.contains(&id)) {
+            return Ok(());
+        }
+        key.verify(vote, signature)?;
+        let [latest, before] = &mut *votes();
+        if latest.len() == REMEMBERED_VOTES {
+            *before = std::mem::take(latest);
+        }
+        latest.insert(id);
+        Ok(())
+    }
 }
 
 /// One validator's precommit in a certificate.
@@ -121,6 +161,7 @@ impl CommitCertificate {
     /// The first [`CertificateError`].
     pub fn verify(
         &self,
+        votes: &VerifiedVotes,
         chain_id: &ChainId,
         validators: &ValidatorSet,
         height: Height,
@@ -138,12 +179,35 @@ impl CommitCertificate {
             let validator =
                 validators.get(*merchant).ok_or(CertificateError::Stranger { index, merchant: *merchant })?;
             let bytes = vote_bytes(chain_id, VoteKind::Precommit, height, self.round, Some(block_id), *merchant);
-            validator.public_key.verify(&bytes, signature).map_err(|_| CertificateError::Signature(index))?;
+            votes.verify(&validator.public_key, &bytes, signature).map_err(|_| CertificateError::Signature(index))?;
         }
         let (signed, validators) = (self.signatures.len(), validators.validators().len());
         if signed * 3 <= validators * 2 {
             return Err(CertificateError::Quorum { signed, validators });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tally_contracts::crypto::sign;
+
+    use super::*;
+
+    #[test]
+    fn a_vote_is_remembered_with_its_key_and_signature() {
+        let [key, other] = [1, 2].map(|secret| ed25519_dalek::SigningKey::from_bytes(&[secret; 32]));
+        let vote = vote_bytes(&Hash([9; 32]), VoteKind::Precommit, Height(4), 0, None, MerchantId(1));
+        let (signature, of_other) = (sign(&key, &vote), sign(&other, &vote));
+        let (key, other) = (PublicKey::of(&key), PublicKey::of(&other));
+        let votes = VerifiedVotes::default();
+        for _ in 0..2 {
+            assert_eq!(votes.verify(&key, &vote, &signature), Ok(()));
+            assert_eq!(votes.verify(&key, &vote, &of_other), Err(SignatureError::Mismatch));
+            assert_eq!(votes.verify(&other, &vote, &signature), Err(SignatureError::Mismatch));
+            assert_eq!(votes.verify(&key, &vote[1..], &signature), Err(SignatureError::Mismatch));
+        }
+        assert_eq!(votes.votes.lock().unwrap()[0].len(), 1, "what is wrong is not remembered, nor anything twice");
     }
 }

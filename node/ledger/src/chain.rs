@@ -11,7 +11,7 @@ use tally_contracts::due::DueRecord;
 use tally_contracts::encoding;
 use tally_contracts::execute::{BlockContext, MAX_VALIDITY_MS, execute_next};
 use tally_contracts::genesis::{Clock, Genesis, MAX_TIME_MS};
-use tally_contracts::governance::genesis_writes;
+use tally_contracts::governance::{ValidatorSet, genesis_writes};
 use tally_contracts::receipt::Receipt;
 use tally_contracts::state::{Cache, Store, WriteSet};
 use tally_contracts::transaction::{Body, CheckedTransaction, InvalidTransaction, Known};
@@ -19,7 +19,7 @@ use tally_contracts::types::{ChainId, Hash, Height, MerchantId};
 use wincode::{SchemaRead, SchemaWrite};
 
 use crate::block::{Block, BlockId, Header, MAX_BLOCK_BYTES, Outcome, VERSION, transactions_root};
-use crate::certificate::{CertificateError, CommitCertificate};
+use crate::certificate::{CertificateError, CommitCertificate, VerifiedVotes};
 use crate::leaf::Leaf;
 use crate::log::{Frontier, Subtree, leaf_hash};
 use crate::rota::Rota;
@@ -46,6 +46,8 @@ pub struct Head {
 pub struct Chain {
     genesis: Genesis,
     chain_id: ChainId,
+    /// Shared by clones.
+    votes: Arc<VerifiedVotes>,
 }
 
 /// A block that is no valid successor of its parent.
@@ -143,7 +145,7 @@ impl Chain {
     #[must_use]
     pub fn new(genesis: Genesis) -> Self {
         genesis.check().expect("a chain starts from a checked genesis");
-        Self { chain_id: genesis.chain_id(), genesis }
+        Self { chain_id: genesis.chain_id(), genesis, votes: Arc::default() }
     }
 
     /// The founding agreement.
@@ -156,6 +158,26 @@ impl Chain {
     #[must_use]
     pub const fn chain_id(&self) -> &ChainId {
         &self.chain_id
+    }
+
+    /// The votes that need not be verified again.
+    #[must_use]
+    pub const fn votes(&self) -> &Arc<VerifiedVotes> {
+        &self.votes
+    }
+
+    /// Checks that a certificate commits `block_id` at `height` under the validators of that height.
+    ///
+    /// # Errors
+    /// As [`CommitCertificate::verify`].
+    pub fn check_certificate(
+        &self,
+        certificate: &CommitCertificate,
+        validators: &ValidatorSet,
+        height: Height,
+        block_id: &BlockId,
+    ) -> Result<(), CertificateError> {
+        certificate.verify(&self.votes, &self.chain_id, validators, height, block_id)
     }
 
     /// The chain before its first block, and the state it starts from.
@@ -301,7 +323,7 @@ impl Chain {
     ) -> Result<Vec<CheckedTransaction>, InvalidBlock> {
         if let Some(certificate) = last_commit {
             let parent = Height(header.height.0.saturating_sub(1));
-            certificate.verify(&self.chain_id, rota.of(parent), parent, &header.parent_hash)?;
+            self.check_certificate(certificate, rota.of(parent), parent, &header.parent_hash)?;
         }
         let transactions = CheckedTransaction::check_new(transactions, &self.chain_id, known)
             .map_err(|(index, error)| InvalidBlock::Transaction { index, error })?;

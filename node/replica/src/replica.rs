@@ -305,7 +305,7 @@ impl Replica {
             return Err(StorageError::NotNext { height, head: head.height });
         }
         let id = certificate.block_id;
-        certificate.verify(self.chain.chain_id(), head.rota.of(height), height, &id)?;
+        self.chain.check_certificate(&certificate, head.rota.of(height), height, &id)?;
         let bytes = self.log.pending_block(&id).ok_or(StorageError::UnknownBlock(id))?;
         let block = self.check_decided(&id, &bytes)?;
         let position = self.log.decide(&certificate)?;

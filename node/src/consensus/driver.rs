@@ -87,7 +87,7 @@ impl Driver {
         Self {
             author,
             duty: None,
-            streams: Streams::new(Verifier { chain_id: *replica.chain().chain_id() }),
+            streams: Streams::new(Verifier::of(replica.chain())),
             restore: Some(replica.head().height.next()),
             replica,
             mempool,

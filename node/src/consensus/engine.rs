@@ -16,8 +16,9 @@ use malachitebft_app_channel::{
 };
 use malachitebft_core_types::{LinearTimeouts, ValueOrigin};
 use tally_contracts::crypto::PublicKey;
-use tally_contracts::types::{ChainId, MerchantId};
+use tally_contracts::types::MerchantId;
 use tally_ledger::block::MAX_BLOCK_BYTES;
+use tally_ledger::chain::Chain;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -101,7 +102,7 @@ pub(super) async fn run(
     });
     let own = network::peer_id(&options.network_key).map_err(|e| ConsensusError::Network(e.to_string()))?;
     let doors = Doors::new(options.guests.clone(), &options.peers, own);
-    let (mut channels, engine) = start(&options, &doors, chain_id, author.as_ref()).await?;
+    let (mut channels, engine) = start(&options, &doors, replica.chain(), author.as_ref()).await?;
     let mut tasks = JoinSet::new();
     tasks.spawn(doors.keep(channels.net_requests.clone()));
     let stall = options.timeouts.stall(idle_block_ms);
@@ -120,13 +121,13 @@ pub(super) async fn run(
 async fn start(
     options: &ConsensusOptions,
     doors: &Doors,
-    chain_id: ChainId,
+    chain: &Chain,
     author: Option<&Author>,
 ) -> Result<(Channels<Context>, EngineHandle), ConsensusError> {
     let mut secret = options.network_key;
     let keypair = Keypair::ed25519_from_bytes(&mut secret)
         .map_err(|e| ConsensusError::Network(format!("the network key: {e}")))?;
-    let verifier = Box::new(Verifier { chain_id });
+    let verifier = Box::new(Verifier::of(chain));
     let (moniker, identity, consensus) = match author {
         Some(Author { merchant, signer, .. }) => {
             let proof = signer.validator_proof(keypair.public().to_peer_id().to_bytes());

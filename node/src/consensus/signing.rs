@@ -12,6 +12,8 @@
 //!
 //! **Invariant**: validity is [`PublicKey::verify`] (ZIP-215), the same on every path of every node.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use malachitebft_core_types::{NilOrVal, Round, SignedMessage, ValidatorProof, VoteExtensionScope, VoteType};
 use malachitebft_signing::{Error, VerificationResult};
@@ -19,7 +21,8 @@ use sha2::{Digest, Sha256};
 use tally_contracts::crypto::{self, PublicKey, Signature};
 use tally_contracts::encoding::Domain;
 use tally_contracts::types::ChainId;
-use tally_ledger::certificate::{VoteKind, vote_bytes};
+use tally_ledger::certificate::{VerifiedVotes, VoteKind, vote_bytes};
+use tally_ledger::chain::Chain;
 
 use super::context::{Context, NoExtension, Part, PartOf, Proposal, Vote};
 
@@ -81,12 +84,19 @@ impl malachitebft_signing::Signer<Context> for Signer {
 }
 
 /// Judges signatures for one alliance.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Verifier {
     pub chain_id: ChainId,
+    /// Votes that come again in certificates.
+    pub votes: Arc<VerifiedVotes>,
 }
 
 impl Verifier {
+    /// The judge of an alliance, which remembers votes with its chain.
+    pub fn of(chain: &Chain) -> Self {
+        Self { chain_id: *chain.chain_id(), votes: chain.votes().clone() }
+    }
+
     /// Whether `key` signed the part.
     pub fn is_part_signed(&self, part: &Part, key: &PublicKey) -> bool {
         let bytes = part_bytes(&self.chain_id, &part.of, part.index, &part.data);
@@ -102,7 +112,8 @@ impl malachitebft_signing::Verifier<Context> for Verifier {
         signature: &Signature,
         key: &PublicKey,
     ) -> Result<VerificationResult, Error> {
-        Ok(verdict(key, bytes_of_vote(&self.chain_id, vote), signature))
+        let is_signed = |bytes: Vec<u8>| self.votes.verify(key, &bytes, signature).is_ok();
+        Ok(VerificationResult::from_bool(bytes_of_vote(&self.chain_id, vote).is_some_and(is_signed)))
     }
 
     async fn verify_signed_proposal(

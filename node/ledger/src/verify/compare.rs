@@ -141,7 +141,7 @@ pub fn judge_parting(
         branch.fault = match &branch.certificate {
             None => Some("its bytes are no certificate".into()),
             Some(certificate) => {
-                certificate.verify(chain.chain_id(), validators, *height, &branch.block_id).err().map(|e| e.to_string())
+                chain.check_certificate(certificate, validators, *height, &branch.block_id).err().map(|e| e.to_string())
             }
         };
     }

@@ -130,8 +130,8 @@ pub fn judge(chain: &Chain, rota: &Rota, frame: &Frame, payload: &[u8]) -> Resul
     let block = chain.check_alone(rota, parts.block).map_err(Fault::Block)?;
     let certificate: CommitCertificate = encoding::decode(parts.certificate).map_err(Fault::CommitBytes)?;
     let id = block.header().id();
-    certificate
-        .verify(chain.chain_id(), rota.of(frame.height), frame.height, &id)
+    chain
+        .check_certificate(&certificate, rota.of(frame.height), frame.height, &id)
         .map_err(|error| Fault::Commit(id, error))?;
     let votes = certificate.signatures.len() + block.last_commit().map_or(0, |c| c.signatures.len());
     Ok(Sound { block, votes })

@@ -151,11 +151,11 @@ async fn a_vote_signs_exactly_what_an_auditor_rebuilds() {
     let bytes = vote_bytes(&CHAIN, VoteKind::Precommit, Height(5), 2, Some(&block_id), MerchantId(3));
     public.verify(&bytes, &signed.signature).unwrap();
 
-    let verifier = Verifier { chain_id: CHAIN };
+    let verifier = Verifier { chain_id: CHAIN, ..Verifier::default() };
     let prevote = vote(VoteType::Prevote, NilOrVal::Val(Value(block_id)));
     assert!(verifier.verify_signed_vote(&signed.message, &signed.signature, &public).await.unwrap().is_valid());
     assert!(verifier.verify_signed_vote(&prevote, &signed.signature, &public).await.unwrap().is_invalid());
-    let elsewhere = Verifier { chain_id: Hash([8; 32]) };
+    let elsewhere = Verifier { chain_id: Hash([8; 32]), ..verifier.clone() };
     assert!(elsewhere.verify_signed_vote(&signed.message, &signed.signature, &public).await.unwrap().is_invalid());
 }
 
@@ -163,7 +163,7 @@ async fn a_vote_signs_exactly_what_an_auditor_rebuilds() {
 async fn proposals_and_proofs_are_signed_each_for_itself() {
     let signer = signer(MerchantId(3));
     let public = PublicKey::of(&signer.key);
-    let verifier = Verifier { chain_id: CHAIN };
+    let verifier = Verifier { chain_id: CHAIN, ..Verifier::default() };
     let signed = signer.sign_proposal(proposal()).await.unwrap();
     assert!(verifier.verify_signed_proposal(&signed.message, &signed.signature, &public).await.unwrap().is_valid());
     let other = Proposal { pol_round: Round::Nil, ..proposal() };
@@ -178,7 +178,7 @@ async fn proposals_and_proofs_are_signed_each_for_itself() {
 fn a_block_is_put_together_from_its_parts_in_any_order() {
     let set = ValidatorSet::of_genesis(&genesis(4));
     for length in [1, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 3 * PART_BYTES] {
-        let mut streams = Streams::new(Verifier { chain_id: CHAIN });
+        let mut streams = Streams::new(Verifier { chain_id: CHAIN, ..Verifier::default() });
         let block: Bytes = (0..length).map(|i| (i % 251) as u8).collect();
         let of = part_of(1, 0, length);
         let mut parts = cut(&signer(of.proposer), of, &block);
@@ -193,7 +193,7 @@ fn a_block_is_put_together_from_its_parts_in_any_order() {
         assert_eq!(streams.add(Height(0), &set, last), Ok(None), "a finished block is not judged twice");
         let again = streams.again(Height(1), 0, of.block_id, &block);
         assert_eq!(again.len(), parts.len() + 1);
-        let mut others = Streams::new(Verifier { chain_id: CHAIN });
+        let mut others = Streams::new(Verifier { chain_id: CHAIN, ..Verifier::default() });
         let passed_on = again.into_iter().map(|part| others.add(Height(0), &set, part).unwrap());
         assert_eq!(passed_on.last().unwrap().unwrap().bytes, block);
     }
@@ -202,7 +202,7 @@ fn a_block_is_put_together_from_its_parts_in_any_order() {
 #[test]
 fn a_part_that_is_not_the_proposers_is_dropped() {
     let set = ValidatorSet::of_genesis(&genesis(4));
-    let mut streams = Streams::new(Verifier { chain_id: CHAIN });
+    let mut streams = Streams::new(Verifier { chain_id: CHAIN, ..Verifier::default() });
     let of = part_of(1, 0, 3);
     let data = Bytes::from_static(b"abc");
     let mut add = |part: Part| streams.add(Height(0), &set, part);
@@ -226,7 +226,7 @@ fn a_part_that_is_not_the_proposers_is_dropped() {
 #[test]
 fn a_proposer_that_starts_many_blocks_keeps_only_its_last_ones_open() {
     let set = ValidatorSet::of_genesis(&genesis(4));
-    let mut streams = Streams::new(Verifier { chain_id: CHAIN });
+    let mut streams = Streams::new(Verifier { chain_id: CHAIN, ..Verifier::default() });
     let block: Bytes = vec![1; PART_BYTES + 1].into();
     streams.started(Height(1), 40);
     let starts: Vec<PartOf> = (0..40).step_by(4).map(|round| part_of(1, round, block.len())).collect();
@@ -245,7 +245,7 @@ fn a_proposer_that_starts_many_blocks_keeps_only_its_last_ones_open() {
 #[test]
 fn a_round_has_two_blocks_at_most_and_lies_near() {
     let set = ValidatorSet::of_genesis(&genesis(4));
-    let mut streams = Streams::new(Verifier { chain_id: CHAIN });
+    let mut streams = Streams::new(Verifier { chain_id: CHAIN, ..Verifier::default() });
     let data = Bytes::from_static(b"abc");
     let part = |round, block: u8| {
         let of = PartOf { block_id: Hash([block; 32]), ..part_of(1, round, data.len()) };

@@ -23,20 +23,27 @@ struct Bench {
     book: Book,
     signer: Signer,
     height: Height,
+    /// When everything happens, unless a test moves it.
+    now: Instant,
 }
 
 impl Bench {
     fn new(bounds: Bounds) -> Self {
         let signer = Signer::new(chain_id(), MERCHANT, key(OPERATOR));
-        Self { book: Book::new(MERCHANT, signer.public_key(), bounds, LINGER), signer, height: Height(0) }
+        Self {
+            book: Book::new(MERCHANT, signer.public_key(), bounds, LINGER),
+            signer,
+            height: Height(0),
+            now: Instant::now(),
+        }
     }
 
     fn each(&mut self, operations: Vec<Operation>) -> Result<u64, SubmitError> {
-        self.book.accept(Submission::Each(operations.into_iter().map(Prepared::new).collect()), Instant::now())
+        self.book.accept(Submission::Each(operations.into_iter().map(Prepared::new).collect()), self.now)
     }
 
     fn group(&mut self, operations: Vec<Operation>) -> Result<u64, SubmitError> {
-        self.book.accept(Submission::Group(operations.into_iter().map(Prepared::new).collect()), Instant::now())
+        self.book.accept(Submission::Group(operations.into_iter().map(Prepared::new).collect()), self.now)
     }
 
     /// What the writer does; gives how many entries were written and how many were done.
@@ -57,7 +64,7 @@ impl Bench {
                 }
                 Launch::Signed { entry, transaction } => (transaction, vec![entry]),
             };
-            self.book.fly(&transaction, entries, self.height, Instant::now());
+            self.book.fly(&transaction, entries, self.height, self.now);
             sent.push(transaction);
         }
         sent
@@ -75,7 +82,7 @@ impl Bench {
         self.height = self.height.next();
         let place = Place { height: self.height, first_index: 5, id: transaction.id() };
         self.book.on_transaction(place, transaction.transaction(), receipts);
-        self.book.on_block_end(GENESIS_MS + self.height.0, Instant::now());
+        self.book.on_block_end(GENESIS_MS + self.height.0, self.now);
     }
 }
 
@@ -109,14 +116,15 @@ fn an_operation_is_pending_from_acceptance_to_its_receipt() {
 #[test]
 fn operations_are_written_with_those_that_follow_and_what_is_signed_at_once() {
     let mut bench = Bench::new(BOUNDS);
+    let start = bench.now;
     assert_eq!(bench.book.write_at(), None);
     bench.each(operations(0..3)).unwrap();
-    let first = bench.book.write_at().unwrap();
-    assert!(first > Instant::now() - LINGER);
+    assert_eq!(bench.book.write_at(), Some(start + LINGER));
+    bench.now += LINGER / 2;
     bench.each(operations(3..6)).unwrap();
-    assert_eq!(bench.book.write_at(), Some(first), "nobody waits longer because of others");
-    bench.book.accept(Submission::Signed(signed(unsigned(operations(6..7)), 9)), Instant::now()).unwrap();
-    assert!(bench.book.write_at() < Some(first));
+    assert_eq!(bench.book.write_at(), Some(start + LINGER), "nobody waits longer because of others");
+    bench.book.accept(Submission::Signed(signed(unsigned(operations(6..7)), 9)), bench.now).unwrap();
+    assert_eq!(bench.book.write_at(), Some(start), "at once");
     assert_eq!(bench.sync(), (7, 0));
     assert_eq!(bench.book.write_at(), None);
 }
@@ -124,17 +132,30 @@ fn operations_are_written_with_those_that_follow_and_what_is_signed_at_once() {
 #[test]
 fn operations_gather_while_own_transactions_wait_for_a_block() {
     let mut bench = Bench::new(BOUNDS);
+    let start = bench.now;
     bench.each(operations(0..3)).unwrap();
     bench.sync();
     let sent = bench.launch();
-    let before = Instant::now();
     bench.each(operations(3..4)).unwrap();
-    assert!(bench.book.write_at() >= Some(before + pace::LINGER));
+    assert_eq!(bench.book.write_at(), Some(start + pace::LINGER));
     bench.executed(&sent[0], applied());
-    assert!(bench.book.write_at() < Some(before + pace::LINGER), "until a block has it");
-    bench.each(operations(4..4 + FULL_BATCH as u64)).unwrap();
-    assert!(bench.book.write_at() < Some(Instant::now()), "enough for a transaction");
-    assert_eq!(bench.sync(), (1 + FULL_BATCH, 3));
+    assert_eq!(bench.book.write_at(), Some(start + LINGER), "until a block has it");
+    bench.each(operations(4..260)).unwrap();
+    assert_eq!(bench.book.write_at(), Some(start), "enough for a transaction");
+    assert_eq!(bench.sync(), (257, 3));
+    bench.book.on_block_end(0, start);
+    assert_eq!(bench.book.write_at(), None, "that they are done is written");
+}
+
+#[test]
+fn what_is_done_is_written_with_what_comes_next_or_soon() {
+    let mut bench = Bench::new(BOUNDS);
+    bench.each(operations(0..3)).unwrap();
+    bench.sync();
+    let sent = bench.launch();
+    bench.executed(&sent[0], applied());
+    assert_eq!(bench.book.write_at(), Some(bench.now + pace::LINGER));
+    assert_eq!(bench.sync(), (0, 3));
 }
 
 #[test]
