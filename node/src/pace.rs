@@ -30,6 +30,12 @@ impl Usual {
         self.0 = amount.max(self.0 - self.0.div_ceil(4));
     }
 
+    /// What is close to it: how much the same number of operations is varies a little.
+    #[must_use]
+    pub const fn nearly(self) -> usize {
+        self.0 - self.0 / 8
+    }
+
     /// Whether so much has come, if anything usually comes.
     #[must_use]
     pub const fn is_reached(self, amount: usize) -> bool {
@@ -61,7 +67,8 @@ impl Gathering {
         self.until = (operations >= BUSY_OPERATIONS).then(|| now + LINGER);
     }
 
-    /// When so many operations go, of which the first came at `since`; `is_flying` where own transactions wait for a block.
+    /// When operations go, of which the first came at `since`; with them the next block has so many of the node's own.
+    /// `is_flying` where own transactions wait for it already.
     #[must_use]
     pub fn ends_at(&self, since: Instant, operations: usize, is_flying: bool) -> Instant {
         match self.until.filter(|until| since < *until) {

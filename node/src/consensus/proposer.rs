@@ -46,7 +46,7 @@ pub(super) async fn wait_for_work(replica: &Replica, mempool: &Mempool, last: La
     if last.operations >= pace::BUSY_OPERATIONS {
         let gather_until = (last.committed_at + pace::GATHER).min(idle_until);
         tokio::select! {
-            () = mempool.wait_for_bytes(last.usual_bytes.0.min(pace::ENOUGH_BYTES)) => {}
+            () = mempool.wait_for_bytes(last.usual_bytes.nearly().min(pace::ENOUGH_BYTES)) => {}
             () = tokio::time::sleep_until(gather_until.into()) => {}
         }
     }

@@ -262,8 +262,10 @@ impl Book {
     pub fn write_at(&self) -> Option<Instant> {
         let since = self.changed_at?;
         let accepted = self.changes.accepted.len();
-        let is_slow = accepted == 0 || self.is_flying();
-        Some(if self.is_urgent { since } else { self.gathering.ends_at(since, accepted, is_slow) })
+        let flying: usize = self.flights.values().map(|flight| flight.entries.len()).sum();
+        let is_slow = accepted == 0 || flying > 0;
+        // What flies is in the next block too.
+        Some(if self.is_urgent { since } else { self.gathering.ends_at(since, accepted + flying, is_slow) })
     }
 
     /// Entries are on disk: they may be sent.
@@ -273,11 +275,6 @@ impl Book {
                 self.set_stage(id, Stage::Ready);
             }
         }
-    }
-
-    /// Whether own transactions wait for a block.
-    fn is_flying(&self) -> bool {
-        !self.flights.is_empty()
     }
 
     /// What is to be signed or sent next: as many operations as fit into a transaction, in the order of acceptance.
