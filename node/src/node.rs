@@ -23,7 +23,7 @@ use tokio::task::{JoinError, JoinHandle};
 use crate::anchoring::{self, Anchoring, AnchoringOptions, Operator};
 use crate::attesting::Attester;
 use crate::config::{Config, Keys, MerchantKeys, Settings, peer_id};
-use crate::consensus::{self, ConsensusError, ConsensusOptions, ConsensusTimeouts, ValidatorOptions};
+use crate::consensus::{Consensus, ConsensusOptions, ConsensusTimeouts, ValidatorOptions};
 use crate::guests::{self, Guests};
 use crate::http::{Api, ApiOptions, Door};
 use crate::ingress::Admission;
@@ -40,7 +40,7 @@ pub struct Node {
     door: Option<Door>,
     anchoring: Anchoring,
     network: Option<NetworkHandle>,
-    consensus: JoinHandle<Result<(), ConsensusError>>,
+    consensus: Consensus,
     stop_consensus: watch::Sender<bool>,
     http: JoinHandle<std::io::Result<()>>,
     stop_http: watch::Sender<bool>,
@@ -77,7 +77,7 @@ impl Node {
         let anchoring = start_anchoring(&config, operators, &replica, door.as_ref()).await?;
         let (stop_consensus, stopping) = watch::channel(false);
         let options = consensus_options(&config, &keys, guests);
-        let consensus = tokio::spawn(consensus::run(options, replica.clone(), mempool.clone(), stopping));
+        let consensus = Consensus::start(options, replica.clone(), mempool.clone(), stopping)?;
 
         let listener = TcpListener::bind(config.listen.http).await;
         let listener = listener.with_context(|| format!("listen.http: cannot listen on {}", config.listen.http))?;
@@ -134,7 +134,7 @@ impl Node {
     /// Returns when the node can no longer work and must stop; says why.
     pub async fn fault(&mut self) -> anyhow::Error {
         tokio::select! {
-            ended = &mut self.consensus => part_ended("consensus", ended),
+            ended = self.consensus.ended() => part_ended("consensus", ended),
             ended = &mut self.http => part_ended("the HTTP interface", ended),
             () = outbox_fault(self.door.as_ref()) => anyhow::anyhow!(
                 "the outbox cannot be written: check the disk under data_dir. Whatever was acknowledged before is kept"
@@ -160,10 +160,10 @@ impl Node {
             door.submitter.shutdown().await;
         }
         stop_consensus.send_replace(true);
-        if !consensus.is_finished() && tokio::time::timeout(shutdown, &mut consensus).await.is_err() {
+        if !consensus.is_finished() && tokio::time::timeout(shutdown, consensus.ended()).await.is_err() {
             tracing::warn!("consensus did not stop in time");
-            consensus.abort();
         }
+        drop(consensus);
         if let Some(network) = network {
             network.shutdown().await;
         }

@@ -1,6 +1,6 @@
 //! Consensus: four or more validators agree on the next block, by the Tendermint algorithm of the Malachite engine.
 //!
-//! [`run`] starts the engine (its own swarm, write-ahead log, sync and state machine) and answers what it asks: which block
+//! [`Consensus`] starts the engine (its own swarm, write-ahead log, sync and state machine) and answers what it asks: which block
 //! to propose, whether a block is valid, what was decided before. Rules of the chain are not here but in the ledger, blocks
 //! are not here but in the [replica](crate::replica); nothing of the engine's types is seen outside this module.
 //!
@@ -11,7 +11,7 @@
 //!   live, replayed, proposed again, synced.
 //! - A decision is durable and executed before the next height starts. A certified block that this node holds invalid
 //!   stops it: one of the two has diverged, and a stopped replica is safe.
-//! - One process signs with a validator's key: the data directory is locked for as long as [`run`] runs.
+//! - One process signs with a validator's key: the data directory is locked for as long as [`Consensus`] runs.
 
 mod codec;
 mod context;
@@ -25,6 +25,7 @@ mod streams;
 mod tests;
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +37,9 @@ use tally_contracts::crypto::PublicKey;
 use tally_contracts::governance::ValidatorSet;
 use tally_contracts::types::{Height, MerchantId};
 use tally_ledger::block::BlockId;
+use tokio::runtime::{self, Runtime};
 use tokio::sync::watch;
+use tokio::task::{JoinError, JoinHandle};
 
 use crate::guests::Guests;
 use crate::mempool::Mempool;
@@ -156,12 +159,66 @@ pub enum ConsensusError {
     Storage(#[from] StorageError),
 }
 
+/// Consensus on threads of its own, so that no vote waits for requests that keep the others busy. Ends when dropped.
+pub struct Consensus {
+    task: JoinHandle<Result<(), ConsensusError>>,
+    /// None once it is being dropped.
+    runtime: Option<Runtime>,
+}
+
+/// Threads that carry messages and judge signatures; what waits for the disk has others.
+const THREADS: usize = 2;
+
+impl Consensus {
+    /// Starts [`run`].
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start(
+        options: ConsensusOptions,
+        replica: Arc<Replica>,
+        mempool: Arc<Mempool>,
+        shutdown: watch::Receiver<bool>,
+    ) -> io::Result<Self> {
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("consensus")
+            .enable_all()
+            .build()?;
+        let task = runtime.spawn(run(options, replica, mempool, shutdown));
+        Ok(Self { task, runtime: Some(runtime) })
+    }
+
+    /// Returns when it has ended, and how; must not be called again then.
+    ///
+    /// # Errors
+    /// When it panicked.
+    pub async fn ended(&mut self) -> Result<Result<(), ConsensusError>, JoinError> {
+        (&mut self.task).await
+    }
+
+    /// Whether it has ended.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.task.is_finished()
+    }
+}
+
+impl Drop for Consensus {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // It may be dropped where nothing may block.
+            runtime.shutdown_background();
+        }
+    }
+}
+
 /// Takes part in consensus wherever its merchant is a validator, and follows it elsewhere, until `shutdown` turns true (or its sender is gone).
 ///
 /// # Errors
 /// [`ConsensusError`]. After [`ConsensusError::Unsafe`] and [`ConsensusError::Diverged`] the node must stay down until an
 /// operator has looked.
-pub async fn run(
+async fn run(
     options: ConsensusOptions,
     replica: Arc<Replica>,
     mempool: Arc<Mempool>,
