@@ -120,6 +120,8 @@ pub(super) struct Book {
     ready: BTreeSet<EntryId>,
     later: BTreeSet<(u64, EntryId)>,
     flights: HashMap<Hash, Flight>,
+    /// Entries in flight.
+    flying: usize,
     expired: VecDeque<Expired>,
     operations: usize,
     bytes: usize,
@@ -165,6 +167,7 @@ impl Book {
             ready: BTreeSet::new(),
             later: BTreeSet::new(),
             flights: HashMap::new(),
+            flying: 0,
             expired: VecDeque::new(),
             operations: 0,
             bytes: 0,
@@ -262,10 +265,9 @@ impl Book {
     pub fn write_at(&self) -> Option<Instant> {
         let since = self.changed_at?;
         let accepted = self.changes.accepted.len();
-        let flying: usize = self.flights.values().map(|flight| flight.entries.len()).sum();
-        let is_slow = accepted == 0 || flying > 0;
+        let is_slow = accepted == 0 || self.flying > 0;
         // What flies is in the next block too.
-        Some(if self.is_urgent { since } else { self.gathering.ends_at(since, accepted + flying, is_slow) })
+        Some(if self.is_urgent { since } else { self.gathering.ends_at(since, accepted + self.flying, is_slow) })
     }
 
     /// Entries are on disk: they may be sent.
@@ -483,12 +485,14 @@ impl Book {
         match std::mem::replace(&mut slot.stage, stage) {
             Stage::Ready => drop(self.ready.remove(&id)),
             Stage::Later(not_before_ms) => drop(self.later.remove(&(not_before_ms, id))),
-            Stage::Syncing | Stage::Launching | Stage::InFlight(_) => {}
+            Stage::InFlight(_) => self.flying -= 1,
+            Stage::Syncing | Stage::Launching => {}
         }
         match stage {
             Stage::Ready => drop(self.ready.insert(id)),
             Stage::Later(not_before_ms) => drop(self.later.insert((not_before_ms, id))),
-            Stage::Syncing | Stage::Launching | Stage::InFlight(_) => {}
+            Stage::InFlight(_) => self.flying += 1,
+            Stage::Syncing | Stage::Launching => {}
         }
     }
 }

@@ -163,7 +163,7 @@ impl Task {
         loop {
             let launch = self.shared.book().next_launch();
             let Some((transaction, entries)) = launch.map(|launch| self.sign(launch)) else { return };
-            self.shared.book().fly(&transaction, entries, self.head.0, Instant::now());
+            self.shared.change(|book| book.fly(&transaction, entries, self.head.0, Instant::now()));
             if !self.send(transaction) {
                 return;
             }
