@@ -1,6 +1,7 @@
 //! One verdict on every signature: alone, in a batch, with torsion, with keys of small order.
 
 use curve25519_dalek::constants::{ED25519_BASEPOINT_POINT, EIGHT_TORSION};
+use curve25519_dalek::edwards::CompressedEdwardsY;
 use curve25519_dalek::scalar::Scalar;
 use ed25519_dalek::SigningKey;
 use sha2::{Digest, Sha512};
@@ -87,6 +88,30 @@ fn keys_of_small_order_are_refused() {
         let batch: Vec<Signed> = (0..6).map(good).chain([forged]).collect();
         assert_eq!(verify_batch(&batch), Err((6, SignatureError::Key)));
     }
+}
+
+#[test]
+fn whatever_unpacks_to_a_point_of_small_order_is_known_by_its_bytes() {
+    let whole = EIGHT_TORSION.map(|point| point.compress().to_bytes());
+    // All that is not reduced modulo p, whose y is from p to 2^255 - 1, in both signs; and keys like any other.
+    let not_reduced = (0xed..=0xff).flat_map(|first: u8| {
+        let mut y = [0xff; 32];
+        y[0] = first;
+        [0x7f, 0xff].map(|last| [&y[..31], &[last]].concat().try_into().expect("32 bytes"))
+    });
+    let keys = (0..50).map(|n| PublicKey::of(&key(n)).0);
+    let (mut small, mut usable) = (0, 0);
+    for bytes in whole.into_iter().chain(not_reduced).chain(keys) {
+        let point = CompressedEdwardsY(bytes).decompress();
+        let expected = match point {
+            Some(point) if !point.is_small_order() => Ok(()),
+            _ => Err(SignatureError::Key),
+        };
+        small += u32::from(point.is_some_and(|point| point.is_small_order()));
+        usable += u32::from(expected.is_ok());
+        assert_eq!(PublicKey(bytes).check(), expected, "{}", PublicKey(bytes));
+    }
+    assert!(small >= 8 + 4 && usable >= 50, "{small} of small order, {usable} usable");
 }
 
 #[test]

@@ -108,19 +108,16 @@ impl<'a> Holdings<'a> {
     /// Adds a movement; its statement hash is set here, and the first of a class is noted with the member.
     fn add(&mut self, owner: Owner, movement: Movement, members: &mut Members<'_>) {
         let at = self.position(&owner, members);
-        let previous = self.latest_at(at).map_or_else(
-            || {
-                let mut member = members.get(&owner.0).expect("whoever gets points is a member");
-                member.add_class(owner.1);
-                members.put(owner.0, member);
-                Hash::ZERO
-            },
-            |movement| movement.statement_hash,
-        );
+        let previous = self.latest_at(at).map(|movement| movement.statement_hash);
+        if previous.is_none() {
+            let mut member = members.get(&owner.0).expect("whoever gets points is a member");
+            member.add_class(owner.1);
+            members.put(owner.0, member);
+        }
         let index = u32::try_from(self.added.len()).expect("a block has far fewer than 2^32 movements");
         let added = self.owners[at].added.replace(self.added.len());
         self.undo.push((at, added));
-        let movement = movement.chained(&previous, owner, self.height, index);
+        let movement = movement.chained(&previous.unwrap_or(Hash::ZERO), owner, self.height, index);
         self.added.push(Added { owner, at, movement });
     }
 

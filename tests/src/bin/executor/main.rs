@@ -1,5 +1,5 @@
 //! The executor alone: what one operation costs between the bytes of a decided block and a durable state, by the clock. Blocks
-//! run one after the other on one thread; flushes run beside them, as in a node.
+//! run one after the other on one thread, and wait for flushes, which a node has beside them.
 //!
 //!     executor --accounts 10000 --operations 1000000 [--skew hot] [--months 3] [--marks 200000,1000000] [--json]
 //!
@@ -204,7 +204,7 @@ impl Bench {
 
     fn flush(&mut self) -> Result<()> {
         let today = self.chain.genesis().calendar().day(self.head.time_ms);
-        // Waited for, though a node goes on meanwhile: what it costs is what is measured.
+        // Waited for, though a node goes on meanwhile: else it would have the time in which the next load is made for nothing.
         Ok(time(&mut self.spent.flush, || {
             self.state.start_flush(Position::from_u64(0), today)?;
             self.state.finish_flush()
