@@ -213,7 +213,8 @@ impl Drop for Consensus {
     }
 }
 
-/// Takes part in consensus wherever its merchant is a validator, and follows it elsewhere, until `shutdown` turns true (or its sender is gone).
+/// Takes part in consensus wherever its merchant is a validator, and follows it elsewhere, until `shutdown` turns true (or
+/// its sender is gone).
 ///
 /// # Errors
 /// [`ConsensusError`]. After [`ConsensusError::Unsafe`] and [`ConsensusError::Diverged`] the node must stay down until an

@@ -1,10 +1,11 @@
 //! The submitter: takes operations from the merchant, promises them, and sees to it that the promise is kept.
 //!
 //! A submission is checked, entered into the book, written to the [outbox](super::outbox) and synced, and only then
-//! acknowledged. Submissions gather for a moment before ([`Gathering`](crate::pace::Gathering)), for each sync and each transaction costs the same
-//! again. A task then signs what is ready in batches as large as a log entry allows, puts them into the node's own mempool and sends them to all peers, again where blocks pass
-//! them by, to a peer that returns at once. Receipts in executed blocks end the entries. Where blocks were missed, after a
-//! restart or a lag, the index of references in state tells what was executed.
+//! acknowledged. Submissions gather for a moment before ([`Gathering`](crate::pace::Gathering)), for each sync and each
+//! transaction costs the same again. A task then signs what is ready in batches as large as a log entry allows, puts them
+//! into the node's own mempool and sends them to all peers, again where blocks pass them by, to a peer that returns at once.
+//! Receipts in executed blocks end the entries. Where blocks were missed, after a restart or a lag, the index of references
+//! in state tells what was executed.
 //!
 //! **Invariants.** Nothing is acknowledged that is not on disk. What is acknowledged is pending until a receipt exists or,
 //! for what the node cannot sign again, until block time has passed its end of validity. Pending operations and bytes are
