@@ -5,6 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use tally_contracts::due::DueRecord;
 use tally_contracts::receipt::Receipt;
+use tally_contracts::types::Reference;
 use tally_fuzz::codec;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -12,8 +13,8 @@ fuzz_target!(|bytes: &[u8]| {
     if let Some(receipt) = codec::canonical::<Receipt>(bytes).filter(|receipt| receipt.reference.is_valid()) {
         codec::speaks_json(&receipt);
     }
-    // So has a hold that timed out.
-    let is_checked = |record: &DueRecord| !matches!(record, DueRecord::TimedOut(hold) if !hold.hold.is_valid());
+    // So has what became due of an operation.
+    let is_checked = |record: &DueRecord| reference_of(record).is_none_or(|reference| reference.is_valid());
     if let Some(record) = codec::canonical::<DueRecord>(bytes).filter(is_checked) {
         codec::speaks_json(&record);
     }
@@ -22,3 +23,20 @@ fuzz_target!(|bytes: &[u8]| {
         codec::encodes(&receipt);
     }
 });
+
+/// The operation that a record names.
+const fn reference_of(record: &DueRecord) -> Option<Reference> {
+    match record {
+        DueRecord::TimedOut(hold) => Some(hold.hold),
+        DueRecord::DisputeTimedOut(dispute) => Some(dispute.original),
+        DueRecord::ChangeActivated(change) => Some(change.proposal),
+        DueRecord::Closed(_)
+        | DueRecord::Lapsed(_)
+        | DueRecord::Swept { .. }
+        | DueRecord::AnchorChanged(_)
+        | DueRecord::LegEscalated(_)
+        | DueRecord::Distributed(_)
+        | DueRecord::WoundUp(_)
+        | DueRecord::BoughtOut(_) => None,
+    }
+}
