@@ -181,9 +181,12 @@ fn take<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
 }
 
 fn take_option(from: &mut &[u8]) -> Option<Option<u32>> {
-    let [is_some] = take::<1>(from)?;
-    let number = u32::from_be_bytes(take(from)?);
-    Some((is_some == 1).then_some(number))
+    let [is_some] = take(from)?;
+    match (is_some, u32::from_be_bytes(take(from)?)) {
+        (0, 0) => Some(None),
+        (1, number) => Some(Some(number)),
+        _ => None,
+    }
 }
 
 fn row_key(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
@@ -423,4 +426,37 @@ fn leaves_key(first: u64) -> Vec<u8> {
 
 fn subtree_key(level: u8, index: u64) -> Vec<u8> {
     [&[SUBTREES, level][..], &index.to_be_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads keys of which one byte is another, as they may come from a cursor.
+    fn assert_one_form<T>(key: &[u8], parse: impl Fn(&[u8]) -> Option<T>, encode: impl Fn(&T) -> Vec<u8>) {
+        assert_eq!(parse(key).as_ref().map(&encode).as_deref(), Some(key));
+        for at in 0..key.len() {
+            for byte in 0..=u8::MAX {
+                let mut changed = key.to_vec();
+                changed[at] = byte;
+                if let Some(read) = parse(&changed) {
+                    assert_eq!(encode(&read), changed, "byte {at} is {byte}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_is_read_in_the_one_form_in_which_it_is_written() {
+        let first = Place { height: Height(7), index: 3 };
+        for number in [None, Some(0), Some(9)] {
+            let key = operations_key(MerchantId(2), number.map(StoreId), first);
+            assert_one_form(&key, parse_operations_key, |(merchant, store, first)| {
+                operations_key(*merchant, *store, *first)
+            });
+            let (store_id, class) = (number.map(StoreId), number.map(ClassId));
+            let key = DayKey { merchant: MerchantId(2), store_id, day: Day(20_000), kind: 16, class };
+            assert_one_form(&key.encode(), DayKey::parse, DayKey::encode);
+        }
+    }
 }
