@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use alloy_primitives::keccak256;
+use serde_json::json;
 use tally_contracts::authorization::{Authorization, WalletAuthorization};
 use tally_contracts::crypto::{PublicKey, Signature};
 use tally_contracts::encoding::{decode, encode};
@@ -180,6 +182,7 @@ fn node() {
     let cursor = hex::encode([&[1][..], &question, &7_u64.to_be_bytes(), &[0; 12]].concat());
     seed("http_request", "event", "1205-3");
     seed("http_request", "headers", format!("\0\"{reference}\"\n\u{1}wait=5, x\n\u{2}zh;q=0.9,en\n{cursor}"));
+    ethereum();
     segment();
     let entry = (1_u64, 1_u32, &operations()[13].1);
     seed("outbox", "accepted", [&[0][..], &encode(&(1_u32, 1_u64)), &encode(&entry)].concat());
@@ -193,6 +196,27 @@ fn node() {
     let decision = [&[2][..], &((1_u64 << 32) | 20).to_le_bytes(), &encode(&certificate)].concat();
     let record = |bytes: &[u8]| [&[u8::try_from(bytes.len()).expect("a short record")], bytes].concat();
     seed("block_log", "decided", [&[0][..], &record(&block), &record(&decision)].concat());
+}
+
+/// Calls of Ethereum's JSON-RPC. The first byte of a known method's parameters is odd, and twice its position in the target.
+fn ethereum() {
+    let chain_id = *Alliance::start(Start::Real).chain.chain_id();
+    let contract = keccak256([b"tally/erc1155/v1\0", &chain_id.0[..]].concat());
+    let contract = format!("0x{}", hex::encode(&contract[12..]));
+    let balance_of = format!("0x00fdd58e{:0>64}{:0>64x}", hex::encode(member(1).0), 1);
+    let calls = [
+        ("block", 1, json!(["latest", true])),
+        ("code", 3, json!([contract, "0x1"])),
+        ("call", 5, json!([{ "to": contract, "data": balance_of }, "latest"])),
+        ("logs", 6, json!([{ "address": contract, "fromBlock": "0x0", "toBlock": "latest", "topics": [] }])),
+        ("proof", 7, json!([contract, [format!("0x{}", "0".repeat(64))], "latest"])),
+    ];
+    for (name, method, params) in calls {
+        seed("json_rpc", name, [&[2 * method + 1], params.to_string().as_bytes()].concat());
+    }
+    let call = |id: u64, method: &str| json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": [] });
+    let batch = json!([call(1, "eth_chainId"), call(2, "eth_blockNumber"), call(3, "net_version"), { "id": 4 }]);
+    seed("json_rpc", "batch", format!("\0{batch}"));
 }
 
 /// One message of each kind, by its layout (`node/src/consensus/codec/`).

@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use tally_contracts::types::{MerchantId, Month};
 use tally_node::http::{Language, idempotency_key, media_type, wait_seconds};
 use tally_node::query::events::EventId;
-use tally_node::query::index::{DayKey, PairKey, parse_operation_key};
+use tally_node::query::index::{DayKey, PairKey, operations_key, parse_operations_key};
 use tally_node::query::page::{Cursor, List, Scope};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -43,7 +43,9 @@ fn cursor(text: &str) {
         let scope = Scope::new(list, b"");
         let Ok(cursor) = Cursor::decode(text, scope) else { continue };
         assert_eq!(cursor.encode(scope), text.to_ascii_lowercase(), "a cursor is one text, but for its case");
-        let _ = parse_operation_key(&cursor.position);
+        if let Some((merchant, store_id, first)) = parse_operations_key(&cursor.position) {
+            assert_eq!(operations_key(merchant, store_id, first), cursor.position, "a position is one key");
+        }
         if let Some(key) = DayKey::parse(&cursor.position) {
             assert_eq!(key.encode(), cursor.position, "a position is one key");
         }
