@@ -73,9 +73,8 @@ year: setup ## Work out the demo year without the ledger
 fuzz: setup ## Fuzz every decoder and whole blocks (FUZZ_SECONDS=60 each; see fuzz/README.md)
 	@scripts/fuzz.sh
 
-# The targets of the node are left to `make fuzz`: checking them here would build RocksDB once more.
 fuzzcheck: setup
-	cargo clippy --release --manifest-path fuzz/Cargo.toml --all-targets --locked -- -D warnings
+	@scripts/fuzz.sh check
 
 deny: tools
 	cargo deny --locked check --hide-inclusion-graph $(DENY)

@@ -1,18 +1,13 @@
 #!/usr/bin/env bash
 # Builds the fuzz targets and runs each for FUZZ_SECONDS (60), one after the other; FUZZ_TARGETS names some of them only.
 # One line a target. Fails where a target crashed, or did not run. What fuzz/README.md says of building is done here.
+# With the word `check` it only sees to it that all of them compile, without a warning.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 seconds=${FUZZ_SECONDS:-60}
 target_dir=${CARGO_TARGET_DIR:-$HOME/.cache/tally/target}
-export CARGO_TARGET_DIR="$target_dir" RUSTC_WRAPPER="$PWD/fuzz/rustc.sh"
-triple=$(rustc -vV | sed -n 's/^host: //p')
-
-cargo fuzz --version >/dev/null 2>&1 || {
-  echo "fuzz: cargo-fuzz is not installed: cargo install cargo-fuzz --locked" >&2
-  exit 1
-}
+export CARGO_TARGET_DIR="$target_dir"
 
 # RocksDB as the ordinary build made it, where it did: building it again takes most of an hour on a small machine.
 use_rocksdb() {
@@ -22,6 +17,19 @@ use_rocksdb() {
   [[ -n "$found" ]] || return 0
   ROCKSDB_LIB_DIR=$(dirname "$found")
   export ROCKSDB_LIB_DIR ROCKSDB_STATIC=1
+}
+
+if [[ "${1:-}" == check ]]; then
+  use_rocksdb
+  exec cargo clippy --release --manifest-path fuzz/Cargo.toml --workspace --all-targets --locked -- -D warnings
+fi
+
+export RUSTC_WRAPPER="$PWD/fuzz/rustc.sh"
+triple=$(rustc -vV | sed -n 's/^host: //p')
+
+cargo fuzz --version >/dev/null 2>&1 || {
+  echo "fuzz: cargo-fuzz is not installed: cargo install cargo-fuzz --locked" >&2
+  exit 1
 }
 
 # Options of libFuzzer. Where bytes are choices, long inputs are worth trying from the start, and too long ones only slow.
