@@ -6,6 +6,8 @@ use std::str::FromStr;
 use bech32::{Bech32m, Hrp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::ToSchema;
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 use wincode::{SchemaRead, SchemaWrite};
 
 /// Defines a newtype over an integer that is written as a JSON number.
@@ -83,7 +85,9 @@ impl Hash {
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
+        let mut text = [0; 64];
+        hex::encode_to_slice(self.0, &mut text).map_err(|_| fmt::Error)?;
+        f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -194,8 +198,7 @@ impl Reference {
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let h = format!("{:032x}", self.0);
-        write!(f, "{}-{}-{}-{}-{}", &h[..8], &h[8..12], &h[12..16], &h[16..20], &h[20..])
+        f.write_str(Uuid::from_u128(self.0).hyphenated().encode_lower(&mut Uuid::encode_buffer()))
     }
 }
 
@@ -208,12 +211,9 @@ impl fmt::Debug for Reference {
 impl FromStr for Reference {
     type Err = ReferenceError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let groups: Vec<&str> = text.split('-').collect();
-        let lengths: Vec<usize> = groups.iter().map(|g| g.len()).collect();
-        if lengths != [8, 4, 4, 4, 12] || !text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit()) {
-            return Err(ReferenceError);
-        }
-        let reference = u128::from_str_radix(&groups.concat(), 16).map(Self).map_err(|_| ReferenceError)?;
+        // Of the forms of a UUID the one with hyphens is as long.
+        let uuid = Some(text).filter(|text| text.len() == Hyphenated::LENGTH).ok_or(ReferenceError)?;
+        let reference = Uuid::try_parse(uuid).map(|uuid| Self(uuid.as_u128())).map_err(|_| ReferenceError)?;
         if reference.is_valid() { Ok(reference) } else { Err(ReferenceError) }
     }
 }
@@ -255,4 +255,38 @@ serde_as_text! {
     Address: "A card code: the address of a holder of points, in bech32m.", "^tally1[02-9ac-hj-np-z]{38}$";
     Reference: "A merchant's own name for one operation: a UUID of version 7, unique per merchant.",
         "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_is_read_as_it_is_written_and_in_no_other_form_of_a_uuid() {
+        let text = "01941f29-7c00-7000-8000-000000000abc";
+        let reference: Reference = text.parse().expect("a UUID of version 7");
+        assert_eq!((reference.time_ms(), reference.to_string().as_str()), (0x0194_1f29_7c00, text));
+        assert_eq!(text.to_uppercase().parse(), Ok(reference));
+        for other in [
+            "01941f297c00700080000000000000000abc",
+            "01941f297c0070008000000000000abc",
+            "{01941f29-7c00-7000-8000-000000000abc}",
+            "urn:uuid:01941f29-7c00-7000-8000-000000000abc",
+            "01941f29-7c00-4000-8000-000000000abc",
+            "01941f29-7c00-7000-0000-000000000abc",
+            "01941f29-7c007-000-8000-000000000abc",
+            "+1941f29-7c00-7000-8000-000000000abc",
+            "é1941f29-7c00-7000-8000-000000000ab",
+            "",
+        ] {
+            assert_eq!(other.parse::<Reference>(), Err(ReferenceError), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_hash_is_read_as_it_is_written() {
+        let hash = Hash(std::array::from_fn(|at| u8::try_from(at).expect("32 bytes")));
+        let text = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+        assert_eq!((hash.to_string().as_str(), text.parse()), (text, Ok(hash)));
+    }
 }
