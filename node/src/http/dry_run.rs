@@ -119,7 +119,7 @@ impl Api {
     ) -> Result<Response, Problem> {
         let api = self.clone();
         let answer = self.query(move |snapshot| Ok(api.dry_run_signed(snapshot, transaction))).await?;
-        answer.map(|answer| Json(SignedAnswer::DryRun(answer)).into_response())
+        answer.map(|answer| SignedAnswer::DryRun(answer).into_response())
     }
 
     fn dry_run_signed(

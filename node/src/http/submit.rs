@@ -99,6 +99,22 @@ pub enum SignedAnswer {
     DryRun(DryRunTransaction),
 }
 
+/// About how many bytes of JSON a receipt takes.
+const RECEIPT_JSON_BYTES: usize = 256;
+
+/// Into a buffer that it fits, for there may be hundreds of receipts: one that grows is copied again and again.
+impl IntoResponse for SignedAnswer {
+    fn into_response(self) -> Response {
+        let receipts = match &self {
+            Self::Final(answer) => answer.receipts.len(),
+            Self::DryRun(_) => 0,
+        };
+        let mut body = Vec::with_capacity(RECEIPT_JSON_BYTES * (1 + receipts));
+        serde_json::to_writer(&mut body, &self).expect("an answer has a JSON form");
+        ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+    }
+}
+
 /// The receipts of a transaction as they are answered.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct TransactionAnswer {
@@ -231,7 +247,7 @@ pub async fn transaction(
     let transaction = checked.clone();
     // Sent again, perhaps after its time: what became of it is on record, and no block takes it twice.
     if let Some(answer) = api.executed_transaction(id).await? {
-        return Ok(Json(SignedAnswer::Final(answer)).into_response());
+        return Ok(SignedAnswer::Final(answer).into_response());
     }
     let Door { submitter, .. } = api.door()?;
     let end = wait.map(|time| (time, submitter.wait_transaction(id)));
@@ -244,7 +260,7 @@ pub async fn transaction(
         Some(TransactionEnd::Executed { height, first_index, receipts }) => {
             let place = Place { height, index: first_index };
             let answer = api.query(move |snapshot| Ok(transaction_answer(snapshot, id, place, receipts))).await?;
-            Ok(Json(SignedAnswer::Final(answer)).into_response())
+            Ok(SignedAnswer::Final(answer).into_response())
         }
         Some(TransactionEnd::Known) => {
             let answer = match api.executed_transaction(id).await? {
@@ -253,7 +269,7 @@ pub async fn transaction(
                     api.query(move |snapshot| Ok(known_transaction(snapshot, id, transaction.transaction()))).await?
                 }
             };
-            Ok(Json(SignedAnswer::Final(answer)).into_response())
+            Ok(SignedAnswer::Final(answer).into_response())
         }
         Some(TransactionEnd::Expired) => Err(Problem::rejection(Rejection::Expired)),
         None => {
