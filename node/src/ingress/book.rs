@@ -9,7 +9,7 @@
 
 mod outcome;
 
-use std::collections::{BTreeSet, HashMap, VecDeque, hash_map};
+use std::collections::{BTreeSet, VecDeque, hash_map};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -18,6 +18,7 @@ use tally_contracts::encoding;
 use tally_contracts::transaction::{CheckedTransaction, Operation, Transaction};
 use tally_contracts::types::{Hash, Height, MerchantId, Reference};
 
+use super::Map;
 use super::batch::{Room, leaf_bytes};
 use super::outbox::{Changes, Entry, EntryId, Expired, MAX_EXPIRED, Recovered};
 use super::submitter::SubmitError;
@@ -109,17 +110,17 @@ pub(super) struct Book {
     merchant: MerchantId,
     public_key: PublicKey,
     bounds: Bounds,
-    slots: HashMap<EntryId, Slot>,
+    slots: Map<EntryId, Slot>,
     /// Entries of this merchant's operations.
-    own: HashMap<Reference, EntryId>,
+    own: Map<Reference, EntryId>,
     /// Entries of transactions signed elsewhere.
-    signed: HashMap<Hash, EntryId>,
+    signed: Map<Hash, EntryId>,
     /// The last entry that names a reference in a transaction signed elsewhere: for questions only.
-    elsewhere: HashMap<(MerchantId, Reference), EntryId>,
+    elsewhere: Map<(MerchantId, Reference), EntryId>,
     signed_by_expiry: BTreeSet<(u64, EntryId)>,
     ready: BTreeSet<EntryId>,
     later: BTreeSet<(u64, EntryId)>,
-    flights: HashMap<Hash, Flight>,
+    flights: Map<Hash, Flight>,
     /// Entries in flight.
     flying: usize,
     expired: VecDeque<Expired>,
@@ -159,14 +160,14 @@ impl Book {
             merchant,
             public_key,
             bounds,
-            slots: HashMap::new(),
-            own: HashMap::new(),
-            signed: HashMap::new(),
-            elsewhere: HashMap::new(),
+            slots: Map::default(),
+            own: Map::default(),
+            signed: Map::default(),
+            elsewhere: Map::default(),
             signed_by_expiry: BTreeSet::new(),
             ready: BTreeSet::new(),
             later: BTreeSet::new(),
-            flights: HashMap::new(),
+            flights: Map::default(),
             flying: 0,
             expired: VecDeque::new(),
             operations: 0,
@@ -385,7 +386,7 @@ impl Book {
     /// Those of the operations that are not pending yet, as entries.
     fn fresh_operations(&self, prepared: Vec<Prepared>) -> Result<Vec<(Slot, Vec<u8>)>, SubmitError> {
         let mut fresh: Vec<(Slot, Vec<u8>)> = Vec::with_capacity(prepared.len());
-        let mut here: HashMap<Reference, usize> = HashMap::new();
+        let mut here: Map<Reference, usize> = Map::default();
         for one in prepared {
             let reference = one.operation.reference;
             let pending = match self.own.get(&reference) {

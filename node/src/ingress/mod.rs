@@ -13,5 +13,10 @@ mod waiters;
 #[cfg(test)]
 pub(crate) mod testing;
 
+use std::collections::HashMap;
+
 pub use admission::Admission;
 pub use batch::fits_alone;
+
+/// Two lookups of each operation: std's hash took longer than the rest of them. Seeded at random, like that.
+type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;

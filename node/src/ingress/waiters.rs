@@ -1,12 +1,13 @@
 //! Who waits for which receipt.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash as Hashable;
 
 use tally_contracts::receipt::Receipt;
 use tally_contracts::types::{Hash, Height, MerchantId, Reference};
 use tokio::sync::oneshot;
+
+use super::Map;
 
 /// The receipt of one operation, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +43,8 @@ pub enum TransactionEnd {
 /// Waiting callers; dropped ones are forgotten by [`Waiters::prune`].
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
-    operations: HashMap<(MerchantId, Reference), Vec<oneshot::Sender<Found>>>,
-    transactions: HashMap<Hash, Vec<oneshot::Sender<TransactionEnd>>>,
+    operations: Map<(MerchantId, Reference), Vec<oneshot::Sender<Found>>>,
+    transactions: Map<Hash, Vec<oneshot::Sender<TransactionEnd>>>,
 }
 
 impl Waiters {
@@ -60,14 +61,12 @@ impl Waiters {
     }
 
     pub fn answer(&mut self, merchant: MerchantId, reference: Reference, found: &Found) {
-        answer_in(&mut self.operations, &(merchant, reference), found);
+        answer_in(&mut self.operations, &(merchant, reference), || found.clone());
     }
 
-    /// `end` is made only if somebody waits for it.
-    pub fn answer_transaction(&mut self, id: &Hash, end: impl FnOnce() -> TransactionEnd) {
-        if self.transactions.contains_key(id) {
-            answer_in(&mut self.transactions, id, &end());
-        }
+    /// `end` is made for each that waits for it.
+    pub fn answer_transaction(&mut self, id: &Hash, end: impl Fn() -> TransactionEnd) {
+        answer_in(&mut self.transactions, id, end);
     }
 
     /// Forgets callers that no longer wait.
@@ -79,7 +78,7 @@ impl Waiters {
 
 /// A future that never ends where nobody is left to answer: its caller has its own limit of time.
 fn wait_in<K: Eq + Hashable, T: Send + 'static>(
-    waiting: &mut HashMap<K, Vec<oneshot::Sender<T>>>,
+    waiting: &mut Map<K, Vec<oneshot::Sender<T>>>,
     key: K,
 ) -> impl Future<Output = T> + Send + use<K, T> {
     let (sender, receiver) = oneshot::channel();
@@ -92,14 +91,14 @@ fn wait_in<K: Eq + Hashable, T: Send + 'static>(
     }
 }
 
-fn answer_in<K: Eq + Hashable, T: Clone>(waiting: &mut HashMap<K, Vec<oneshot::Sender<T>>>, key: &K, answer: &T) {
+fn answer_in<K: Eq + Hashable, T>(waiting: &mut Map<K, Vec<oneshot::Sender<T>>>, key: &K, answer: impl Fn() -> T) {
     for sender in waiting.remove(key).unwrap_or_default() {
         // Fails only where the caller has gone.
-        let _ = sender.send(answer.clone());
+        let _ = sender.send(answer());
     }
 }
 
-fn prune_in<K: Eq + Hashable, T>(waiting: &mut HashMap<K, Vec<oneshot::Sender<T>>>) {
+fn prune_in<K: Eq + Hashable, T>(waiting: &mut Map<K, Vec<oneshot::Sender<T>>>) {
     waiting.retain(|_, senders| {
         senders.retain(|s| !s.is_closed());
         !senders.is_empty()
