@@ -75,6 +75,14 @@ impl Store for Layered<'_> {
         if start >= end || limit == 0 {
             return Vec::new();
         }
+        let tables = || self.flushing.into_iter().chain([self.rows]);
+        let kept = self.cache.rare().range(start, end, |rows| {
+            let lower = rows.map(|(key, value)| Ok((key.into(), value.into())));
+            over(range_of(tables(), start, Some(end)), lower, limit)
+        });
+        if let Some(found) = kept {
+            return found;
+        }
         let holding = holding_of(start).filter(|_| is_one_holding(start, end));
         let newest = holding.filter(|_| limit == 1);
         if let Some(latest) = newest.and_then(|holding| self.latest_of(holding, start)) {
@@ -82,8 +90,7 @@ impl Store for Layered<'_> {
         }
         // To look into each run for a holding that none has would cost more than the database.
         let is_waiting = holding.is_none_or(|holding| self.latest_in_memory(holding).is_some());
-        let tables = is_waiting.then(|| self.flushing.into_iter().chain([self.rows])).into_iter().flatten();
-        let upper = range_of(tables, start, Some(end));
+        let upper = range_of(is_waiting.then(tables).into_iter().flatten(), start, Some(end));
         let lower = self.db.iterator_opt(IteratorMode::From(start, Direction::Forward), read_options(start, end));
         let found = over(upper, lower, limit);
         // Nothing of the holding waits in memory and `start` is past all it has: what was found is its latest movement.

@@ -1,90 +1,135 @@
-//! Which rows the database has of a table that hardly has any, though most operations ask for one: that a member owes nothing
-//! is known without a read, and without an entry of the cache for each of millions.
+//! Tables that hardly have a row at a time, kept whole beside the database: what members owe, for which most operations ask, and
+//! the lists of what falls due, which each block looks through.
 //!
-//! **Invariant**: while keys are kept at all, they are those that the database has.
+//! From such a list much goes soon after it came, as with holds that are captured. The database keeps a mark of each until it
+//! compacts to the bottom, and a look for the first entry goes past all of them.
+//!
+//! **Invariant**: while rows of a table are kept at all, they are those that the database has.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{RwLock, RwLockReadGuard};
 
-use foldhash::fast::RandomState;
 use tally_contracts::state::{Row, tag};
 
-/// The table: points that members owe.
-const TAG: u8 = tag::owed;
-/// Keys kept, at most, of some 60 bytes each; with more than that none are, until the next start.
+/// Rows kept of a table, at most, of some 150 bytes each; of one that had more none are, until the next start.
 const MAX_KEPT: usize = 1 << 18;
 
-type Keys = HashSet<Box<[u8]>, RandomState>;
+type Rows = BTreeMap<Box<[u8]>, Box<[u8]>>;
 
 /// See the module.
-pub struct RareRows(RwLock<Option<Keys>>);
+pub struct RareRows(RwLock<BTreeMap<u8, Rows>>);
 
 impl RareRows {
-    /// The first and, exclusively, the last key that the table may have.
-    pub const RANGE: ([u8; 1], [u8; 1]) = ([TAG], [TAG + 1]);
-    /// So many keys tell that there are too many.
+    /// The tables.
+    pub const TAGS: [u8; 8] = [
+        tag::activations,
+        tag::run_offs,
+        tag::owed,
+        tag::hold_timeouts,
+        tag::buy_outs,
+        tag::anchor_changes,
+        tag::leg_deadlines,
+        tag::dispute_deadlines,
+    ];
+    /// So many rows of a table tell that there are too many.
     pub const ENOUGH: usize = MAX_KEPT + 1;
 
-    /// Of a database with these keys in [`Self::RANGE`], or [`Self::ENOUGH`] of them.
-    pub fn new(keys: impl IntoIterator<Item = Box<[u8]>>) -> Self {
-        Self(RwLock::new(Some(keys.into_iter().collect()).filter(is_bounded)))
+    /// Of a database with these rows under each of [`Self::TAGS`], or [`Self::ENOUGH`] of them.
+    pub fn new(tables: impl IntoIterator<Item = (u8, Rows)>) -> Self {
+        Self(RwLock::new(tables.into_iter().filter(|(_, rows)| is_bounded(rows)).collect()))
     }
 
-    /// Whether the database is known not to have a row.
-    pub fn is_absent(&self, key: &[u8]) -> bool {
-        key[0] == TAG && self.keys().as_ref().is_some_and(|keys| !keys.contains(key))
+    /// The value that the database has under a key, if any, where its table is kept.
+    pub fn get(&self, key: &[u8]) -> Option<Option<Vec<u8>>> {
+        if !Self::TAGS.contains(&key[0]) {
+            return None;
+        }
+        let tables = self.tables();
+        let rows = tables.get(&key[0])?;
+        Some(rows.get(key).map(|value| value.to_vec()))
+    }
+
+    /// What `read` makes of the database's rows with `start <= key < end`, where they are of one table that is kept.
+    pub fn range<T>(
+        &self,
+        start: &[u8],
+        end: &[u8],
+        read: impl FnOnce(&mut dyn Iterator<Item = (&[u8], &[u8])>) -> T,
+    ) -> Option<T> {
+        let tables = self.tables();
+        let rows = tables.get(&start[0]).filter(|_| end <= &[start[0] + 1][..])?;
+        let found = rows.range::<[u8], _>((Bound::Included(start), Bound::Excluded(end)));
+        Some(read(&mut found.map(|(key, value)| (&**key, &**value))))
     }
 
     /// Takes over rows that were flushed, which come by rising key.
     pub fn update(&self, flushed: &[Row<'_>]) {
-        let of_table =
-            flushed.partition_point(|(key, _)| key[0] < TAG)..flushed.partition_point(|(key, _)| key[0] <= TAG);
-        let mut kept = self.0.write().expect("no thread panics while it holds the rare rows");
-        let Some(keys) = kept.as_mut() else { return };
-        for (key, value) in &flushed[of_table] {
-            match value {
-                Some(_) => keys.insert((*key).into()),
-                None => keys.remove(*key),
-            };
+        let mut tables = self.0.write().expect("no thread panics while it holds the rare rows");
+        for (tag, rows) in tables.iter_mut() {
+            let from = flushed.partition_point(|(key, _)| key[0] < *tag);
+            for (key, value) in flushed[from..].iter().take_while(|(key, _)| key[0] == *tag) {
+                match value {
+                    Some(value) => rows.insert((*key).into(), (*value).into()),
+                    None => rows.remove(*key),
+                };
+            }
         }
-        *kept = kept.take().filter(is_bounded);
+        tables.retain(|_, rows| is_bounded(rows));
     }
 
-    fn keys(&self) -> RwLockReadGuard<'_, Option<Keys>> {
+    fn tables(&self) -> RwLockReadGuard<'_, BTreeMap<u8, Rows>> {
         self.0.read().expect("no thread panics while it holds the rare rows")
     }
 }
 
-fn is_bounded(keys: &Keys) -> bool {
-    keys.len() <= MAX_KEPT
+fn is_bounded(rows: &Rows) -> bool {
+    rows.len() <= MAX_KEPT
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn key(owner: u32) -> Vec<u8> {
-        [&[TAG][..], &owner.to_be_bytes()].concat()
+    const TAG: u8 = tag::hold_timeouts;
+    const ABSENT: Option<Option<Vec<u8>>> = Some(None);
+
+    fn key(number: u32) -> Vec<u8> {
+        [&[TAG][..], &number.to_be_bytes()].concat()
+    }
+
+    fn table(numbers: impl IntoIterator<Item = u32>) -> (u8, Rows) {
+        (TAG, numbers.into_iter().map(|number| (key(number).into(), [7].into())).collect())
     }
 
     #[test]
     fn a_row_is_absent_until_it_is_flushed_and_again_once_it_is_deleted() {
-        let rare = RareRows::new([key(1).into()]);
-        assert!(rare.is_absent(&key(2)) && !rare.is_absent(&key(1)));
-        assert!(!rare.is_absent(&[TAG + 1, 0]), "of other tables nothing is known");
-        rare.update(&[(&[TAG - 1, 9], None), (&key(1), None), (&key(2), Some(&[7])), (&[TAG + 1], None)]);
-        assert!(!rare.is_absent(&key(2)) && rare.is_absent(&key(1)));
+        let rare = RareRows::new([table([1])]);
+        assert_eq!((rare.get(&key(1)), rare.get(&key(2))), (Some(Some(vec![7])), ABSENT));
+        assert_eq!(rare.get(&[TAG + 1, 0]), None, "of other tables nothing is known");
+        rare.update(&[(&[TAG - 1, 9], None), (&key(1), None), (&key(2), Some(&[8])), (&[TAG + 1], Some(&[9]))]);
+        assert_eq!((rare.get(&key(1)), rare.get(&key(2))), (ABSENT, Some(Some(vec![8]))));
+    }
+
+    #[test]
+    fn a_range_has_the_rows_of_one_table() {
+        let rare = RareRows::new([table([1, 2, 3])]);
+        let keys =
+            |start: &[u8], end: &[u8]| rare.range(start, end, |rows| rows.map(|(key, _)| key.to_vec()).collect());
+        assert_eq!(keys(&key(2), &key(3)), Some(vec![key(2)]));
+        assert_eq!(keys(&[TAG], &[TAG + 1]), Some(vec![key(1), key(2), key(3)]));
+        assert_eq!(keys(&[TAG], &[TAG + 1, 0]), None::<Vec<_>>, "part of it lies in another table");
     }
 
     #[test]
     fn of_too_many_rows_nothing_is_known() {
-        let all = || (0..MAX_KEPT as u32).map(key);
-        let rare = RareRows::new(all().map(Into::into));
-        assert!(rare.is_absent(&key(u32::MAX)));
-        rare.update(&[(&key(MAX_KEPT as u32), Some(&[]))]);
-        assert!(!rare.is_absent(&key(u32::MAX)));
-        rare.update(&[(&key(MAX_KEPT as u32), None)]);
-        assert!(!rare.is_absent(&key(u32::MAX)), "what came meanwhile was not noted");
-        assert!(!RareRows::new(all().chain([key(u32::MAX)]).map(Into::into)).is_absent(&key(0)));
+        let many = MAX_KEPT as u32;
+        let rare = RareRows::new([table(0..many)]);
+        assert_eq!(rare.get(&key(u32::MAX)), ABSENT);
+        rare.update(&[(&key(many), Some(&[]))]);
+        assert_eq!(rare.get(&key(u32::MAX)), None);
+        rare.update(&[(&key(many), None)]);
+        assert_eq!(rare.get(&key(u32::MAX)), None, "what came meanwhile was not noted");
+        assert_eq!(RareRows::new([table(0..=many)]).get(&key(0)), None);
     }
 }

@@ -99,8 +99,8 @@ impl RowCache {
 
     /// The value under a key that execution may read again, from the database by `load` where it is not known.
     pub fn get(&self, key: &[u8], load: impl FnOnce() -> Option<Vec<u8>>) -> Option<Vec<u8>> {
-        if self.rare.is_absent(key) {
-            return None;
+        if let Some(known) = self.rare.get(key) {
+            return known;
         }
         if let Some(known) = self.find(key) {
             return known.row().1.map(<[u8]>::to_vec);
@@ -108,6 +108,12 @@ impl RowCache {
         let value = load();
         self.keep((key, value.as_deref()), &mut Vec::new());
         value
+    }
+
+    /// Tables that are kept whole.
+    #[must_use]
+    pub const fn rare(&self) -> &RareRows {
+        &self.rare
     }
 
     /// The row of the latest movement of a holding, if that is known; one without a value where it is known that there is none.

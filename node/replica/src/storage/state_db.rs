@@ -486,12 +486,14 @@ fn decode_u64(row: &[u8]) -> u64 {
     u64::from_le_bytes(row.try_into().expect("a stored integer has eight bytes because this code wrote it"))
 }
 
-/// What a table of few rows has.
+/// What the tables of few rows have.
 fn rare_rows(db: &DB) -> Result<RareRows, StorageError> {
-    let (start, end) = RareRows::RANGE;
-    let rows = db.iterator_opt(IteratorMode::From(&start, Direction::Forward), read_options(&start, &end));
-    let keys: Vec<_> = rows.take(RareRows::ENOUGH).map(|row| Ok(row?.0)).collect::<Result<_, rocksdb::Error>>()?;
-    Ok(RareRows::new(keys))
+    let table = |tag: u8| {
+        let (start, end) = ([tag], [tag + 1]);
+        let rows = db.iterator_opt(IteratorMode::From(&start, Direction::Forward), read_options(&start, &end));
+        Ok((tag, rows.take(RareRows::ENOUGH).collect::<Result<_, rocksdb::Error>>()?))
+    };
+    Ok(RareRows::new(RareRows::TAGS.into_iter().map(table).collect::<Result<Vec<_>, StorageError>>()?))
 }
 
 fn remove_dir(dir: &Path) -> Result<(), StorageError> {
