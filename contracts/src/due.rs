@@ -97,9 +97,9 @@ pub(crate) fn run(overlay: &mut Overlay<'_>) -> Vec<DueRecord> {
 }
 
 /// The block time from which on a block has due work: the end of the open month or the first entry of a work list, or 0
-/// while a sweep is under way.
+/// while a sweep is under way; `latest_ms` where all of that comes later.
 #[must_use]
-pub fn due_at_ms(store: &dyn Store, calendar: Calendar) -> u64 {
+pub fn due_at_ms(store: &dyn Store, calendar: Calendar, latest_ms: u64) -> u64 {
     let bytes = store.get(&[tag::schedule]).expect("genesis wrote the schedule");
     let schedule: Schedule = encoding::decode_own(&bytes);
     if schedule.swept_before < schedule.open_month {
@@ -114,13 +114,15 @@ pub fn due_at_ms(store: &dyn Store, calendar: Calendar) -> u64 {
         tag::activations,
         tag::buy_outs,
     ];
-    let firsts = work_lists.into_iter().filter_map(|tag| first_ms(store, tag));
-    firsts.fold(calendar.start_ms(schedule.open_month.plus(1)), u64::min)
+    let latest_ms = latest_ms.min(calendar.start_ms(schedule.open_month.plus(1)));
+    work_lists.into_iter().filter_map(|tag| first_ms(store, tag, latest_ms)).fold(latest_ms, u64::min)
 }
 
-/// The time of the first entry of a work list, whose keys start with it.
-fn first_ms(store: &dyn Store, tag: u8) -> Option<u64> {
-    let (key, _) = store.scan(&[tag], &[tag + 1], 1).pop()?;
+/// The time of the first entry of a work list before a time; its keys start with their times. Nothing is looked for past that,
+/// where most entries come and go again.
+fn first_ms(store: &dyn Store, tag: u8, before_ms: u64) -> Option<u64> {
+    let end = [&[tag], before_ms.to_be_bytes().as_slice()].concat();
+    let (key, _) = store.scan(&[tag], &end, 1).pop()?;
     let time_ms = key[1..].first_chunk().expect("a work list's keys start with a time");
     Some(u64::from_be_bytes(*time_ms))
 }

@@ -143,7 +143,7 @@ impl World {
     /// When due work is next.
     #[must_use]
     pub fn due_at_ms(&self) -> u64 {
-        due_at_ms(&self.store, self.genesis.calendar())
+        due_at_ms(&self.store, self.genesis.calendar(), u64::MAX)
     }
 
     /// A member on record.

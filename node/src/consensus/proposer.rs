@@ -38,13 +38,15 @@ pub(super) struct LastBlock {
 
 /// Returns when there is something to propose, or the alliance has been idle for so long.
 pub(super) async fn wait_for_work(replica: &Replica, mempool: &Mempool, last: LastBlock, idle: Duration) {
-    let idle_until = (last.committed_at + idle).min(due_at(replica));
-    tokio::select! {
-        () = mempool.wait_nonempty() => {}
-        () = tokio::time::sleep_until(idle_until.into()) => return,
+    if mempool.is_empty() {
+        let idle_until = due_at(replica, last.committed_at + idle);
+        tokio::select! {
+            () = mempool.wait_nonempty() => {}
+            () = tokio::time::sleep_until(idle_until.into()) => return,
+        }
     }
     if last.operations >= pace::BUSY_OPERATIONS {
-        let gather_until = (last.committed_at + pace::GATHER).min(idle_until);
+        let gather_until = last.committed_at + pace::GATHER;
         tokio::select! {
             () = mempool.wait_for_bytes(last.usual_bytes.nearly().min(pace::ENOUGH_BYTES)) => {}
             () = tokio::time::sleep_until(gather_until.into()) => {}
@@ -52,17 +54,18 @@ pub(super) async fn wait_for_work(replica: &Replica, mempool: &Mempool, last: La
     }
 }
 
-/// When work falls due, by our clock. Under a simulated clock: now, or not before somebody moves it.
-fn due_at(replica: &Replica) -> Instant {
+/// When work falls due, by our clock; at `latest` where it does later. Under a simulated clock: now, or not before somebody
+/// moves it.
+fn due_at(replica: &Replica, latest: Instant) -> Instant {
     let genesis = replica.chain().genesis();
-    let due_ms = replica.read(|view| due_at_ms(view.store, genesis.calendar()));
     let now = Instant::now();
-    let wait_ms = match genesis.clock {
-        Clock::Real => due_ms.saturating_sub(now_ms()),
-        Clock::Simulated { .. } if due_ms <= replica.head().time_ms + 1 => 0,
-        Clock::Simulated { .. } => u64::MAX,
+    let left_ms = u64::try_from(latest.saturating_duration_since(now).as_millis()).unwrap_or(u64::MAX);
+    let (clock_ms, latest_ms) = match genesis.clock {
+        Clock::Real => (now_ms(), now_ms().saturating_add(left_ms)),
+        Clock::Simulated { .. } => (replica.head().time_ms + 1, replica.head().time_ms + 2),
     };
-    now.checked_add(Duration::from_millis(wait_ms)).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX)))
+    let due_ms = replica.read(|view| due_at_ms(view.store, genesis.calendar(), latest_ms));
+    if due_ms < latest_ms { now + Duration::from_millis(due_ms.saturating_sub(clock_ms)) } else { latest }
 }
 
 /// The bytes of the block that follows the head: as many waiting transactions as fit. (A transaction that sets the clock

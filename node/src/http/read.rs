@@ -80,8 +80,9 @@ pub enum ClockKind {
 #[utoipa::path(get, path = "/v1/status", operation_id = "getStatus", tag = "chain",
     responses((status = 200, description = "How the node stands.", body = StatusView)))]
 pub async fn status(State(api): Node, _: NoParams) -> Answer<StatusView> {
-    let (head, due_ms) =
-        api.query(|snapshot| Ok((snapshot.head.clone(), due_at_ms(snapshot.store, snapshot.calendar())))).await?;
+    let (head, due_ms) = api
+        .query(|snapshot| Ok((snapshot.head.clone(), due_at_ms(snapshot.store, snapshot.calendar(), u64::MAX))))
+        .await?;
     let genesis = api.replica.chain().genesis();
     let validators = head.rota.of(head.height.next());
     let is_real = matches!(genesis.clock, Clock::Real);
