@@ -1,8 +1,8 @@
 //! How long operations wait for company.
 //!
-//! A transaction and a block cost every node much by themselves, so under load a few full ones carry more than many small
-//! ones; and whoever got a receipt by a block is about to send the next operation. What comes alone waits for nothing, and
-//! nobody waits for more than usually comes.
+//! A sync, a transaction and a block cost much by themselves, so under load a few full ones carry more than many small ones;
+//! and whoever got a receipt by a block is about to send the next operation. Where little goes on, what comes waits for two
+//! milliseconds; else for as much as usually comes, and never for long.
 
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,7 @@ impl Usual {
 pub struct Gathering {
     /// How long operations gather where little goes on.
     linger: Duration,
-    /// After a busy block; in the past else.
+    /// After a busy block; none after a quiet one.
     until: Option<Instant>,
     /// Own operations that blocks lately had.
     usual: Usual,
@@ -67,13 +67,13 @@ impl Gathering {
         self.until = (operations >= BUSY_OPERATIONS).then(|| now + LINGER);
     }
 
-    /// When operations go, of which the first came at `since`; with them the next block has so many of the node's own.
-    /// `is_flying` where own transactions wait for it already.
+    /// When operations go, of which the first came at `since`, whatever blocks come meanwhile: after [`LINGER`] at the latest.
+    /// With them the next block has so many of the node's own; `is_flying` where some of those wait for it already.
     #[must_use]
     pub fn ends_at(&self, since: Instant, operations: usize, is_flying: bool) -> Instant {
         match self.until.filter(|until| since < *until) {
             Some(_) if self.usual.is_reached(operations) => since,
-            Some(until) => until,
+            Some(until) => until.min(since + LINGER),
             None if is_flying => since + LINGER,
             None => since + self.linger,
         }
@@ -110,5 +110,15 @@ mod tests {
         assert_eq!(gathering.ends_at(ms(120), 9, false), ms(122), "what comes later waits for itself");
         gathering.note_block(BUSY_OPERATIONS - 1, 10, ms(130));
         assert_eq!(gathering.ends_at(ms(131), 9, false), ms(133), "little goes on");
+    }
+
+    #[test]
+    fn busy_blocks_of_others_do_not_put_off_what_waits() {
+        let start = Instant::now();
+        let mut gathering = Gathering::new(Duration::from_millis(2));
+        for block in 0..10 {
+            gathering.note_block(BUSY_OPERATIONS, 0, start + Duration::from_millis(15 * block));
+            assert!(gathering.ends_at(start, 1, false) <= start + LINGER, "after block {block}");
+        }
     }
 }

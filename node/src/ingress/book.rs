@@ -23,7 +23,7 @@ use super::batch::{Room, leaf_bytes};
 use super::outbox::{Changes, Entry, EntryId, Expired, MAX_EXPIRED, Recovered};
 use super::submitter::SubmitError;
 use super::waiters::{TransactionEnd, Waiters};
-use crate::pace::Gathering;
+use crate::pace::{self, Gathering};
 
 pub(super) use outcome::Place;
 
@@ -121,7 +121,7 @@ pub(super) struct Book {
     ready: BTreeSet<EntryId>,
     later: BTreeSet<(u64, EntryId)>,
     flights: Map<Hash, Flight>,
-    /// Entries in flight.
+    /// This merchant's operations in flight.
     flying: usize,
     expired: VecDeque<Expired>,
     operations: usize,
@@ -132,7 +132,8 @@ pub(super) struct Book {
     changed_at: Option<Instant>,
     /// Whether one of the changes need not wait for others.
     is_urgent: bool,
-    pub gathering: Gathering,
+    /// Until when operations wait for others.
+    gathering: Gathering,
     /// Rises with each submission that adds entries; a submission is acknowledged when its ticket is synced.
     ticket: u64,
     pub waiters: Waiters,
@@ -266,9 +267,12 @@ impl Book {
     pub fn write_at(&self) -> Option<Instant> {
         let since = self.changed_at?;
         let accepted = self.changes.accepted.len();
-        let is_slow = accepted == 0 || self.flying > 0;
-        // What flies is in the next block too.
-        Some(if self.is_urgent { since } else { self.gathering.ends_at(since, accepted + self.flying, is_slow) })
+        Some(match () {
+            () if self.is_urgent => since,
+            () if accepted == 0 => since + pace::LINGER,
+            // What flies is in the next block too.
+            () => self.gathering.ends_at(since, accepted + self.flying, self.flying > 0),
+        })
     }
 
     /// Entries are on disk: they may be sent.
@@ -486,13 +490,13 @@ impl Book {
         match std::mem::replace(&mut slot.stage, stage) {
             Stage::Ready => drop(self.ready.remove(&id)),
             Stage::Later(not_before_ms) => drop(self.later.remove(&(not_before_ms, id))),
-            Stage::InFlight(_) => self.flying -= 1,
+            Stage::InFlight(_) => self.flying -= slot.operations().len(),
             Stage::Syncing | Stage::Launching => {}
         }
         match stage {
             Stage::Ready => drop(self.ready.insert(id)),
             Stage::Later(not_before_ms) => drop(self.later.insert((not_before_ms, id))),
-            Stage::InFlight(_) => self.flying += 1,
+            Stage::InFlight(_) => self.flying += slot.operations().len(),
             Stage::Syncing | Stage::Launching => {}
         }
     }

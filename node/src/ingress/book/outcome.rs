@@ -62,6 +62,11 @@ impl Book {
         self.land(&id);
     }
 
+    /// A block holds so many operations, so many of them this merchant's: for how long operations wait for others.
+    pub fn note_block(&mut self, operations: usize, own: usize, now: Instant) {
+        self.gathering.note_block(operations, own, now);
+    }
+
     /// A block is complete: what can no longer be executed is signed again, or ends.
     pub fn on_block_end(&mut self, time_ms: u64, now: Instant) {
         while let Some(&(valid_until_ms, id)) = self.signed_by_expiry.first() {

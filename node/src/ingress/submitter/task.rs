@@ -107,7 +107,7 @@ impl Task {
                 }
             }
             let now = Instant::now();
-            book.gathering.note_block(first_index as usize, own, now);
+            book.note_block(first_index as usize, own, now);
             book.on_block_end(header.time_ms, now);
         });
     }
