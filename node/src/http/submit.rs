@@ -191,9 +191,9 @@ pub async fn operation(
     }
     let found = wait.map(|time| (time, submitter.wait(merchant, reference)));
     let asked = operation.clone();
-    let entered = submitter.enter(vec![operation], Mode::Each).map_err(submit_problem)?;
+    let mut entered = submitter.enter(vec![operation], Mode::Each).map_err(submit_problem)?;
     let found = match found {
-        Some((time, found)) => tokio::time::timeout(time, found).await.ok(),
+        Some((time, found)) => entered.within(time, found).await.map_err(submit_problem)?,
         None => None,
     };
     match found {

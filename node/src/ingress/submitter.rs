@@ -105,6 +105,7 @@ pub enum Status {
 pub struct Entered {
     ticket: u64,
     synced: watch::Receiver<Synced>,
+    failed: watch::Receiver<bool>,
 }
 
 /// See the module. Ends when dropped, or by [`Submitter::shutdown`].
@@ -121,6 +122,8 @@ struct Shared {
     /// Woken when entries became ready.
     ready: Notify,
     synced: watch::Sender<Synced>,
+    /// Whether the disk has failed: for those whom each sync need not wake.
+    failed: watch::Sender<bool>,
     stop: watch::Sender<bool>,
     signer: Signer,
     node: Node,
@@ -170,6 +173,7 @@ impl Submitter {
             to_write: Condvar::new(),
             ready: Notify::new(),
             synced: watch::Sender::new(Synced { ticket: 0, failed: false }),
+            failed: watch::Sender::new(false),
             stop: watch::Sender::new(false),
             admission: Admission::new(node.replica.clone(), node.mempool.clone()),
             signer,
@@ -256,7 +260,7 @@ impl Submitter {
     /// Returns when the disk has failed. The node must stop then.
     pub async fn fault(&self) {
         // The sender lives as long as `self`.
-        let _ = self.shared.synced.subscribe().wait_for(|synced| synced.failed).await;
+        let _ = self.shared.failed.subscribe().wait_for(|failed| *failed).await;
     }
 
     /// Writes what is to be written and ends. What is pending stays in the outbox for the next start.
@@ -318,11 +322,26 @@ impl Submitter {
 
     fn accept(&self, submission: Submission) -> Result<Entered, SubmitError> {
         let ticket = self.shared.change(|book| book.accept(submission, Instant::now()))?;
-        Ok(Entered { ticket, synced: self.shared.synced.subscribe() })
+        Ok(Entered { ticket, synced: self.shared.synced.subscribe(), failed: self.shared.failed.subscribe() })
     }
 }
 
 impl Entered {
+    /// What `receipt` gives, if it does so within a time: on disk or not, for a receipt is worth more.
+    ///
+    /// # Errors
+    /// [`SubmitError::Fault`].
+    pub async fn within<T>(
+        &mut self,
+        time: Duration,
+        receipt: impl Future<Output = T>,
+    ) -> Result<Option<T>, SubmitError> {
+        tokio::select! {
+            receipt = tokio::time::timeout(time, receipt) => Ok(receipt.ok()),
+            _ = self.failed.wait_for(|failed| *failed) => Err(SubmitError::Fault),
+        }
+    }
+
     /// Returns when it is on disk.
     ///
     /// # Errors
@@ -356,7 +375,7 @@ impl Drop for Submitter {
     }
 }
 
-/// Why the book's lock is there.
+/// Why the book's lock is never poisoned.
 const UNPOISONED: &str = "no holder of the book panics";
 /// Longest validity of an own signature: with the largest lead of our clock over head's time it stays within 24 h.
 const MAX_VALIDITY_MS: u64 = 12 * HOUR_MS;
@@ -366,7 +385,7 @@ impl Shared {
         self.book.lock().expect(UNPOISONED)
     }
 
-    /// Changes the book, and wakes the writer where it is to write earlier than it knows.
+    /// Changes the book, and wakes the writer where it is to write at another time than it knows.
     fn change<T>(&self, change: impl FnOnce(&mut Book) -> T) -> T {
         let mut book = self.book();
         let before = book.write_at();

@@ -170,6 +170,9 @@ async fn a_full_disk_stops_the_door() {
     assert_eq!(submitter.submit(vec![operation(2)], Mode::Each).await, Err(SubmitError::Fault));
     assert_eq!(submitter.submit(vec![operation(3)], Mode::Each).await, Err(SubmitError::Fault));
     timeout(LIMIT, submitter.fault()).await.unwrap();
+    let mut entered = submitter.enter(vec![operation(4)], Mode::Each).unwrap();
+    let receipt = submitter.wait(MERCHANT, reference(4));
+    assert_eq!(entered.within(2 * LIMIT, receipt).await, Err(SubmitError::Fault), "nobody waits for a receipt in vain");
     disk.crash();
     disk.set_free_bytes(None);
     submitter.shutdown().await;

@@ -21,6 +21,7 @@ fn run(shared: &Shared, mut outbox: Outbox) {
         if let Err(error) = write(shared, &mut outbox, &changes) {
             error!(%error, "the outbox failed, nothing more is accepted");
             shared.synced.send_replace(Synced { ticket: 0, failed: true });
+            shared.failed.send_replace(true);
             return;
         }
         let is_news = !changes.accepted.is_empty();
