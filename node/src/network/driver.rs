@@ -359,7 +359,7 @@ impl Driver {
         if link.is_connected() {
             link.failed(parcel, Instant::now());
         }
-        if matches!(error, OutboundFailure::Timeout | OutboundFailure::UnsupportedProtocols) {
+        if matches!(error, OutboundFailure::Timeout) {
             // Fails only where it is disconnected already.
             let _ = self.swarm.disconnect_peer_id(peer);
         }
