@@ -198,7 +198,7 @@ fn node() {
     seed("block_log", "decided", [&[0][..], &record(&block), &record(&decision)].concat());
 }
 
-/// Calls of Ethereum's JSON-RPC. The first byte of a known method's parameters is odd, and twice its position in the target.
+/// Calls of Ethereum's JSON-RPC. The first byte of a known method's parameters is one more than twice its position in the target.
 fn ethereum() {
     let chain_id = *Alliance::start(Start::Real).chain.chain_id();
     // As `Contract::of` derives it in the replica, which would link RocksDB.

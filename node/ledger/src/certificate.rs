@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 use tally_contracts::crypto::{PublicKey, Signature, SignatureError};
 use tally_contracts::encoding::{self, Domain};
+use tally_contracts::genesis::MAX_MERCHANTS;
 use tally_contracts::governance::ValidatorSet;
 use tally_contracts::types::{ChainId, Hash, Height, MerchantId};
 use utoipa::ToSchema;
@@ -22,8 +23,9 @@ const COMMIT: Domain = Domain::new("tally/commit/v1\0");
 /// Only for [`VerifiedVotes`]: no record holds such a hash.
 const VERIFIED: Domain = Domain::new("tally/verified-vote/v1\0");
 
-/// Votes that [`VerifiedVotes`] remembers at least: those of some dozen blocks of the largest alliance.
+/// Votes that [`VerifiedVotes`] remembers at least: those of two blocks of the largest alliance.
 const REMEMBERED_VOTES: usize = 4_096;
+const _: () = assert!(REMEMBERED_VOTES >= 4 * MAX_MERCHANTS);
 
 /// The two kinds of vote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +65,7 @@ pub fn vote_bytes(
 /// that it helps to make, and with that in the next block. Of the others nothing is remembered.
 #[derive(Debug, Default)]
 pub struct VerifiedVotes {
-    /// The latest, and those before them.
+    /// The latest, and those before them, which are dropped once the latest are so many.
     votes: Mutex<[HashSet<Hash>; 2]>,
 }
 

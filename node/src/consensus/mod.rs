@@ -11,7 +11,7 @@
 //!   live, replayed, proposed again, synced.
 //! - A decision is durable and executed before the next height starts. A certified block that this node holds invalid
 //!   stops it: one of the two has diverged, and a stopped replica is safe.
-//! - One process signs with a validator's key: the data directory is locked for as long as [`Consensus`] runs.
+//! - One process signs with a validator's key: the data directory is locked for as long as the task of [`Consensus`] runs.
 
 mod codec;
 mod context;
@@ -170,7 +170,7 @@ pub struct Consensus {
 const THREADS: usize = 2;
 
 impl Consensus {
-    /// Starts [`run`].
+    /// Takes part wherever the merchant is a validator, and follows elsewhere, until `shutdown` turns true or its sender is gone.
     ///
     /// # Errors
     /// When no thread can be started.
@@ -189,7 +189,8 @@ impl Consensus {
         Ok(Self { task, runtime: Some(runtime) })
     }
 
-    /// Returns when it has ended, and how; must not be called again then.
+    /// Returns when it has ended, and how; must not be called again then. After [`ConsensusError::Unsafe`] and
+    /// [`ConsensusError::Diverged`] the node must stay down until an operator has looked.
     ///
     /// # Errors
     /// When it panicked.
@@ -213,12 +214,6 @@ impl Drop for Consensus {
     }
 }
 
-/// Takes part in consensus wherever its merchant is a validator, and follows it elsewhere, until `shutdown` turns true (or
-/// its sender is gone).
-///
-/// # Errors
-/// [`ConsensusError`]. After [`ConsensusError::Unsafe`] and [`ConsensusError::Diverged`] the node must stay down until an
-/// operator has looked.
 async fn run(
     options: ConsensusOptions,
     replica: Arc<Replica>,

@@ -28,7 +28,7 @@ pub struct Report {
     pub transactions: u64,
     /// Operations by what became of them.
     pub operations: OperationCounts,
-    /// Validators' signatures that were verified, in each block's own certificate and in its child's `last_commit`.
+    /// Validators' signatures that were judged, each verified once, in each block's own certificate and in its child's `last_commit`.
     pub vote_signatures: u64,
     /// Who validated, from the first block on: one entry for each time that it changed.
     pub epochs: Vec<Epoch>,
