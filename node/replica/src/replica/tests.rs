@@ -17,7 +17,7 @@ use tally_contracts::membership::{Enrol, HolderKind, member_address};
 use tally_contracts::points::{ClassTerms, Issue, IssueLine, latest_in};
 use tally_contracts::state::{Key, MemoryStore, Store as _, Writes, tag};
 use tally_contracts::transaction::{Body, CheckedTransaction, Operation, Transaction};
-use tally_contracts::types::{Address, Category, ClassId, DAY_MS, Fen, Hash, MerchantId, Rate, Reference};
+use tally_contracts::types::{Address, Category, ClassId, DAY_MS, Day, Fen, Hash, MerchantId, Rate, Reference};
 use tally_ledger::certificate::{CommitSignature, VoteKind, vote_bytes};
 use tally_ledger::chain::Proposal;
 use tally_ledger::roots::checkpoint_roots;
@@ -453,6 +453,54 @@ fn data_of_another_alliance_is_refused_by_name() {
     alliance.chain = Chain::new(genesis);
     let error = alliance.open(dir.path(), &disk).err().expect("it is refused");
     assert!(matches!(error, StorageError::OtherAlliance { .. }), "{error}");
+}
+
+#[test]
+fn a_list_of_what_falls_due_is_read_alike_whether_kept_waiting_or_flushed() {
+    const LIST: u8 = tag::hold_timeouts;
+    let dir = TempDir::new().expect("a temporary directory");
+    let chain = Chain::new(genesis());
+    let (mut head, writes) = chain.start();
+    let (first, writes) = (head.clone(), Arc::new(writes));
+    let mut model = MemoryStore::default();
+    model.apply(&writes);
+    let applying = |head: &Head, records: &Arc<WriteSet>| Applying {
+        head: head.clone(),
+        certificate: None,
+        decision: None,
+        records: Arc::clone(records),
+        index: WriteSet::default(),
+    };
+    let open =
+        || StateDb::open(dir.path(), *chain.chain_id(), 1 << 20, || applying(&first, &writes)).expect("it opens").0;
+    let mut state = open();
+    for round in 1..=20 {
+        let mut rows = Writes::default();
+        rows.put(|key| key.extend([LIST, round, 1]), Some(&()));
+        rows.put(|key| key.extend([LIST, round, 2]), Some(&()));
+        rows.put(|key| key.extend([LIST, round - 1, 1]), None::<&()>);
+        let rows = Arc::new(WriteSet::new(&rows));
+        head.height = head.height.next();
+        state.apply(applying(&head, &rows));
+        model.apply(&rows);
+        if round % 3 == 0 {
+            state.start_flush(Position::from_u64(0), Day(0)).expect("the disk works");
+        }
+        if round % 9 == 0 {
+            state.finish_flush().expect("the disk works");
+            drop(state);
+            state = open();
+        }
+        for start in 0..=round {
+            let (start, end) = ([LIST, start], [LIST + 1]);
+            for limit in [1, 2, usize::MAX] {
+                let read = state.read(|view| view.store.scan(&start, &end, limit));
+                assert_eq!(read, model.scan(&start, &end, limit), "round {round}, from {start:?}");
+            }
+            let key = [LIST, start[1], 1];
+            assert_eq!(state.read(|view| view.store.get(&key)), model.get(&key), "round {round}, {key:?}");
+        }
+    }
 }
 
 #[test]

@@ -76,6 +76,7 @@ impl Store for Layered<'_> {
             return Vec::new();
         }
         let tables = || self.flushing.into_iter().chain([self.rows]);
+        // The database would go past a mark of each row that went from such a table.
         let kept = self.cache.rare().range(start, end, |rows| {
             let lower = rows.map(|(key, value)| Ok((key.into(), value.into())));
             over(range_of(tables(), start, Some(end)), lower, limit)
