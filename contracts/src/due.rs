@@ -18,7 +18,7 @@ use crate::membership::{WoundUp, wind_up};
 use crate::points::{BoughtOut, Lapsed, TimedOut, buy_out, lapse, release};
 use crate::pool::{Distributed, distribute};
 use crate::settlement::{CycleClosed, DisputeTimedOut, LegEscalated, close_cycle, escalate_legs, time_out_disputes};
-use crate::state::{Overlay, Store, tag};
+use crate::state::{Overlay, Store, WORK_LISTS, tag};
 use crate::types::Calendar;
 
 /// One piece of due work done.
@@ -105,17 +105,8 @@ pub fn due_at_ms(store: &dyn Store, calendar: Calendar, latest_ms: u64) -> u64 {
     if schedule.swept_before < schedule.open_month {
         return 0;
     }
-    let work_lists = [
-        tag::hold_timeouts,
-        tag::anchor_changes,
-        tag::leg_deadlines,
-        tag::dispute_deadlines,
-        tag::run_offs,
-        tag::activations,
-        tag::buy_outs,
-    ];
     let latest_ms = latest_ms.min(calendar.start_ms(schedule.open_month.plus(1)));
-    work_lists.into_iter().filter_map(|tag| first_ms(store, tag, latest_ms)).fold(latest_ms, u64::min)
+    WORK_LISTS.into_iter().filter_map(|tag| first_ms(store, tag, latest_ms)).fold(latest_ms, u64::min)
 }
 
 /// The time of the first entry of a work list before a time; its keys start with their times. Nothing is looked for past that,

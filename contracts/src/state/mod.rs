@@ -12,7 +12,7 @@ mod table;
 mod write_set;
 
 pub use key::Key;
-pub use overlay::{Cache, Overlay, tag};
+pub use overlay::{Cache, Overlay, WORK_LISTS, tag};
 pub use read::{read, read_range};
 pub use store::{MemoryStore, Store};
 pub use table::{Change, Table};

@@ -20,18 +20,22 @@ use crate::types::{
 
 /// Most records of one table that stay in memory between blocks, of some 200 bytes each.
 const MAX_CACHED_ROWS: usize = 1 << 20;
-/// Tables that are no use to keep: a reference is new, and work lists are asked for what the store has next.
-const UNCACHED: [u8; 9] = [
-    tag::references,
+/// The lists of what falls due at a time, which their keys start with.
+pub const WORK_LISTS: [u8; 7] = [
+    tag::activations,
+    tag::run_offs,
     tag::hold_timeouts,
-    tag::expiring,
+    tag::buy_outs,
     tag::anchor_changes,
     tag::leg_deadlines,
     tag::dispute_deadlines,
-    tag::activations,
-    tag::run_offs,
-    tag::buy_outs,
 ];
+
+/// Whether the records of a table are of use to the next block: a reference is new, and lists are asked for what the store
+/// has next.
+fn is_cached(tag: u8) -> bool {
+    tag != tag::references && tag != tag::expiring && !WORK_LISTS.contains(&tag)
+}
 
 /// Defines the overlay from its list of tables by rising number: number (the tag byte in the store, not reused within a version of
 /// the block), name, key and record.
@@ -65,7 +69,7 @@ macro_rules! tables {
             /// Drops what is of no use to the next block, and all of a table of which too much was met.
             fn trim(&mut self) {
                 self.holdings.trim(MAX_CACHED_ROWS);
-                $(self.$name.trim(if UNCACHED.contains(&$tag) { 0 } else { MAX_CACHED_ROWS });)+
+                $(self.$name.trim(if is_cached($tag) { MAX_CACHED_ROWS } else { 0 });)+
             }
         }
 

@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{RwLock, RwLockReadGuard};
 
-use tally_contracts::state::{Row, tag};
+use tally_contracts::state::{Row, WORK_LISTS, tag};
 
-/// Rows kept of a table, at most, of some 150 bytes each; of one that had more none are, until the next start.
+/// Rows kept of a table, at most, of some 100 bytes each; of one that had more none are, until the next start.
 const MAX_KEPT: usize = 1 << 18;
 
 type Rows = BTreeMap<Box<[u8]>, Box<[u8]>>;
@@ -21,28 +21,23 @@ type Rows = BTreeMap<Box<[u8]>, Box<[u8]>>;
 pub struct RareRows(RwLock<BTreeMap<u8, Rows>>);
 
 impl RareRows {
-    /// The tables.
-    pub const TAGS: [u8; 8] = [
-        tag::activations,
-        tag::run_offs,
-        tag::owed,
-        tag::hold_timeouts,
-        tag::buy_outs,
-        tag::anchor_changes,
-        tag::leg_deadlines,
-        tag::dispute_deadlines,
-    ];
     /// So many rows of a table tell that there are too many.
     pub const ENOUGH: usize = MAX_KEPT + 1;
 
-    /// Of a database with these rows under each of [`Self::TAGS`], or [`Self::ENOUGH`] of them.
+    /// Of a database with these rows under each of [`Self::tags`], or [`Self::ENOUGH`] of them.
     pub fn new(tables: impl IntoIterator<Item = (u8, Rows)>) -> Self {
         Self(RwLock::new(tables.into_iter().filter(|(_, rows)| is_bounded(rows)).collect()))
     }
 
+    /// The tables.
+    pub fn tags() -> impl Iterator<Item = u8> {
+        WORK_LISTS.into_iter().chain([tag::owed])
+    }
+
     /// The value that the database has under a key, if any, where its table is kept.
     pub fn get(&self, key: &[u8]) -> Option<Option<Vec<u8>>> {
-        if !Self::TAGS.contains(&key[0]) {
+        // Without the lock, for most rows are of other tables.
+        if Self::tags().all(|tag| tag != key[0]) {
             return None;
         }
         let tables = self.tables();

@@ -493,7 +493,7 @@ fn rare_rows(db: &DB) -> Result<RareRows, StorageError> {
         let rows = db.iterator_opt(IteratorMode::From(&start, Direction::Forward), read_options(&start, &end));
         Ok((tag, rows.take(RareRows::ENOUGH).collect::<Result<_, rocksdb::Error>>()?))
     };
-    Ok(RareRows::new(RareRows::TAGS.into_iter().map(table).collect::<Result<Vec<_>, StorageError>>()?))
+    Ok(RareRows::new(RareRows::tags().map(table).collect::<Result<Vec<_>, StorageError>>()?))
 }
 
 fn remove_dir(dir: &Path) -> Result<(), StorageError> {
