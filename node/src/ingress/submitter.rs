@@ -104,7 +104,7 @@ pub enum Status {
 #[must_use = "it is not acknowledged before it is synced"]
 pub struct Entered {
     ticket: u64,
-    synced: watch::Receiver<Synced>,
+    synced: watch::Receiver<u64>,
     failed: watch::Receiver<bool>,
 }
 
@@ -121,8 +121,9 @@ struct Shared {
     to_write: Condvar,
     /// Woken when entries became ready.
     ready: Notify,
-    synced: watch::Sender<Synced>,
-    /// Whether the disk has failed: for those whom each sync need not wake.
+    /// The last ticket that is on disk.
+    synced: watch::Sender<u64>,
+    /// Whether the disk has failed; apart, for who waits for that need not wake at each sync.
     failed: watch::Sender<bool>,
     stop: watch::Sender<bool>,
     signer: Signer,
@@ -130,13 +131,6 @@ struct Shared {
     admission: Admission,
     clock: ClockKind,
     validity_ms: u64,
-}
-
-/// How far the outbox is on disk.
-#[derive(Clone, Copy, Debug)]
-struct Synced {
-    ticket: u64,
-    failed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,7 +166,7 @@ impl Submitter {
             book: Mutex::new(book),
             to_write: Condvar::new(),
             ready: Notify::new(),
-            synced: watch::Sender::new(Synced { ticket: 0, failed: false }),
+            synced: watch::Sender::new(0),
             failed: watch::Sender::new(false),
             stop: watch::Sender::new(false),
             admission: Admission::new(node.replica.clone(), node.mempool.clone()),
@@ -347,9 +341,10 @@ impl Entered {
     /// # Errors
     /// [`SubmitError::Fault`].
     pub async fn synced(mut self) -> Result<(), SubmitError> {
-        let is_known = |synced: &Synced| synced.failed || synced.ticket >= self.ticket;
-        let synced = self.synced.wait_for(is_known).await.map_err(|_| SubmitError::Fault)?;
-        if synced.failed { Err(SubmitError::Fault) } else { Ok(()) }
+        tokio::select! {
+            synced = self.synced.wait_for(|ticket| *ticket >= self.ticket) => synced.map(drop).map_err(|_| SubmitError::Fault),
+            _ = self.failed.wait_for(|failed| *failed) => Err(SubmitError::Fault),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tracing::error;
 
-use super::{Shared, Synced, UNPOISONED};
+use super::{Shared, UNPOISONED};
 use crate::ingress::outbox::{Changes, Outbox, OutboxError};
 
 /// Starts the writer.
@@ -20,14 +20,13 @@ fn run(shared: &Shared, mut outbox: Outbox) {
     while let Some((changes, ticket)) = next(shared) {
         if let Err(error) = write(shared, &mut outbox, &changes) {
             error!(%error, "the outbox failed, nothing more is accepted");
-            shared.synced.send_replace(Synced { ticket: 0, failed: true });
             shared.failed.send_replace(true);
             return;
         }
         let is_news = !changes.accepted.is_empty();
         shared.book().synced(changes.accepted.into_iter().map(|(id, _)| id));
         // Also where nothing was accepted: a ticket that is on disk stays so.
-        shared.synced.send_replace(Synced { ticket, failed: false });
+        shared.synced.send_replace(ticket);
         if is_news {
             shared.ready.notify_one();
         }
