@@ -211,10 +211,9 @@ impl fmt::Debug for Reference {
 impl FromStr for Reference {
     type Err = ReferenceError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // Of the forms of a UUID the one with hyphens is as long.
-        let uuid = Some(text).filter(|text| text.len() == Hyphenated::LENGTH).ok_or(ReferenceError)?;
-        let reference = Uuid::try_parse(uuid).map(|uuid| Self(uuid.as_u128())).map_err(|_| ReferenceError)?;
-        if reference.is_valid() { Ok(reference) } else { Err(ReferenceError) }
+        // Of the forms of a UUID only the one with hyphens is as long.
+        let uuid = Uuid::try_parse(text).ok().filter(|_| text.len() == Hyphenated::LENGTH);
+        uuid.map(|uuid| Self(uuid.as_u128())).filter(|reference| reference.is_valid()).ok_or(ReferenceError)
     }
 }
 
