@@ -11,6 +11,8 @@ pub fn options() -> Options {
     blocks.set_block_cache(&Cache::new_lru_cache(64 << 20));
     blocks.set_bloom_filter(10.0, false);
     blocks.set_whole_key_filtering(false);
+    // Compression starts anew with each; reads gain little by small ones, for what is asked for again is kept by row.
+    blocks.set_block_size(16 << 10);
     // In parts of some KiB: the cache is split into shards, and what is larger than a shard is never kept in it.
     blocks.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
     blocks.set_partition_filters(true);
