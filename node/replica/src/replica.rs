@@ -423,6 +423,8 @@ impl Replica {
 
     /// Executes a decided block, or takes what was executed ahead; from then on it is the head.
     fn apply(&self, block: CheckedBlock, certificate: CommitCertificate, decision: Position) -> Arc<Committed> {
+        // To let go of a big block takes milliseconds: while this one is executed, not after it.
+        drop(self.make_room());
         let Run { executed, index } = self.executor.finish(&block);
         assert!(index.iter().all(|(key, _)| is_index_tag(key[0])), "the query index keeps to its tags");
         self.state.apply(Applying {
@@ -435,12 +437,14 @@ impl Replica {
         self.log.forget_until(certificate.height);
         self.checked().clear();
         let committed = Arc::new(Committed { certificate, block, executed });
-        let mut recent = self.recent_blocks();
-        if recent.len() == MAX_RECENT {
-            recent.pop_front();
-        }
-        recent.push_back(committed.clone());
+        self.recent_blocks().push_back(committed.clone());
         committed
+    }
+
+    /// Takes out the recent block that the next one replaces.
+    fn make_room(&self) -> Option<Arc<Committed>> {
+        let mut recent = self.recent_blocks();
+        if recent.len() == MAX_RECENT { recent.pop_front() } else { None }
     }
 
     fn commit_again(&self, certificate: &CommitCertificate) -> Result<Arc<Committed>, StorageError> {

@@ -77,9 +77,9 @@ pub struct Place {
     pub index: u32,
 }
 
-/// A transaction's receipts.
+/// A transaction's receipts; written as a slice of the block's own.
 #[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
-pub struct TransactionRow {
+pub struct TransactionRow<R = Vec<Receipt>> {
     /// The transaction's position in the block.
     pub position: u32,
     /// Who submitted it.
@@ -89,7 +89,7 @@ pub struct TransactionRow {
     /// Whether all of it was to succeed, or nothing.
     pub is_atomic: bool,
     /// One for each operation, in order.
-    pub receipts: Vec<Receipt>,
+    pub receipts: R,
 }
 
 /// Whose points of which class a block moved.

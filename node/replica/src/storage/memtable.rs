@@ -75,9 +75,11 @@ impl Memtable {
     pub fn push(&mut self, rows: Arc<WriteSet>) {
         self.bytes += rows.bytes();
         let run = u32::try_from(self.written.len()).expect("a flush comes before there are so many runs");
-        let count = u32::try_from(rows.len()).expect("a run is far below 2^32 rows");
+        // Rows of the index come after all others, and none of them is noted.
+        let records = rows.lower_bound(&[*INDEX_TAGS.start()]);
+        let records = u32::try_from(records).expect("a run is far below 2^32 rows");
         self.written.push(rows.clone());
-        (0..count).for_each(|row| self.note(At { run, row }));
+        (0..records).for_each(|row| self.note(At { run, row }));
         self.scanned.push(Run::new(rows, 0));
         while let Some((merged, first)) = self.merge_last() {
             self.scanned.truncate(first);
@@ -113,7 +115,7 @@ impl Memtable {
                 Entry::Occupied(mut earlier) => *earlier.get_mut() = at,
                 Entry::Vacant(new) => drop(new.insert(at)),
             }
-        } else if is_record(key) {
+        } else {
             let (half, bit) = bit_of(key[0]);
             tags[half] |= bit;
             let same = |other: &At| key_of(other) == key;

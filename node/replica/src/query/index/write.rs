@@ -133,7 +133,7 @@ impl BlockIndex<'_> {
         let merchant = transaction.transaction().merchant;
         let place = Place { height: self.height, index: first };
         let (id, is_atomic) = (transaction.id(), transaction.transaction().atomic);
-        let row = TransactionRow { position, merchant, id, is_atomic, receipts: receipts.to_vec() };
+        let row = TransactionRow { position, merchant, id, is_atomic, receipts };
         self.put(super::transaction_key(place), &row);
         // The same transaction may come again, when its receipts are duplicates: the first place tells more.
         let id_key = super::transaction_id_key(&transaction.id());
