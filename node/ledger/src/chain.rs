@@ -4,12 +4,14 @@
 //! the same verdict. Whether a key may do what its transaction asks is no part of it; execution answers that with a
 //! rejection. Whether a live proposal's time is close to the clock is judged by the node alone (DESIGN 4, "Time").
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread;
 
 use tally_contracts::checkpoint::TreeHead;
 use tally_contracts::due::DueRecord;
 use tally_contracts::encoding;
-use tally_contracts::execute::{BlockContext, MAX_VALIDITY_MS, execute_next};
+use tally_contracts::execute::{BlockContext, BlockRun, MAX_VALIDITY_MS, execute_next};
 use tally_contracts::genesis::{Clock, Genesis, MAX_TIME_MS};
 use tally_contracts::governance::{ValidatorSet, genesis_writes};
 use tally_contracts::receipt::Receipt;
@@ -23,6 +25,9 @@ use crate::certificate::{CertificateError, CommitCertificate, VerifiedVotes};
 use crate::leaf::Leaf;
 use crate::log::{Frontier, Subtree, leaf_hash};
 use crate::rota::Rota;
+
+/// From so many operations on, a thread for some of a block's work is worth its start.
+const BIG_BLOCK_OPERATIONS: usize = 1_000;
 
 /// The end of the executed chain: all that the next block is judged by and built on, besides state.
 #[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]
@@ -278,6 +283,40 @@ impl Chain {
     /// As [`Self::execute`].
     #[must_use]
     pub fn execute_warm(&self, store: &dyn Store, head: &Head, block: &CheckedBlock, warm: &mut Warm) -> ExecutedBlock {
+        let run = self.run(store, head, block, warm);
+        ExecutedBlock::new(seal(head, block, &run), run)
+    }
+
+    /// The same, and what `beside` makes of what contracts did; the hashes of a big block are worked out meanwhile, on a
+    /// thread of their own.
+    ///
+    /// # Panics
+    /// As [`Self::execute`], where `beside` does, and where no thread can be started.
+    #[must_use]
+    pub fn execute_beside<T>(
+        &self,
+        store: &dyn Store,
+        head: &Head,
+        block: &CheckedBlock,
+        warm: &mut Warm,
+        beside: impl FnOnce(&BlockRun) -> T,
+    ) -> (ExecutedBlock, T) {
+        let run = self.run(store, head, block, warm);
+        let is_big = run.receipts.iter().map(Vec::len).sum::<usize>() >= BIG_BLOCK_OPERATIONS;
+        let (end, made) = if is_big {
+            thread::scope(|scope| {
+                let end = scope.spawn(|| seal(head, block, &run));
+                let made = beside(&run);
+                (end.join().unwrap_or_else(|panic| resume_unwind(panic)), made)
+            })
+        } else {
+            (seal(head, block, &run), beside(&run))
+        };
+        (ExecutedBlock::new(end, run), made)
+    }
+
+    /// Runs the contracts.
+    fn run(&self, store: &dyn Store, head: &Head, block: &CheckedBlock, warm: &mut Warm) -> BlockRun {
         let header = &block.header;
         assert_eq!(header.parent_hash, head.block_id, "a block runs on the state of its parent");
         let log = TreeHead { size: header.outcome.log_size, root: header.outcome.log_root };
@@ -289,27 +328,7 @@ impl Chain {
         warm.after = None;
         let run = execute_next(store, context, &block.transactions, &mut warm.cache);
         warm.after = Some(block.id);
-        let mut frontier = head.frontier.clone();
-        let mut subtrees = Vec::new();
-        for leaf in block.leaves(&run.due, &run.receipts) {
-            frontier.append_hash_noting(leaf_hash(&encoding::encode(&leaf)), &mut |subtree| subtrees.push(subtree));
-        }
-        let outcome = Outcome {
-            log_size: frontier.size(),
-            log_root: frontier.root(),
-            state_hash: run.writes.state_hash(&head.outcome.state_hash),
-        };
-        let rota = head.rota.after(header.height, run.epochs);
-        let (height, time_ms, block_id) = (header.height, header.time_ms, block.id);
-        let head = Head { height, time_ms, block_id, outcome, frontier, rota };
-        ExecutedBlock {
-            head,
-            due: run.due,
-            receipts: run.receipts,
-            subtrees,
-            is_checkpoint: run.is_checkpoint,
-            writes: run.writes.into(),
-        }
+        run
     }
 
     /// Certificate, transactions and their root, against the header alone.
@@ -397,6 +416,13 @@ impl Chain {
     }
 }
 
+impl ExecutedBlock {
+    fn new((head, subtrees): (Head, Vec<Subtree>), run: BlockRun) -> Self {
+        let BlockRun { due, receipts, is_checkpoint, writes, .. } = run;
+        Self { head, due, receipts, subtrees, is_checkpoint, writes: writes.into() }
+    }
+}
+
 impl SoundBlock {
     /// The header.
     #[must_use]
@@ -443,6 +469,24 @@ impl CheckedBlock {
         });
         due.chain(transactions).chain([Leaf::Header(&self.header)])
     }
+}
+
+/// The chain's end after a block that ran, and what its leaves add to the log.
+fn seal(head: &Head, block: &CheckedBlock, run: &BlockRun) -> (Head, Vec<Subtree>) {
+    let header = &block.header;
+    let mut frontier = head.frontier.clone();
+    let mut subtrees = Vec::new();
+    for leaf in block.leaves(&run.due, &run.receipts) {
+        frontier.append_hash_noting(leaf_hash(&encoding::encode(&leaf)), &mut |subtree| subtrees.push(subtree));
+    }
+    let outcome = Outcome {
+        log_size: frontier.size(),
+        log_root: frontier.root(),
+        state_hash: run.writes.state_hash(&head.outcome.state_hash),
+    };
+    let rota = head.rota.after(header.height, &run.epochs);
+    let (height, time_ms, block_id) = (header.height, header.time_ms, block.id);
+    (Head { height, time_ms, block_id, outcome, frontier, rota }, subtrees)
 }
 
 fn decode(bytes: &[u8]) -> Result<Block, InvalidBlock> {

@@ -36,7 +36,7 @@ impl Rota {
     /// # Panics
     /// When what is announced does not lie two heights ahead, and after all that was announced before.
     #[must_use]
-    pub(crate) fn after(&self, head: Height, announced: Vec<(Height, ValidatorSet)>) -> Self {
+    pub(crate) fn after(&self, head: Height, announced: &[(Height, ValidatorSet)]) -> Self {
         let over = self.0.partition_point(|(from, _)| *from <= head).saturating_sub(1);
         if over == 0 && announced.is_empty() {
             return self.clone();
@@ -44,8 +44,8 @@ impl Rota {
         let mut epochs = self.0[over..].to_vec();
         for (from, set) in announced {
             let last = epochs.last().map_or(Height(0), |(last, _)| *last);
-            assert!(from > last && from.0 >= head.0 + 2, "validators are announced in order, and ahead of their time");
-            epochs.push((from, set));
+            assert!(*from > last && from.0 >= head.0 + 2, "validators are announced in order, and ahead of their time");
+            epochs.push((*from, set.clone()));
         }
         Self(epochs.into())
     }
@@ -87,17 +87,17 @@ mod tests {
     #[test]
     fn what_is_over_goes_only_once_no_certificate_is_judged_by_it() {
         let start = rota(&[(1, 4)]);
-        let announced = start.after(Height(5), vec![(Height(15), set(5)), (Height(16), set(6))]);
+        let announced = start.after(Height(5), &[(Height(15), set(5)), (Height(16), set(6))]);
         assert_eq!(announced, rota(&[(1, 4), (15, 5), (16, 6)]));
         // Block 15 carries the certificate of 14, which the first four signed.
-        assert_eq!(announced.after(Height(14), Vec::new()), announced);
-        assert_eq!(announced.after(Height(15), Vec::new()), rota(&[(15, 5), (16, 6)]));
-        assert_eq!(announced.after(Height(16), Vec::new()), rota(&[(16, 6)]));
+        assert_eq!(announced.after(Height(14), &[]), announced);
+        assert_eq!(announced.after(Height(15), &[]), rota(&[(15, 5), (16, 6)]));
+        assert_eq!(announced.after(Height(16), &[]), rota(&[(16, 6)]));
     }
 
     #[test]
     #[should_panic(expected = "ahead of their time")]
     fn nothing_is_announced_for_a_height_whose_parts_may_be_here() {
-        let _ = rota(&[(1, 4)]).after(Height(5), vec![(Height(6), set(5))]);
+        let _ = rota(&[(1, 4)]).after(Height(5), &[(Height(6), set(5))]);
     }
 }

@@ -10,17 +10,20 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use tally_contracts::state::{Store, WriteSet};
+use tally_contracts::execute::BlockRun;
+use tally_contracts::state::{Store, WriteSet, Writes};
 use tally_contracts::types::Height;
 use tally_ledger::block::BlockId;
-use tally_ledger::chain::{Chain, CheckedBlock, ExecutedBlock, Warm};
+use tally_ledger::chain::{Chain, CheckedBlock, ExecutedBlock, Head, Warm};
 
+use crate::query::index::add_log;
 use crate::storage::state_db::StateDb;
 
 const STOPPED: &str = "a replica that failed to execute stays stopped";
 
-/// Rows by which queries find things: a function of the parent's state and the executed block, under tags of the index.
-pub type IndexWrites = fn(&Chain, &dyn Store, &CheckedBlock, &ExecutedBlock) -> WriteSet;
+/// Rows by which queries find things: a function of the parent's state, the block and what contracts did, under tags of the
+/// index, each key once.
+pub type IndexWrites = fn(&Chain, &dyn Store, &CheckedBlock, &BlockRun) -> Writes;
 
 /// See the module.
 pub struct Executor {
@@ -34,6 +37,26 @@ pub struct Run {
     pub executed: ExecutedBlock,
     /// Rows of the query index.
     pub index: WriteSet,
+}
+
+impl Run {
+    /// Executes a block on the state of its parent, which is given with the chain's end there.
+    ///
+    /// # Panics
+    /// As [`Chain::execute_beside`].
+    #[must_use]
+    pub fn new(
+        chain: &Chain,
+        (store, head): (&dyn Store, &Head),
+        block: &CheckedBlock,
+        warm: &mut Warm,
+        index: IndexWrites,
+    ) -> Self {
+        let index = |run: &BlockRun| index(chain, store, block, run);
+        let (executed, mut index) = chain.execute_beside(store, head, block, warm, index);
+        add_log(&mut index, executed.head.height, &executed.subtrees);
+        Self { executed, index: WriteSet::new(&index) }
+    }
 }
 
 /// What executes.
@@ -142,9 +165,7 @@ impl Machine {
             if block.header().parent_hash != view.head.block_id {
                 return None;
             }
-            let executed = self.chain.execute_warm(view.store, view.head, block, &mut warm);
-            let index = (self.index)(&self.chain, view.store, block, &executed);
-            Some(Run { executed, index })
+            Some(Run::new(&self.chain, (view.store, view.head), block, &mut warm, self.index))
         })
     }
 }

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bytes::Bytes;
 use tally_contracts::governance::change::PROTOCOL_VERSION;
 use tally_contracts::governance::{Protocol, ValidatorSet};
-use tally_contracts::state::{WriteSet, read, tag};
+use tally_contracts::state::{WriteSet, Writes, read, tag};
 use tally_contracts::transaction::Known;
 use tally_contracts::types::Height;
 use tally_ledger::block::{Block, BlockId};
@@ -116,7 +116,7 @@ impl ReplicaOptions {
             chain,
             disk: Arc::new(RealDisk),
             flush: FlushOptions::default(),
-            index: |_, _, _, _| WriteSet::default(),
+            index: |_, _, _, _| Writes::default(),
             cache_bytes: default_bytes(),
             keeps_checkpoints: false,
         }

@@ -28,7 +28,7 @@
 
 mod write;
 
-pub use write::{index_writes, is_listed};
+pub use write::{add_log, index_writes, is_listed};
 
 use std::ops::Range;
 

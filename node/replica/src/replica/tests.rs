@@ -186,7 +186,7 @@ impl Alliance {
             index: |_, _, block, _| {
                 let mut rows = Writes::default();
                 rows.put(|key| key.extend([&[0xc0][..], &block.id().0].concat()), Some(&block.id()));
-                WriteSet::new(&rows)
+                rows
             },
             ..ReplicaOptions::new(dir.to_owned(), self.chain.clone())
         };

@@ -1,5 +1,5 @@
 //! The executor alone: what one operation costs between the bytes of a decided block and a durable state, by the clock. Blocks
-//! run one after the other on one thread, and wait for flushes, which a node has beside them.
+//! run one after the other, with a thread beside for the index, and wait for flushes, which a node has beside them.
 //!
 //!     executor --accounts 10000 --operations 1000000 [--skew hot] [--months 3] [--marks 200000,1000000] [--json]
 //!
@@ -26,6 +26,7 @@ use tally_contracts::transaction::CheckedTransaction;
 use tally_contracts::types::MerchantId;
 use tally_ledger::certificate::{CommitCertificate, CommitSignature, VoteKind, vote_bytes};
 use tally_ledger::chain::{Chain, CheckedBlock, Head, Proposal, Warm};
+use tally_replica::executor::Run;
 use tally_replica::query::index::index_writes;
 use tally_replica::replica::FlushOptions;
 use tally_replica::storage::journal::Position;
@@ -65,8 +66,8 @@ struct Mark {
 #[derive(Clone, Copy, Default)]
 struct Spent {
     check: Duration,
-    contracts: Duration,
-    index: Duration,
+    /// Contracts, hashes and index.
+    execution: Duration,
     apply: Duration,
     flush: Duration,
 }
@@ -74,7 +75,7 @@ struct Spent {
 impl Spent {
     /// What runs one block after the other.
     fn executor(&self) -> Duration {
-        self.contracts + self.index + self.apply + self.flush
+        self.execution + self.apply + self.flush
     }
 }
 
@@ -176,8 +177,8 @@ impl Bench {
         self.log_bytes += bytes.len() as u64;
         let block = time(&mut self.spent.check, || self.chain.check(&self.head, &bytes))?;
         let head = &self.head;
-        let executed = time(&mut self.spent.contracts, || {
-            self.state.read(|view| self.chain.execute_warm(view.store, head, &block, &mut self.warm))
+        let Run { executed, index } = time(&mut self.spent.execution, || {
+            self.state.read(|view| Run::new(&self.chain, (view.store, head), &block, &mut self.warm, index_writes))
         });
         for receipt in executed.receipts.iter().flatten() {
             match &receipt.outcome {
@@ -185,9 +186,6 @@ impl Bench {
                 _ => self.rejected += 1,
             }
         }
-        let index = time(&mut self.spent.index, || {
-            self.state.read(|view| index_writes(&self.chain, view.store, &block, &executed))
-        });
         let certificate = self.certify(&block);
         let head = executed.head.clone();
         time(&mut self.spent.apply, || {
@@ -224,7 +222,7 @@ impl Bench {
     fn report(&self, arguments: &Arguments, operations: u64, disk_bytes: u64, marks: &[Mark]) {
         let each = |duration: Duration| duration.as_secs_f64() * 1e6 / operations as f64;
         let rate = operations as f64 / self.spent.executor().as_secs_f64();
-        let Spent { check, contracts, index, apply, flush } = self.spent;
+        let Spent { check, execution, apply, flush } = self.spent;
         let report = json!({
             "accounts": arguments.accounts, "operations": operations, "batch": arguments.batch,
             "transactions_per_block": arguments.transactions, "skew": arguments.skew.name(), "months": arguments.months,
@@ -232,8 +230,8 @@ impl Bench {
             "height": self.head.height, "applied": self.applied, "rejected": self.rejected,
             "ops_per_s": rate.round(),
             "us_per_op": {
-                "check": each(check), "contracts": each(contracts), "index": each(index), "apply": each(apply),
-                "flush": each(flush), "executor": each(self.spent.executor()),
+                "check": each(check), "execution": each(execution), "apply": each(apply), "flush": each(flush),
+                "executor": each(self.spent.executor()),
             },
             "state_bytes_per_op": disk_bytes as f64 / operations as f64,
             "log_bytes_per_op": self.log_bytes as f64 / operations as f64,
@@ -245,9 +243,7 @@ impl Bench {
         }
         println!("{operations} operations, {} accounts, {} refused", arguments.accounts, self.rejected);
         println!("executor   {rate:>10.0} ops/s");
-        for (name, duration) in
-            [("contracts", contracts), ("index", index), ("apply", apply), ("flush", flush), ("(check)", check)]
-        {
+        for (name, duration) in [("execution", execution), ("apply", apply), ("flush", flush), ("(check)", check)] {
             println!("{name:<10} {:>10.3} us/op", each(duration));
         }
         println!("state      {:>10.0} bytes/op on the disk", disk_bytes as f64 / operations as f64);

@@ -16,7 +16,7 @@ use tally_contracts::state::MemoryStore;
 use tally_contracts::transaction::{Body, CheckedTransaction, Operation, Transaction};
 use tally_contracts::types::{DAY_MS, Hash, Reference};
 use tally_ledger::certificate::{CommitCertificate, CommitSignature, VoteKind, vote_bytes};
-use tally_ledger::chain::{Chain, Head, Proposal};
+use tally_ledger::chain::{Chain, Head, Proposal, Warm};
 use tally_ledger::roots::checkpoint_roots;
 use tally_ledger::roots::erc1155::balance_slot;
 
@@ -24,6 +24,7 @@ use super::abi::{Arguments, Word, address_word, topic, uint_word};
 use super::call::{Revert, call};
 use super::events::{Log, TopicFilter, heights, next_block, transaction_hashes};
 use super::*;
+use crate::executor::Run;
 use crate::query::index::index_writes;
 
 /// 2026-01-05T00:00:00Z.
@@ -123,8 +124,8 @@ impl World {
         let proposal = Proposal { proposer: BAKER, now_ms, last_commit: self.certificate.take(), transactions };
         let block = self.chain.propose(&self.head, proposal);
         let block = self.chain.check(&self.head, &Bytes::from(block.encode())).expect("a proposed block is valid");
-        let executed = self.chain.execute(&self.store, &self.head, &block);
-        let index = index_writes(&self.chain, &self.store, &block, &executed);
+        let Run { executed, index } =
+            Run::new(&self.chain, (&self.store, &self.head), &block, &mut Warm::default(), index_writes);
         self.store.apply(&executed.writes);
         self.store.apply(&index);
         self.head = executed.head;

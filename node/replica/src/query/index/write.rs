@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tally_contracts::due::DueRecord;
 use tally_contracts::encoding;
+use tally_contracts::execute::BlockRun;
 use tally_contracts::points::PointClass;
 use tally_contracts::pool::DistributedDebt;
 use tally_contracts::receipt::{Applied, Outcome, Receipt};
@@ -13,7 +14,7 @@ use tally_contracts::transaction::{Body, CheckedTransaction, Operation};
 use tally_contracts::types::{
     Address, ClassId, Day, Fen, Hash, Height, MerchantId, Month, Obligation, Points, Reference, StoreId,
 };
-use tally_ledger::chain::{Chain, CheckedBlock, ExecutedBlock};
+use tally_ledger::chain::{Chain, CheckedBlock};
 use tally_ledger::log::Subtree;
 use wincode::SchemaWrite;
 use wincode::config::DefaultConfig;
@@ -29,14 +30,14 @@ const OPEN_DISPUTE: u8 = 43;
 /// Movements of one row: a block may have more than one row can hold.
 const MOVEMENTS_PER_ROW: usize = 1 << 16;
 
-/// The rows that an executed block adds to the index, sorted by key, each key once; they are to be stored together with
-/// the block's writes. Day totals add up on what `store` holds, which must be the state of the parent.
+/// The rows that what contracts did adds to the index, each key once; they are to be stored together with the block's writes.
+/// Day totals add up on what `store` holds, which must be the state of the parent.
 #[must_use]
-pub fn index_writes(chain: &Chain, store: &dyn Store, block: &CheckedBlock, executed: &ExecutedBlock) -> WriteSet {
+pub fn index_writes(chain: &Chain, store: &dyn Store, block: &CheckedBlock, run: &BlockRun) -> Writes {
     let (header, calendar) = (block.header(), chain.genesis().calendar());
     let mut index = BlockIndex {
         store,
-        state: &executed.writes,
+        state: &run.writes,
         height: header.height,
         day: calendar.day(header.time_ms),
         cycle: chain.genesis().parameters.settlement.cycle_of(calendar.month(header.time_ms)),
@@ -47,18 +48,32 @@ pub fn index_writes(chain: &Chain, store: &dyn Store, block: &CheckedBlock, exec
         rows: Writes::default(),
     };
     index.put(super::time_key(header.height), &header.time_ms);
-    index.add_log(&executed.subtrees);
     index.add_movements(block.id());
-    if !executed.due.is_empty() {
-        index.put(super::due_key(header.height), &executed.due);
-        index.add_due(&executed.due);
+    if !run.due.is_empty() {
+        index.put(super::due_key(header.height), &run.due);
+        index.add_due(&run.due);
     }
     let mut first = 0_u32;
-    for ((transaction, receipts), position) in block.transactions().iter().zip(&executed.receipts).zip(0_u32..) {
+    for ((transaction, receipts), position) in block.transactions().iter().zip(&run.receipts).zip(0_u32..) {
         index.add_transaction(transaction, receipts, position, first);
         first += u32::try_from(receipts.len()).expect("a transaction's operations are bounded");
     }
     index.finish()
+}
+
+/// Adds the rows of the transparency log: the block's leaves as one, for there are as many as it has transactions.
+pub fn add_log(rows: &mut Writes, height: Height, subtrees: &[Subtree]) {
+    let hashes = subtrees.iter().filter(|subtree| subtree.level == 0).map(|leaf| leaf.hash).collect();
+    if let Some(first) = subtrees.first() {
+        put(rows, super::leaves_key(first.index), &LeavesRow { height, hashes });
+    }
+    for Subtree { level, index, hash } in subtrees.iter().filter(|subtree| subtree.level > 0) {
+        put(rows, super::subtree_key(*level, *index), hash);
+    }
+}
+
+fn put<V: SchemaWrite<DefaultConfig, Src = V>>(rows: &mut Writes, key: Vec<u8>, value: &V) {
+    rows.put(|to| to.extend_from_slice(&key), Some(value));
 }
 
 /// The index of one block under way.
@@ -126,7 +141,7 @@ impl Moved {
 
 impl BlockIndex<'_> {
     fn put<V: SchemaWrite<DefaultConfig, Src = V>>(&mut self, key: Vec<u8>, value: &V) {
-        self.rows.put(|to| to.extend_from_slice(&key), Some(value));
+        put(&mut self.rows, key, value);
     }
 
     fn add_transaction(&mut self, transaction: &CheckedTransaction, receipts: &[Receipt], position: u32, first: u32) {
@@ -162,17 +177,6 @@ impl BlockIndex<'_> {
                     self.unkept.insert((entry.merchant, entry.operation.reference), entry.place);
                 }
             }
-        }
-    }
-
-    /// Puts the block's leaves into one row: there are as many as it has transactions.
-    fn add_log(&mut self, subtrees: &[Subtree]) {
-        let hashes = subtrees.iter().filter(|subtree| subtree.level == 0).map(|leaf| leaf.hash).collect();
-        if let Some(first) = subtrees.first() {
-            self.put(super::leaves_key(first.index), &LeavesRow { height: self.height, hashes });
-        }
-        for Subtree { level, index, hash } in subtrees.iter().filter(|subtree| subtree.level > 0) {
-            self.put(super::subtree_key(*level, *index), hash);
         }
     }
 
@@ -312,14 +316,14 @@ impl BlockIndex<'_> {
             .or_insert_with(|| store.get(&key.encode()).map(|value| encoding::decode_own(&value)).unwrap_or_default())
     }
 
-    fn finish(mut self) -> WriteSet {
+    fn finish(mut self) -> Writes {
         for (key, total) in std::mem::take(&mut self.days) {
             self.put(key.encode(), &total);
         }
         for ((merchant, reference), place) in std::mem::take(&mut self.unkept) {
             self.put(super::unkept_key(merchant, reference), &place);
         }
-        WriteSet::new(&self.rows)
+        self.rows
     }
 }
 

@@ -13,9 +13,10 @@ use tally_contracts::receipt::{Applied, Outcome};
 use tally_contracts::state::MemoryStore;
 use tally_contracts::transaction::{Body, CheckedTransaction, Operation, Transaction};
 use tally_contracts::types::{DAY_MS, Hash, Reference};
-use tally_ledger::chain::{Chain, Head, Proposal};
+use tally_ledger::chain::{Chain, Head, Proposal, Warm};
 
 use super::*;
+use crate::executor::Run;
 use crate::query::dry_run::dry_run;
 use crate::query::index::index_writes;
 
@@ -103,11 +104,10 @@ impl World {
         let transactions = vec![signed(&chain, now_ms, BAKER, bodies)];
         let block = chain.propose(&head, Proposal { proposer: BAKER, now_ms, last_commit: None, transactions });
         let block = chain.check(&head, &Bytes::from(block.encode())).expect("a proposed block is valid");
-        let executed = chain.execute(&store, &head, &block);
+        let Run { executed, index } = Run::new(&chain, (&store, &head), &block, &mut Warm::default(), index_writes);
         let refused =
             executed.receipts.iter().flatten().find(|receipt| !matches!(receipt.outcome, Outcome::Applied(_)));
         assert_eq!(refused, None);
-        let index = index_writes(&chain, &store, &block, &executed);
         store.apply(&executed.writes);
         store.apply(&index);
         Self { chain, head: executed.head, store }
