@@ -112,10 +112,12 @@ def instructions(binaries):
     operations = 20_000
     with tempfile.TemporaryDirectory(prefix="tally-bench.") as work:
         command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={work}/out", "--collect-atstart=no"]
-        command += ["--toggle-collect=*Chain*execute_warm*", str(binaries / "executor")]
+        command += ["--toggle-collect=*::Chain::run*", "--toggle-collect=*::chain::seal*", str(binaries / "executor")]
         run([*command, "--accounts", "1000", "--operations", str(operations), "--json"])
         lines = pathlib.Path(work, "out").read_text().splitlines()
     total = next(int(line.split()[1]) for line in lines if line.startswith("totals:"))
+    if not total:
+        raise RuntimeError("callgrind met none of the functions that it was to count")
     # Each account was enrolled and given points first, which is two operations.
     return {"operations": operations + 2_000, "instructions_per_op": total / (operations + 2_000)}
 
