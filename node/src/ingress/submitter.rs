@@ -331,6 +331,7 @@ impl Entered {
         receipt: impl Future<Output = T>,
     ) -> Result<Option<T>, SubmitError> {
         tokio::select! {
+            biased;
             receipt = tokio::time::timeout(time, receipt) => Ok(receipt.ok()),
             _ = self.failed.wait_for(|failed| *failed) => Err(SubmitError::Fault),
         }
@@ -342,6 +343,7 @@ impl Entered {
     /// [`SubmitError::Fault`].
     pub async fn synced(mut self) -> Result<(), SubmitError> {
         tokio::select! {
+            biased;
             synced = self.synced.wait_for(|ticket| *ticket >= self.ticket) => synced.map(drop).map_err(|_| SubmitError::Fault),
             _ = self.failed.wait_for(|failed| *failed) => Err(SubmitError::Fault),
         }
