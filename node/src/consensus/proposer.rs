@@ -60,12 +60,14 @@ fn due_at(replica: &Replica, latest: Instant) -> Instant {
     let genesis = replica.chain().genesis();
     let now = Instant::now();
     let left_ms = u64::try_from(latest.saturating_duration_since(now).as_millis()).unwrap_or(u64::MAX);
-    let (clock_ms, ahead_ms) = match genesis.clock {
-        Clock::Real => (now_ms(), left_ms),
-        Clock::Simulated { .. } => (replica.head().time_ms + 1, 1),
-    };
-    let latest_ms = clock_ms.saturating_add(ahead_ms);
-    let due_ms = replica.read(|view| due_at_ms(view.store, genesis.calendar(), latest_ms));
+    let (clock_ms, latest_ms, due_ms) = replica.read(|view| {
+        let (clock_ms, ahead_ms) = match genesis.clock {
+            Clock::Real => (now_ms(), left_ms),
+            Clock::Simulated { .. } => (view.head.time_ms + 1, 1),
+        };
+        let latest_ms = clock_ms.saturating_add(ahead_ms);
+        (clock_ms, latest_ms, due_at_ms(view.store, genesis.calendar(), latest_ms))
+    });
     if due_ms < latest_ms { now + Duration::from_millis(due_ms.saturating_sub(clock_ms)) } else { latest }
 }
 

@@ -36,11 +36,7 @@ impl RareRows {
 
     /// The value that the database has under a key, if any, where its table is kept.
     pub fn get(&self, key: &[u8]) -> Option<Option<Vec<u8>>> {
-        // Without the lock, for most rows are of other tables.
-        if Self::tags().all(|tag| tag != key[0]) {
-            return None;
-        }
-        let tables = self.tables();
+        let tables = self.tables_with(key[0])?;
         let rows = tables.get(&key[0])?;
         Some(rows.get(key).map(|value| value.to_vec()))
     }
@@ -52,7 +48,7 @@ impl RareRows {
         end: &[u8],
         read: impl FnOnce(&mut dyn Iterator<Item = (&[u8], &[u8])>) -> T,
     ) -> Option<T> {
-        let tables = self.tables();
+        let tables = self.tables_with(start[0])?;
         let rows = tables.get(&start[0]).filter(|_| end <= &[start[0] + 1][..])?;
         let found = rows.range::<[u8], _>((Bound::Included(start), Bound::Excluded(end)));
         Some(read(&mut found.map(|(key, value)| (&**key, &**value))))
@@ -73,8 +69,10 @@ impl RareRows {
         tables.retain(|_, rows| is_bounded(rows));
     }
 
-    fn tables(&self) -> RwLockReadGuard<'_, BTreeMap<u8, Rows>> {
-        self.0.read().expect("no thread panics while it holds the rare rows")
+    /// All tables, if this is one of them: most rows are of others, and are told from these without the lock.
+    fn tables_with(&self, tag: u8) -> Option<RwLockReadGuard<'_, BTreeMap<u8, Rows>>> {
+        let is_rare = Self::tags().any(|rare| rare == tag);
+        is_rare.then(|| self.0.read().expect("no thread panics while it holds the rare rows"))
     }
 }
 
