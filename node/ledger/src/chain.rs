@@ -27,7 +27,7 @@ use crate::log::{Frontier, Subtree, leaf_hash};
 use crate::rota::Rota;
 
 /// From so many operations on, a thread for some of a block's work is worth its start.
-const BIG_BLOCK_OPERATIONS: usize = 1_000;
+pub const BIG_BLOCK_OPERATIONS: usize = 1_000;
 
 /// The end of the executed chain: all that the next block is judged by and built on, besides state.
 #[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead)]

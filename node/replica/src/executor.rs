@@ -22,7 +22,7 @@ use crate::storage::state_db::StateDb;
 const STOPPED: &str = "a replica that failed to execute stays stopped";
 
 /// Rows by which queries find things: a function of the parent's state, the block and what contracts did, under tags of the
-/// index, each key once.
+/// index, each key once. Rows of the transparency log are not among them: those every replica has.
 pub type IndexWrites = fn(&Chain, &dyn Store, &CheckedBlock, &BlockRun) -> Writes;
 
 /// See the module.
@@ -52,10 +52,10 @@ impl Run {
         warm: &mut Warm,
         index: IndexWrites,
     ) -> Self {
-        let index = |run: &BlockRun| index(chain, store, block, run);
-        let (executed, mut index) = chain.execute_beside(store, head, block, warm, index);
-        add_log(&mut index, executed.head.height, &executed.subtrees);
-        Self { executed, index: WriteSet::new(&index) }
+        let (executed, mut rows) =
+            chain.execute_beside(store, head, block, warm, |done| index(chain, store, block, done));
+        add_log(&mut rows, executed.head.height, &executed.subtrees);
+        Self { executed, index: WriteSet::new(&rows) }
     }
 }
 

@@ -51,7 +51,7 @@ pub struct ReplicaOptions {
     pub disk: Arc<dyn Disk>,
     /// When derived state is flushed.
     pub flush: FlushOptions,
-    /// The query index.
+    /// The query index, but for the rows of the transparency log.
     pub index: IndexWrites,
     /// Memory for rows of the database that execution asks for again, in bytes.
     pub cache_bytes: usize,
@@ -108,7 +108,7 @@ impl Default for FlushOptions {
 }
 
 impl ReplicaOptions {
-    /// On the real disk, flushed by default, without a query index.
+    /// On the real disk, flushed by default, with the transparency log's rows alone for an index.
     #[must_use]
     pub fn new(data_dir: PathBuf, chain: Chain) -> Self {
         Self {
@@ -423,7 +423,7 @@ impl Replica {
 
     /// Executes a decided block, or takes what was executed ahead; from then on it is the head.
     fn apply(&self, block: CheckedBlock, certificate: CommitCertificate, decision: Position) -> Arc<Committed> {
-        // To let go of a big block takes milliseconds: while this one is executed, not after it.
+        // To let go of a big block takes milliseconds: beside the execution of this one, if that is still under way.
         drop(self.make_room());
         let Run { executed, index } = self.executor.finish(&block);
         assert!(index.iter().all(|(key, _)| is_index_tag(key[0])), "the query index keeps to its tags");

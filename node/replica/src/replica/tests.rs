@@ -19,7 +19,7 @@ use tally_contracts::state::{Key, MemoryStore, Store as _, Writes, tag};
 use tally_contracts::transaction::{Body, CheckedTransaction, Operation, Transaction};
 use tally_contracts::types::{Address, Category, ClassId, DAY_MS, Day, Fen, Hash, MerchantId, Rate, Reference};
 use tally_ledger::certificate::{CommitSignature, VoteKind, vote_bytes};
-use tally_ledger::chain::Proposal;
+use tally_ledger::chain::{BIG_BLOCK_OPERATIONS, Proposal};
 use tally_ledger::roots::checkpoint_roots;
 use tally_ledger::roots::records::RecordId;
 use tally_ledger::roots::state_tree::NoRecordProof;
@@ -99,6 +99,9 @@ fn genesis() -> Genesis {
     }
 }
 
+/// Members enrolled by one transaction, at most.
+const FIT_A_TRANSACTION: u32 = 200;
+
 impl Alliance {
     fn new() -> Self {
         let chain = Chain::new(genesis());
@@ -111,7 +114,9 @@ impl Alliance {
     /// A block after the head: enrols members and issues points to them, `operations` of each.
     fn propose(&mut self, step_ms: u64, operations: u32) -> Bytes {
         let now_ms = self.head.time_ms + step_ms;
-        let transactions = if operations == 0 { Vec::new() } else { vec![self.transaction(now_ms, operations)] };
+        let firsts = (0..operations).step_by(FIT_A_TRANSACTION as usize);
+        let transactions =
+            firsts.map(|first| self.transaction(now_ms, FIT_A_TRANSACTION.min(operations - first))).collect();
         let proposal = Proposal {
             proposer: MerchantId(1 + (self.serial % 2) as u16),
             now_ms,
@@ -357,6 +362,16 @@ fn what_was_executed_ahead_is_not_seen_before_its_decision_nor_if_another_is_dec
     // It came too late, and nothing waits for it.
     replica.store_block(&other).expect("its height is decided");
     alliance.step(&replica, 1, 2).expect("the disk works");
+    alliance.assert_same(&replica);
+}
+
+#[test]
+fn a_block_so_big_that_its_hashes_have_a_thread_leads_to_the_same() {
+    let (_dir, _disk, mut alliance, replica) = fresh();
+    let operations = u32::try_from(BIG_BLOCK_OPERATIONS / 2).expect("they are few");
+    alliance.step(&replica, 1_000, operations).expect("the disk works");
+    let receipts: usize = replica.recent(Height(1)).expect("it is recent").executed.receipts.iter().map(Vec::len).sum();
+    assert_eq!(receipts, BIG_BLOCK_OPERATIONS);
     alliance.assert_same(&replica);
 }
 

@@ -1,5 +1,5 @@
 //! The executor alone: what one operation costs between the bytes of a decided block and a durable state, by the clock. Blocks
-//! run one after the other, with a thread beside for the index, and wait for flushes, which a node has beside them.
+//! run one after the other, with a thread beside for their hashes, and wait for flushes, which a node has beside them.
 //!
 //!     executor --accounts 10000 --operations 1000000 [--skew hot] [--months 3] [--marks 200000,1000000] [--json]
 //!
