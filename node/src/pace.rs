@@ -2,7 +2,8 @@
 //!
 //! A sync, a transaction and a block cost much by themselves, so under load a few full ones carry more than many small ones;
 //! and whoever got a receipt by a block is about to send the next operation. Where little goes on, what comes waits for two
-//! milliseconds; else for as much as usually comes, and never for long.
+//! milliseconds; after a busy block for as much as usually comes, and beside own operations that wait for a block, for twenty
+//! milliseconds.
 
 use std::time::{Duration, Instant};
 
