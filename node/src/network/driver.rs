@@ -35,8 +35,6 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 const REPORTS: usize = 1_024;
 /// Streams that one connection may hold open, each with at most one transaction in memory.
 const MAX_STREAMS: usize = 32;
-/// Transactions of one peer that wait for their check; more are answered busy.
-const MAX_PEER_CHECKS: usize = 16;
 /// Connections that one peer may hold: both sides may dial at once, and an old one may not be known to be dead yet.
 const MAX_PEER_CONNECTIONS: u32 = 4;
 /// Connections that have not yet shown whose they are.
@@ -231,7 +229,7 @@ impl Driver {
             Report::Found { peer, addresses } => self.dial(peer, addresses),
             Report::Judged { peer, verdict, channel } => {
                 if let Some(link) = self.links.get_mut(&peer) {
-                    link.checks -= 1;
+                    link.judged();
                 }
                 let answer = match verdict {
                     Verdict::Accept => Answer::Accepted,
@@ -322,10 +320,9 @@ impl Driver {
     /// Has a transaction judged apart from the driver, and answers when that is done.
     fn judge(&mut self, peer: PeerId, transaction: Bytes, channel: ResponseChannel<Answer>) {
         let Some(link) = self.links.get_mut(&peer) else { return };
-        if link.checks >= MAX_PEER_CHECKS {
+        if !link.take_check() {
             return self.answer(channel, Answer::Busy);
         }
-        link.checks += 1;
         let (checks, incoming, reports) = (self.checks.clone(), self.incoming.clone(), self.reports.0.clone());
         tokio::spawn(async move {
             let _permit = checks.acquire_owned().await.expect("the semaphore is never closed");

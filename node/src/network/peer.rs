@@ -13,6 +13,8 @@ use super::{MAX_REDIAL, MIN_REDIAL};
 
 /// Most bytes that wait for one peer. More is dropped: the submitter sends it again.
 const MAX_QUEUED_BYTES: usize = 16 << 20;
+/// Transactions of one peer that wait for their check; more are answered busy.
+const MAX_CHECKS: usize = 16;
 /// Transactions under way to one peer.
 const MAX_UNDER_WAY: usize = 8;
 /// How often a transaction is tried on a connection that fails under it.
@@ -71,7 +73,7 @@ pub(super) struct Link {
     /// Where to dial it; a guest dials us.
     pub address: Option<Multiaddr>,
     /// Transactions from it that are being checked.
-    pub checks: usize,
+    checks: usize,
     connected: bool,
     queue: VecDeque<Parcel>,
     queued_bytes: usize,
@@ -142,6 +144,18 @@ impl Link {
         if parcel.attempts < MAX_ATTEMPTS {
             self.again(parcel, now);
         }
+    }
+
+    /// Whether one more transaction from it may be checked; it counts from then on.
+    pub fn take_check(&mut self) -> bool {
+        let has_room = self.checks < MAX_CHECKS;
+        self.checks += usize::from(has_room);
+        has_room
+    }
+
+    /// A transaction from it was checked. A guest that left and returned meanwhile is counted anew.
+    pub fn judged(&mut self) {
+        self.checks = self.checks.saturating_sub(1);
     }
 
     pub fn connect(&mut self) {

@@ -151,6 +151,35 @@ async fn a_guest_is_let_in_while_the_node_runs_and_served_until_it_leaves() {
 }
 
 #[tokio::test]
+async fn a_guest_that_leaves_and_returns_while_its_transaction_is_judged_does_no_harm() {
+    let (list, guests) = watch::channel(BTreeSet::from([id_of(5)]));
+    let (begins, mut begun) = tokio::sync::mpsc::unbounded_channel();
+    let (go_on, gate) = std::sync::mpsc::channel::<()>();
+    let gate = Mutex::new(gate);
+    let incoming = move |bytes: Vec<u8>| {
+        begins.send(bytes).unwrap();
+        gate.lock().unwrap().recv().unwrap();
+        Verdict::Accept
+    };
+    let options = NetworkOptions { guests, ..NetworkOptions::new([1; 32], anywhere(), vec![]) };
+    let a = spawn(options, Arc::new(incoming)).await.unwrap();
+    let guest = node(5, vec![Peer { id: a.peer_id(), address: a.address().clone() }]).await;
+    guest.connected(1).await;
+    guest.handle.broadcast(vec![1, 1].into()).unwrap();
+    assert_eq!(begun.recv().await.unwrap(), [1, 1]);
+    for guests in [BTreeSet::new(), BTreeSet::from([id_of(5)])] {
+        let count = guests.len();
+        list.send_replace(guests);
+        guest.connected(count).await;
+    }
+    go_on.send(()).unwrap();
+    go_on.send(()).unwrap();
+    guest.handle.broadcast(vec![1, 2].into()).unwrap();
+    let next = tokio::time::timeout(LIMIT, begun.recv()).await;
+    assert_eq!(next.expect("the network goes on").unwrap(), [1, 2]);
+}
+
+#[tokio::test]
 async fn a_peer_that_sends_garbage_is_cut_off_for_a_while() {
     let a = node(1, vec![listed(2), listed(3)]).await;
     let (b, c) = (node(2, vec![a.as_peer()]).await, node(3, vec![a.as_peer()]).await);
