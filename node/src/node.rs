@@ -136,9 +136,13 @@ impl Node {
         tokio::select! {
             ended = self.consensus.ended() => part_ended("consensus", ended),
             ended = &mut self.http => part_ended("the HTTP interface", ended),
-            () = outbox_fault(self.door.as_ref()) => anyhow::anyhow!(
-                "the outbox cannot be written: check the disk under data_dir. Whatever was acknowledged before is kept"
+            () = submitter_fault(self.door.as_ref()) => anyhow::anyhow!(
+                "the outbox cannot be written or sent, and the log says why: check the disk under data_dir. Whatever was \
+                 acknowledged before is kept"
             ),
+            () = network_end(self.network.as_ref()) => {
+                anyhow::anyhow!("the transaction network broke off; the log says where")
+            }
         }
     }
 
@@ -174,10 +178,18 @@ impl Node {
     }
 }
 
-/// Returns when the outbox has failed; never where there is none.
-async fn outbox_fault(door: Option<&Door>) {
+/// Returns when the submitter has failed; never where there is none.
+async fn submitter_fault(door: Option<&Door>) {
     match door {
         Some(door) => door.submitter.fault().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Returns when the transaction network has ended; never where there is none.
+async fn network_end(network: Option<&NetworkHandle>) {
+    match network {
+        Some(network) => network.ended().await,
         None => std::future::pending().await,
     }
 }

@@ -9,7 +9,8 @@
 //!
 //! **Invariants.** Nothing is acknowledged that is not on disk. What is acknowledged is pending until a receipt exists or,
 //! for what the node cannot sign again, until block time has passed its end of validity. Pending operations and bytes are
-//! bounded. After a fault of the disk nothing more is accepted and [`Submitter::fault`] returns: the node must stop.
+//! bounded. After a fault of the disk, or a panic of who writes or sends, nothing more is accepted and [`Submitter::fault`]
+//! returns: the node must stop.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -123,7 +124,7 @@ struct Shared {
     ready: Notify,
     /// The last ticket that is on disk.
     synced: watch::Sender<u64>,
-    /// Whether the disk has failed; apart, for who waits for that need not wake at each sync.
+    /// Whether the disk has failed, or a part has panicked; apart, for who waits for that need not wake at each sync.
     failed: watch::Sender<bool>,
     stop: watch::Sender<bool>,
     signer: Signer,
@@ -251,7 +252,7 @@ impl Submitter {
         self.shared.book().bytes()
     }
 
-    /// Returns when the disk has failed. The node must stop then.
+    /// Returns when the disk has failed or a part has panicked. The node must stop then.
     pub async fn fault(&self) {
         // The sender lives as long as `self`.
         let _ = self.shared.failed.subscribe().wait_for(|failed| *failed).await;
@@ -372,6 +373,17 @@ impl Drop for Submitter {
     }
 }
 
+/// Held by what must not end before the submitter: where it panics, what is acknowledged would wait for ever.
+struct Alarm<'a>(&'a Shared);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.failed.send_replace(true);
+        }
+    }
+}
+
 /// Why the book's lock is never poisoned.
 const UNPOISONED: &str = "no holder of the book panics";
 /// Longest validity of an own signature: with the largest lead of our clock over head's time it stays within 24 h.
@@ -395,8 +407,8 @@ impl Shared {
 
     fn stop(&self) {
         self.stop.send_replace(true);
-        // Under the lock, so that the writer cannot miss it between its look and its wait.
-        let _book = self.book();
+        // Under the lock, so that the writer cannot miss it between its look and its wait; also after a panic.
+        let _book = self.book.lock();
         self.to_write.notify_all();
     }
 

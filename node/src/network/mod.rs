@@ -179,6 +179,11 @@ impl NetworkHandle {
     pub async fn shutdown(&self) {
         // Fails only where it has ended already.
         let _ = self.commands.send(Command::Stop).await;
+        self.ended().await;
+    }
+
+    /// Returns when the network has ended: shut down, or by a panic.
+    pub async fn ended(&self) {
         self.commands.closed().await;
     }
 

@@ -51,7 +51,7 @@ pub enum SubmitError {
     /// A transaction whose key or time execution would refuse.
     #[error("{0}")]
     Refused(Rejection),
-    /// The disk failed: the node is about to stop.
+    /// The disk failed, or a part of the submitter did: the node is about to stop.
     #[error("the outbox failed, the node is stopping")]
     Fault,
 }

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tracing::{debug, warn};
 
-use super::Shared;
+use super::{Alarm, Shared};
 use crate::ingress::batch::Content;
 use crate::ingress::book::{Launch, Place};
 use crate::ingress::outbox::EntryId;
@@ -44,6 +44,8 @@ struct Task {
 
 /// Runs until the submitter stops.
 pub(super) async fn run(shared: Arc<Shared>) {
+    let watched = shared.clone();
+    let _alarm = Alarm(&watched);
     let mut stop = shared.stop.subscribe();
     let replica = shared.node.replica.clone();
     // In this order: a block that is executed between the two is seen by both.

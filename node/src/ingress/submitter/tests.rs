@@ -181,6 +181,20 @@ async fn a_full_disk_stops_the_door() {
 }
 
 #[tokio::test]
+async fn a_part_that_panics_stops_the_door() {
+    let alliance = Alliance::new();
+    let (submitter, _) = open(&alliance, Arc::new(RealDisk));
+    let shared = submitter.shared.clone();
+    let holder = std::thread::spawn(move || {
+        let _book = shared.book();
+        panic!("on purpose");
+    });
+    holder.join().unwrap_err();
+    timeout(LIMIT, submitter.fault()).await.expect("who sends comes to the book, and panics too");
+    timeout(LIMIT, submitter.shutdown()).await.expect("it ends in order");
+}
+
+#[tokio::test]
 async fn concurrent_submissions_share_a_sync() {
     let alliance = Alliance::new();
     let disk = LossyDisk::new(1);

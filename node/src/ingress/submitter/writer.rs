@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tracing::error;
 
-use super::{Shared, UNPOISONED};
+use super::{Alarm, Shared, UNPOISONED};
 use crate::ingress::outbox::{Changes, Outbox, OutboxError};
 
 /// Starts the writer.
@@ -17,6 +17,7 @@ pub(super) fn start(shared: Arc<Shared>, outbox: Outbox) -> JoinHandle<()> {
 }
 
 fn run(shared: &Shared, mut outbox: Outbox) {
+    let _alarm = Alarm(shared);
     while let Some((changes, ticket)) = next(shared) {
         if let Err(error) = write(shared, &mut outbox, &changes) {
             error!(%error, "the outbox failed, nothing more is accepted");
