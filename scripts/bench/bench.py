@@ -43,7 +43,7 @@ CASES = [
 ]
 # Operations of a case, full and quick, by how the operations come in.
 OPERATIONS = {"batches": (300_000, 40_000), "wallets": (60_000, 10_000), "http": (20_000, 3_000)}
-EXECUTOR = [("executor_10k", 10_000, 600_000), ("executor_1m", 1_000_000, 200_000)]
+EXECUTOR = [("executor_10k", 10_000, 600_000), ("executor_1m", 1_000_000, 600_000)]
 # What an operation costs with so much history, and with so many accounts: at the last of them at most so many times as much as
 # at the first, which is measured before and after.
 HISTORY = (200_000, 2_000_000, 10_000_000)

@@ -1,5 +1,5 @@
-//! The executor alone: what one operation costs between the bytes of a decided block and a durable state, by the clock. Blocks
-//! run one after the other, with a thread beside for their hashes, and wait for flushes, which a node has beside them.
+//! The executor alone: what one operation costs between a decided block and a durable state, by the clock. As in a node, blocks
+//! run one after the other, each with a thread beside for its hashes, and state is flushed beside them.
 //!
 //!     executor --accounts 10000 --operations 1000000 [--skew hot] [--months 3] [--marks 200000,1000000] [--json]
 //!
@@ -8,13 +8,15 @@
 //! A mark is a number of operations at which it tells what those since the mark before cost, and how much memory and disk there
 //! is then: what growth does.
 //!
-//! Blocks are made and signed outside the measured time. Measured is what every node does for a block once it is checked:
-//! contracts, log leaves, state hash, query index, state in memory, and the wait for flushes of it to the disk. Decoding and
-//! checking signatures is told apart, for nodes do it off the executing thread. No network, no votes, no block log: those are
+//! Transactions are made, signed and checked ahead, some hundred thousand operations at a time, while no flush is under way.
+//! Then the clock runs from the first of their blocks until all that they led to is on the disk: contracts, log leaves, state
+//! hash, query index, state in memory, flushes, and what it takes to let go of a block. Decoding transactions and checking
+//! their signatures is told apart, for nodes do it off the executing thread. No network, no votes, no block log: those are
 //! `tally bench`.
 
 mod load;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -23,7 +25,7 @@ use serde_json::json;
 use tally_contracts::receipt::Outcome;
 use tally_contracts::state::WriteSet;
 use tally_contracts::transaction::CheckedTransaction;
-use tally_contracts::types::MerchantId;
+use tally_contracts::types::{Hash, MerchantId};
 use tally_ledger::certificate::{CommitCertificate, CommitSignature, VoteKind, vote_bytes};
 use tally_ledger::chain::{Chain, CheckedBlock, Head, Proposal, Warm};
 use tally_replica::executor::Run;
@@ -54,6 +56,17 @@ struct Arguments {
     json: bool,
 }
 
+impl Arguments {
+    /// The month of the operation after so many, from 0 on.
+    const fn month(&self, sent: u64) -> u64 {
+        sent * self.months / self.operations
+    }
+
+    const fn block_operations(&self) -> u64 {
+        self.batch * self.transactions as u64
+    }
+}
+
 /// What operations cost since the mark before.
 struct Mark {
     operations: u64,
@@ -65,19 +78,26 @@ struct Mark {
 /// Where the time went.
 #[derive(Clone, Copy, Default)]
 struct Spent {
+    /// Ahead, and no part of the rest.
     check: Duration,
+    /// From the first block until all is on the disk.
+    executor: Duration,
     /// Contracts, hashes and index.
     execution: Duration,
     apply: Duration,
+    /// Waiting for flushes.
     flush: Duration,
 }
 
-impl Spent {
-    /// What runs one block after the other.
-    fn executor(&self) -> Duration {
-        self.execution + self.apply + self.flush
-    }
+/// What a block is made of.
+struct Prepared {
+    transactions: Vec<CheckedTransaction>,
+    /// The time that it is at least, in ms since 1970.
+    time_ms: u64,
 }
+
+/// Operations that are made ahead, at least: they take some hundred MB.
+const AHEAD: u64 = 400_000;
 
 /// A chain that runs on its own.
 struct Bench {
@@ -102,35 +122,43 @@ fn main() -> Result<()> {
     let mut bench = Bench::open(&dir, &load)?;
     eprintln!("executor: seed {}, enrolling {} accounts", arguments.seed, arguments.accounts);
     while let Some(transactions) = load.enrolments(arguments.batch, arguments.transactions) {
-        bench.run(transactions, load.time_ms())?;
+        let block = bench.prepare(transactions, load.time_ms())?;
+        bench.run_all(vec![block])?;
     }
     ensure!(bench.rejected == 0, "{} enrolments were rejected", bench.rejected);
+    bench.flush()?;
     let before = disk_bytes(&dir)?;
     (bench.spent, bench.applied, bench.log_bytes) = (Spent::default(), 0, 0);
     eprintln!("executor: {} operations", arguments.operations);
     let (mut sent, mut marks, mut since) = (0, Vec::new(), (0, Duration::ZERO));
     while sent < arguments.operations {
         let next_mark = arguments.marks.get(marks.len()).copied().unwrap_or(u64::MAX);
-        let month = |sent: u64| sent * arguments.months / arguments.operations;
-        let before = month(sent);
-        sent += arguments.batch * arguments.transactions as u64;
-        let transactions = load.operations(arguments.batch, arguments.transactions);
-        bench.run(transactions, load.time_ms())?;
-        if month(sent) > before {
-            load.skip_month();
+        let until = arguments.operations.min(next_mark).min(sent + AHEAD);
+        let mut blocks = Vec::new();
+        while sent < until {
+            let transactions = load.operations(arguments.batch, arguments.transactions);
+            blocks.push(bench.prepare(transactions, load.time_ms())?);
+            let month = arguments.month(sent);
+            sent += arguments.block_operations();
+            if arguments.month(sent) > month {
+                load.skip_month();
+            }
+        }
+        bench.run_all(blocks)?;
+        if sent >= arguments.operations {
+            bench.flush()?;
         }
         if sent >= next_mark {
-            let (spent, operations) = (bench.spent.executor() - since.1, sent - since.0);
+            let (spent, operations) = (bench.spent.executor - since.1, sent - since.0);
             marks.push(Mark {
                 operations: sent,
                 us_per_op: spent.as_secs_f64() * 1e6 / operations as f64,
                 rss_bytes: rss_bytes()?,
                 disk_bytes: disk_bytes(&dir)?,
             });
-            since = (sent, bench.spent.executor());
+            since = (sent, bench.spent.executor);
         }
     }
-    bench.flush()?;
     let disk = disk_bytes(&dir)?.saturating_sub(before);
     ensure!(bench.applied + bench.rejected == sent, "every operation has its receipt");
     bench.report(&arguments, sent, disk, &marks);
@@ -163,19 +191,49 @@ impl Bench {
         })
     }
 
-    /// Makes a block of transactions and runs it; it is `time_ms` at least.
-    fn run(&mut self, transactions: Vec<Vec<u8>>, time_ms: u64) -> Result<()> {
-        let checked = CheckedTransaction::check_all(transactions, self.chain.chain_id())
-            .map_err(|(at, fault)| anyhow::anyhow!("transaction {at}: {fault}"))?;
+    /// Checks a block's transactions ahead.
+    fn prepare(&mut self, transactions: Vec<Vec<u8>>, time_ms: u64) -> Result<Prepared> {
+        let chain_id = self.chain.chain_id();
+        let checked = time(&mut self.spent.check, || CheckedTransaction::check_all(transactions, chain_id));
+        let transactions = checked.map_err(|(at, fault)| anyhow::anyhow!("transaction {at}: {fault}"))?;
+        Ok(Prepared { transactions, time_ms })
+    }
+
+    /// Runs blocks, and waits for the flush that is under way then: it shall have no time that is not measured.
+    fn run_all(&mut self, blocks: Vec<Prepared>) -> Result<()> {
+        let started = Instant::now();
+        for block in blocks {
+            self.run(block)?;
+            let waiting = self.state.waiting();
+            if waiting.blocks >= self.flush.blocks || waiting.bytes >= self.flush.bytes {
+                self.start_flush()?;
+            }
+        }
+        time(&mut self.spent.flush, || self.state.finish_flush())?;
+        self.spent.executor += started.elapsed();
+        Ok(())
+    }
+
+    /// Flushes what waits.
+    fn flush(&mut self) -> Result<()> {
+        let started = Instant::now();
+        self.start_flush()?;
+        time(&mut self.spent.flush, || self.state.finish_flush())?;
+        self.spent.executor += started.elapsed();
+        Ok(())
+    }
+
+    fn run(&mut self, Prepared { transactions, time_ms }: Prepared) -> Result<()> {
+        let known: HashMap<Hash, CheckedTransaction> = transactions.iter().map(|t| (t.id(), t.clone())).collect();
         let proposal = Proposal {
             proposer: MerchantId(1),
             now_ms: time_ms.max(self.head.time_ms + 100),
             last_commit: self.certificate.clone(),
-            transactions: checked,
+            transactions,
         };
         let bytes = self.chain.propose(&self.head, proposal).encode();
         self.log_bytes += bytes.len() as u64;
-        let block = time(&mut self.spent.check, || self.chain.check(&self.head, &bytes))?;
+        let block = self.chain.check_new(&self.head, &bytes, &|id| known.get(id).cloned())?;
         let head = &self.head;
         let Run { executed, index } = time(&mut self.spent.execution, || {
             self.state.read(|view| Run::new(&self.chain, (view.store, head), &block, &mut self.warm, index_writes))
@@ -193,20 +251,13 @@ impl Bench {
             self.state.apply(Applying { head, certificate, decision, records: executed.writes.clone(), index });
         });
         (self.head, self.certificate) = (executed.head, Some(certificate));
-        let waiting = self.state.waiting();
-        if waiting.blocks >= self.flush.blocks || waiting.bytes >= self.flush.bytes {
-            self.flush()?;
-        }
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<()> {
+    /// Waits for the flush before, if it is still under way.
+    fn start_flush(&mut self) -> Result<()> {
         let today = self.chain.genesis().calendar().day(self.head.time_ms);
-        // Waited for, though a node goes on meanwhile: else it would have the time in which the next load is made for nothing.
-        Ok(time(&mut self.spent.flush, || {
-            self.state.start_flush(Position::from_u64(0), today)?;
-            self.state.finish_flush()
-        })?)
+        Ok(time(&mut self.spent.flush, || self.state.start_flush(Position::from_u64(0), today))?)
     }
 
     fn certify(&self, block: &CheckedBlock) -> CommitCertificate {
@@ -221,8 +272,8 @@ impl Bench {
 
     fn report(&self, arguments: &Arguments, operations: u64, disk_bytes: u64, marks: &[Mark]) {
         let each = |duration: Duration| duration.as_secs_f64() * 1e6 / operations as f64;
-        let rate = operations as f64 / self.spent.executor().as_secs_f64();
-        let Spent { check, execution, apply, flush } = self.spent;
+        let Spent { check, executor, execution, apply, flush } = self.spent;
+        let rate = operations as f64 / executor.as_secs_f64();
         let report = json!({
             "accounts": arguments.accounts, "operations": operations, "batch": arguments.batch,
             "transactions_per_block": arguments.transactions, "skew": arguments.skew.name(), "months": arguments.months,
@@ -231,7 +282,7 @@ impl Bench {
             "ops_per_s": rate.round(),
             "us_per_op": {
                 "check": each(check), "execution": each(execution), "apply": each(apply), "flush": each(flush),
-                "executor": each(self.spent.executor()),
+                "executor": each(executor),
             },
             "state_bytes_per_op": disk_bytes as f64 / operations as f64,
             "log_bytes_per_op": self.log_bytes as f64 / operations as f64,
