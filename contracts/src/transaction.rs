@@ -163,6 +163,12 @@ impl Claim {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckedTransaction(Arc<Checked>);
 
+/// What a transaction of these bytes is known by, whatever they are: their hash.
+#[must_use]
+pub fn transaction_id(bytes: &[u8]) -> Hash {
+    IDENTITY.hash(&[bytes])
+}
+
 /// Gives a transaction by its id, if it was checked before for this alliance.
 pub type Known<'a> = &'a dyn Fn(&Hash) -> Option<CheckedTransaction>;
 
@@ -206,7 +212,7 @@ impl CheckedTransaction {
         let mut claims: Vec<(Claim, Signed)> = Vec::new();
         let mut checked = Vec::with_capacity(all_bytes.len());
         for (at, bytes) in all_bytes.into_iter().enumerate() {
-            let id = IDENTITY.hash(&[&bytes]);
+            let id = transaction_id(&bytes);
             if let Some(known) = known(&id) {
                 checked.push(known);
                 continue;

@@ -16,7 +16,7 @@ use tally_contracts::genesis::{Clock, Genesis, MAX_TIME_MS};
 use tally_contracts::governance::{ValidatorSet, genesis_writes};
 use tally_contracts::receipt::Receipt;
 use tally_contracts::state::{Cache, Store, WriteSet};
-use tally_contracts::transaction::{Body, CheckedTransaction, InvalidTransaction, Known};
+use tally_contracts::transaction::{Body, CheckedTransaction, InvalidTransaction, Known, transaction_id};
 use tally_contracts::types::{ChainId, Hash, Height, MerchantId};
 use wincode::{SchemaRead, SchemaWrite};
 
@@ -25,6 +25,10 @@ use crate::certificate::{CertificateError, CommitCertificate, VerifiedVotes};
 use crate::leaf::Leaf;
 use crate::log::{Frontier, Subtree, leaf_hash};
 use crate::rota::Rota;
+
+/// The header's fields that a block's other parts must come to.
+const TRANSACTIONS_ROOT: &str = "transactions_root";
+const LAST_COMMIT_HASH: &str = "last_commit_hash";
 
 /// From so many operations on, a thread for some of a block's work is worth its start.
 pub const BIG_BLOCK_OPERATIONS: usize = 1_000;
@@ -85,6 +89,23 @@ pub enum InvalidBlock {
         /// What is wrong with it.
         error: InvalidTransaction,
     },
+}
+
+impl InvalidBlock {
+    /// Whether the id of the block, which was judged so, is that of an invalid block: no other bytes can make a valid one of it.
+    /// Else the bytes are not those that its header speaks of.
+    #[must_use]
+    pub fn is_pinned(&self, block: &Block) -> bool {
+        match self {
+            Self::Encoding(_) | Self::Oversized(_) => false,
+            Self::Header { field, .. } => ![TRANSACTIONS_ROOT, LAST_COMMIT_HASH].contains(field),
+            Self::Certificate(_) => true,
+            Self::Transaction { .. } => {
+                let ids = block.transactions.iter().map(|bytes| transaction_id(bytes));
+                transactions_root(ids) == block.header.transactions_root
+            }
+        }
+    }
 }
 
 /// A block that holds by itself: its parent's certificate is one for the parent it names, its transactions are valid and
@@ -347,7 +368,7 @@ impl Chain {
         let transactions = CheckedTransaction::check_new(transactions, &self.chain_id, known)
             .map_err(|(index, error)| InvalidBlock::Transaction { index, error })?;
         let root = transactions_root(transactions.iter().map(CheckedTransaction::id));
-        field("transactions_root", &header.transactions_root, &root)?;
+        field(TRANSACTIONS_ROOT, &header.transactions_root, &root)?;
         Ok(transactions)
     }
 
@@ -363,7 +384,7 @@ impl Chain {
         field("height", &header.height, &head.height.next())?;
         field("parent_hash", &header.parent_hash, &head.block_id)?;
         field("validators_hash", &header.validators_hash, &validators.hash())?;
-        field("last_commit_hash", &header.last_commit_hash, &last_commit.map_or(Hash::ZERO, CommitCertificate::hash))?;
+        field(LAST_COMMIT_HASH, &header.last_commit_hash, &last_commit.map_or(Hash::ZERO, CommitCertificate::hash))?;
         field("outcome.log_size", &header.outcome.log_size, &head.outcome.log_size)?;
         field("outcome.log_root", &header.outcome.log_root, &head.outcome.log_root)?;
         field("outcome.state_hash", &header.outcome.state_hash, &head.outcome.state_hash)?;

@@ -24,7 +24,7 @@ use crate::storage::StorageError;
 enum Judged {
     /// Checked and stored.
     Valid(BlockId),
-    /// Its header, which its id pins, makes it invalid: no node of our state may vote for it.
+    /// What its id pins makes it invalid: no node of our state may vote for it.
     Invalid(BlockId),
     /// Not the bytes of the block it was said to be: nothing is known of that block.
     Foreign(InvalidBlock),
@@ -193,15 +193,10 @@ impl Driver {
     }
 }
 
-/// Whether the header alone makes a block invalid, so that its id is known to be that of an invalid block.
+/// What is known of a block whose check failed.
 fn invalid(bytes: &[u8], error: InvalidBlock) -> Judged {
-    let of_header = match &error {
-        InvalidBlock::Header { field, .. } => !["transactions_root", "last_commit_hash"].contains(field),
-        InvalidBlock::Certificate(_) => true,
-        InvalidBlock::Encoding(_) | InvalidBlock::Oversized(_) | InvalidBlock::Transaction { .. } => false,
-    };
     match Block::decode(bytes) {
-        Ok(block) if of_header => {
+        Ok(block) if error.is_pinned(&block) => {
             let id = block.header.id();
             tracing::warn!(block_id = %id, %error, "invalid block");
             Judged::Invalid(id)
