@@ -308,7 +308,7 @@ async fn start_anchoring(
         options.max_lag_ms = None;
     }
     let (replica, submitter) = (replica.clone(), door.submitter.clone());
-    let node = anchoring::Node { replica, submitter, merchant: door.merchant };
+    let node = anchoring::Node { replica, submitter };
     // Starting reads files, and starts tasks, so it stays on the runtime.
     let handle = tokio::runtime::Handle::current();
     let start = move || {

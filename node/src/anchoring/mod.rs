@@ -23,7 +23,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
-use tally_contracts::types::MerchantId;
 use tally_ledger::anchor::Trust;
 use tally_ledger::anchor::timestamp::Roots;
 use tally_ledger::anchor::witness::{WitnessError, witness_key};
@@ -146,8 +145,6 @@ pub struct Node {
     pub replica: Arc<Replica>,
     /// Takes the evidence.
     pub submitter: Arc<Submitter>,
-    /// The merchant whose node this is.
-    pub merchant: MerchantId,
 }
 
 /// How far anchoring by one operator has come.

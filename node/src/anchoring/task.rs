@@ -11,7 +11,7 @@ use tally_ledger::anchor::witness::Fork;
 use tally_ledger::anchor::{self, Anchored};
 use tally_ledger::note::VerifierKey;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use super::error::Failure;
 use super::forks::Forks;
@@ -205,12 +205,12 @@ impl Task {
         if self.source.is_on_record(mark.height, hash) {
             return Ok(anchored);
         }
-        let Node { submitter, merchant, .. } = &self.node;
+        let Node { submitter, .. } = &self.node;
         let reference = reference(mark.time_ms, &hash);
         let body = Body::Anchor(Anchor { checkpoint: mark.height, evidence });
-        let receipt = submitter.wait(*merchant, reference);
-        submitter.submit(vec![Operation::new(reference, body)], Mode::Each).await?;
-        let found = timeout(RECEIPT_WAIT, receipt).await.map_err(|_| Failure::NoReceipt)?;
+        let (mut entered, mut receipts) = submitter.enter_awaited(vec![Operation::new(reference, body)], Mode::Each)?;
+        let receipt = receipts.pop().expect("there is one for each operation");
+        let found = entered.within(RECEIPT_WAIT, receipt).await?.ok_or(Failure::NoReceipt)?;
         match found.receipt.outcome {
             Outcome::Applied(_) | Outcome::Rejected(Rejection::AnchoredAlready) => Ok(anchored),
             Outcome::Rejected(rejection) => Err(Failure::Rejected(rejection)),

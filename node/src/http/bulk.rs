@@ -27,7 +27,7 @@ use super::params::{Params, RawBody, require_media_type};
 use super::problem::{Language, Problem};
 use super::submit::{Answer, submit_problem};
 use crate::ingress::fits_alone;
-use crate::ingress::submitter::{Found, Mode, SubmitError, check_at};
+use crate::ingress::submitter::{Found, Mode, SubmitError, Submitter, check_at};
 use crate::query::dry_run;
 use answer::{BulkLine, line_answer, ndjson};
 
@@ -255,10 +255,8 @@ impl Api {
             if bulk.operations.is_empty() {
                 return Ok(Vec::new());
             }
-            let awaited = |o: &Operation| -> Awaited { Box::pin(door.submitter.wait(door.merchant, o.reference)) };
-            let found = wait.map_or_else(Vec::new, |_| bulk.operations.iter().map(awaited).collect());
-            let error = match door.submitter.submit(bulk.operations.clone(), mode.into()).await {
-                Ok(()) => return Ok(found),
+            let error = match submit(&door.submitter, bulk.operations.clone(), mode.into(), wait.is_some()).await {
+                Ok(receipts) => return Ok(receipts),
                 Err(error) => error,
             };
             let reference = match &error {
@@ -305,6 +303,21 @@ impl Api {
         }
         Ok(answers)
     }
+}
+
+/// Returns when operations are on disk; with what gives their receipts, where those are waited for.
+async fn submit(
+    submitter: &Submitter,
+    operations: Vec<Operation>,
+    mode: Mode,
+    waits: bool,
+) -> Result<Vec<Awaited>, SubmitError> {
+    if !waits {
+        return submitter.submit(operations, mode).await.map(|()| Vec::new());
+    }
+    let (entered, receipts) = submitter.enter_awaited(operations, mode)?;
+    entered.synced().await?;
+    Ok(receipts.into_iter().map(|receipt| -> Awaited { Box::pin(receipt) }).collect())
 }
 
 impl From<BulkMode> for Mode {

@@ -189,11 +189,10 @@ pub async fn operation(
             return answer.and_then(respond_final);
         }
     }
-    let found = wait.map(|time| (time, submitter.wait(merchant, reference)));
     let asked = operation.clone();
-    let mut entered = submitter.enter(vec![operation], Mode::Each).map_err(submit_problem)?;
-    let found = match found {
-        Some((time, found)) => entered.within(time, found).await.map_err(submit_problem)?,
+    let (mut entered, mut receipts) = submitter.enter_awaited(vec![operation], Mode::Each).map_err(submit_problem)?;
+    let found = match wait.zip(receipts.pop()) {
+        Some((time, receipt)) => entered.within(time, receipt).await.map_err(submit_problem)?,
         None => None,
     };
     match found {

@@ -187,16 +187,30 @@ impl Submitter {
     /// # Errors
     /// [`SubmitError`]; nothing was accepted. After [`SubmitError::Fault`] that is not known.
     pub async fn submit(&self, operations: Vec<Operation>, mode: Mode) -> Result<(), SubmitError> {
-        self.enter(operations, mode)?.synced().await
+        let submission = self.prepare(operations, mode)?;
+        self.accept(submission)?.synced().await
     }
 
-    /// The same for who waits for something else first; what it returns tells when they are on disk.
+    /// The same for who waits for receipts: what it returns tells when the operations are on disk, and gives the receipt of
+    /// each as soon as a block holds it, in order; of these operations alone, not of others that had their references before.
+    /// Where no receipt comes it waits for ever: limit the time.
     ///
     /// # Errors
     /// As for [`Submitter::submit`].
-    pub fn enter(&self, operations: Vec<Operation>, mode: Mode) -> Result<Entered, SubmitError> {
+    pub fn enter_awaited(
+        &self,
+        operations: Vec<Operation>,
+        mode: Mode,
+    ) -> Result<(Entered, Vec<impl Future<Output = Found> + Send + use<>>), SubmitError> {
+        let references: Vec<Reference> = operations.iter().map(|operation| operation.reference).collect();
         let submission = self.prepare(operations, mode)?;
-        self.accept(submission)
+        let merchant = self.shared.signer.merchant;
+        let (ticket, receipts) = self.shared.change(|book| {
+            let ticket = book.accept(submission, Instant::now())?;
+            let receipts = references.into_iter().map(|reference| book.waiters.wait(merchant, reference)).collect();
+            Ok((ticket, receipts))
+        })?;
+        Ok((self.entered(ticket), receipts))
     }
 
     /// Accepts a transaction signed elsewhere; on return it is on disk.
@@ -212,13 +226,8 @@ impl Submitter {
         self.accept(Submission::Signed(transaction))?.synced().await
     }
 
-    /// The receipt of an operation, as soon as a block holds it. Waits from the call on, so call it before submitting. It
-    /// never ends where no receipt comes: limit the time.
-    pub fn wait(&self, merchant: MerchantId, reference: Reference) -> impl Future<Output = Found> + Send + use<> {
-        self.shared.book().waiters.wait(merchant, reference)
-    }
-
-    /// The end of a transaction; as [`Submitter::wait`].
+    /// The end of a transaction, whenever it comes. Waits from the call on, so call it before submitting; where no end comes it
+    /// waits for ever: limit the time.
     pub fn wait_transaction(&self, id: Hash) -> impl Future<Output = TransactionEnd> + Send + use<> {
         self.shared.book().waiters.wait_transaction(id)
     }
@@ -316,8 +325,11 @@ impl Submitter {
     }
 
     fn accept(&self, submission: Submission) -> Result<Entered, SubmitError> {
-        let ticket = self.shared.change(|book| book.accept(submission, Instant::now()))?;
-        Ok(Entered { ticket, synced: self.shared.synced.subscribe(), failed: self.shared.failed.subscribe() })
+        Ok(self.entered(self.shared.change(|book| book.accept(submission, Instant::now()))?))
+    }
+
+    fn entered(&self, ticket: u64) -> Entered {
+        Entered { ticket, synced: self.shared.synced.subscribe(), failed: self.shared.failed.subscribe() }
     }
 }
 

@@ -60,7 +60,7 @@ impl World {
         options.delays = Delays { first: Duration::from_millis(1), most: Duration::from_millis(4) };
         let (replica, submitter) = (self.alliance.replica.clone(), self.submitter.clone());
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-        Anchoring::start(options, &disk, &Node { replica, submitter, merchant: MERCHANT }).unwrap()
+        Anchoring::start(options, &disk, &Node { replica, submitter }).unwrap()
     }
 
     /// Makes a checkpoint and attests it, which makes it final.

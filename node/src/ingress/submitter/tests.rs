@@ -54,8 +54,9 @@ async fn until(what: &str, done: impl Fn() -> bool) {
 async fn an_operation_goes_from_the_door_to_its_receipt() {
     let alliance = Alliance::new();
     let (submitter, mempool) = open(&alliance, Arc::new(RealDisk));
-    let waiting = submitter.wait(MERCHANT, reference(2));
-    submitter.submit(operations(0..3), Mode::Each).await.unwrap();
+    let (entered, mut receipts) = submitter.enter_awaited(operations(0..3), Mode::Each).unwrap();
+    let waiting = receipts.pop().unwrap();
+    entered.synced().await.unwrap();
     assert_eq!(submitter.status(MERCHANT, reference(2)), Status::Pending);
     let transactions = taken(&mempool, 3).await;
     let id = transactions[0].id();
@@ -65,6 +66,26 @@ async fn an_operation_goes_from_the_door_to_its_receipt() {
     assert!(matches!(found.receipt.outcome, Outcome::Applied(Applied::Enrolled { .. })));
     assert_eq!(submitter.status(MERCHANT, reference(2)), Status::Unknown);
     submitter.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_receipt_is_no_other_operations_that_had_the_reference_before() {
+    let alliance = Alliance::new();
+    let (submitter, mempool) = open(&alliance, Arc::new(RealDisk));
+    submitter.submit(vec![operation(1)], Mode::Each).await.unwrap();
+    let first = taken(&mempool, 1).await;
+    // Nobody has told the submitter yet when the other operation comes.
+    mempool.remove_committed(&alliance.commit(first, 1).block);
+    let other = Operation { reference: reference(1), ..operation(2) };
+    let (_, mut receipts) = loop {
+        match submitter.enter_awaited(vec![other.clone()], Mode::Each) {
+            Err(SubmitError::ReferenceReused { .. }) => tokio::task::yield_now().await,
+            entered => break entered.unwrap(),
+        }
+    };
+    alliance.commit(taken(&mempool, 1).await, 1);
+    let found = timeout(LIMIT, receipts.pop().unwrap()).await.unwrap();
+    assert_eq!((found.height, found.receipt.outcome), (Height(2), Outcome::Rejected(Rejection::ReferenceReused)));
 }
 
 #[tokio::test]
@@ -170,8 +191,8 @@ async fn a_full_disk_stops_the_door() {
     assert_eq!(submitter.submit(vec![operation(2)], Mode::Each).await, Err(SubmitError::Fault));
     assert_eq!(submitter.submit(vec![operation(3)], Mode::Each).await, Err(SubmitError::Fault));
     timeout(LIMIT, submitter.fault()).await.unwrap();
-    let mut entered = submitter.enter(vec![operation(4)], Mode::Each).unwrap();
-    let receipt = submitter.wait(MERCHANT, reference(4));
+    let (mut entered, mut receipts) = submitter.enter_awaited(vec![operation(4)], Mode::Each).unwrap();
+    let receipt = receipts.pop().unwrap();
     assert_eq!(entered.within(2 * LIMIT, receipt).await, Err(SubmitError::Fault), "nobody waits for a receipt in vain");
     disk.crash();
     disk.set_free_bytes(None);
