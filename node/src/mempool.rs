@@ -2,7 +2,7 @@
 //!
 //! Everything in it is well formed and rightly signed; whether it will be applied is judged at execution. It is bounded
 //! in bytes and in number, and the merchants share both evenly, so no merchant can crowd out another: each has a lane in arrival order,
-//! and [`Mempool::take`] serves the lanes in turn. What leaves it is what a block has executed, and what can no longer be
+//! and [`Mempool::take`] serves the lanes in turn. However small a share is, one transaction of each may wait. What leaves it is what a block has executed, and what can no longer be
 //! executed. It is not stored: what must survive a crash stands in the [outbox](crate::ingress::outbox).
 //!
 //! **Invariants.** A transaction is in it at most once, and not again for as long as its id is among the
@@ -101,7 +101,7 @@ impl Mempool {
         let merchants = self.shares.load(Ordering::Relaxed);
         let fits = pool.bytes + bytes <= max_bytes
             && pool.places.len() < max_transactions
-            && lane_bytes + bytes <= max_bytes / merchants
+            && (lane_count == 0 || lane_bytes + bytes <= max_bytes / merchants)
             && lane_count < max_transactions.div_ceil(merchants);
         if !fits {
             return Err(MempoolError::Full { retry_after_ms: RETRY_AFTER_MS });

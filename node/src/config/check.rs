@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use ed25519_dalek::SigningKey;
 use tally_contracts::crypto::PublicKey;
 use tally_contracts::genesis::{Clock, Genesis, GenesisMerchant, Role};
+use tally_contracts::transaction::MAX_LEAF_BYTES;
 use tally_contracts::types::MerchantId;
 
 use super::{Config, ConfigError, Keys, MerchantKeys, peer_id, wrong};
@@ -37,6 +38,11 @@ impl Config {
         let zero = positive.into_iter().find(|(_, v)| *v == 0).map(|(key, _)| key);
         if let Some(key) = zero.or_else(|| times.into_iter().find(|(_, v)| *v == 0).map(|(key, _)| key)) {
             return Err(wrong(key, "is 0, so nothing could pass. Give a value from 1 on, or leave the key out"));
+        }
+        if l.mempool_bytes < MAX_LEAF_BYTES {
+            let reason =
+                format!("has no room for a large transaction. Give at least {MAX_LEAF_BYTES}, or leave it out");
+            return Err(wrong("limits.mempool_bytes", reason));
         }
         let mut names = BTreeSet::new();
         for client in &self.clients {

@@ -99,6 +99,16 @@ fn shares_follow_the_number_of_merchants() {
 }
 
 #[test]
+fn one_transaction_of_a_merchant_may_wait_however_small_its_share_is() {
+    let bytes = of_merchant(1, 0).bytes().len();
+    let pool = mempool(MempoolOptions { max_bytes: 2 * bytes, merchants: 20, ..MempoolOptions::default() });
+    pool.insert(of_merchant(1, 0)).unwrap();
+    assert!(matches!(pool.insert(of_merchant(1, 1)), Err(MempoolError::Full { .. })));
+    pool.insert(of_merchant(2, 2)).unwrap();
+    assert!(matches!(pool.insert(of_merchant(3, 3)), Err(MempoolError::Full { .. })), "the bound over all");
+}
+
+#[test]
 fn what_no_block_can_execute_any_more_is_dropped() {
     let pool = mempool(MempoolOptions::default());
     let until = |n, valid_until_ms| signed(Transaction { valid_until_ms, ..unsigned(vec![operation(n)]) }, 9);
