@@ -75,8 +75,8 @@ pub(super) struct Streams {
     unfinished: BTreeMap<PartOf, BTreeMap<u32, Piece>>,
     waiting: BTreeMap<PartOf, Bytes>,
     finished: BTreeMap<PartOf, Vec<Signature>>,
-    /// The blocks handed on, by height and round.
-    handed_on: BTreeMap<(Height, u32), BTreeSet<BlockId>>,
+    /// The blocks handed on, by height and round: by all that their parts say of them, which their proposer chooses freely.
+    handed_on: BTreeMap<(Height, u32), BTreeSet<PartOf>>,
     /// The height and round that the engine is in.
     current: (Height, u32),
 }
@@ -117,11 +117,11 @@ impl Streams {
             return Ok(None);
         }
         let of_round = self.handed_on.entry((of.height, of.round)).or_default();
-        if !of_round.contains(&of.block_id) && of_round.len() >= MAX_BLOCKS_PER_ROUND {
+        if !of_round.contains(&of) && of_round.len() >= MAX_BLOCKS_PER_ROUND {
             self.unfinished.remove(&of);
             return Err(PartError::TooMany);
         }
-        of_round.insert(of.block_id);
+        of_round.insert(of);
         let (data, signatures) = self.unfinished.remove(&of).unwrap_or_default().into_values().unzip();
         make_room(&mut self.finished, of.proposer);
         self.finished.insert(of, signatures);

@@ -255,6 +255,9 @@ fn a_round_has_two_blocks_at_most_and_lies_near() {
         assert!(streams.add(Height(0), &set, part(0, block)).unwrap().is_some(), "block {block}");
     }
     assert_eq!(streams.add(Height(0), &set, part(0, 3)), Err(PartError::TooMany));
+    let other = PartOf { pol_round: Some(0), ..part(0, 1).of };
+    let again = signer(other.proposer).part(other, 0, data.clone());
+    assert_eq!(streams.add(Height(0), &set, again), Err(PartError::TooMany), "whatever else is said of a block");
     assert!(streams.add(Height(0), &set, part(8, 3)).unwrap().is_some(), "two turns of four validators ahead");
     assert_eq!(streams.add(Height(0), &set, part(9, 3)), Err(PartError::Round));
     streams.started(Height(1), 1);
