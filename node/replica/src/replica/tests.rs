@@ -447,6 +447,8 @@ fn a_flush_that_fails_is_a_fault_and_loses_nothing() {
     fs::write(&obstacle, []).expect("it can be made");
     alliance.step(&replica, 1, 1).expect("the block log works, and state is flushed beside it");
     assert!(replica.flush().expect_err("it cannot flush").is_fault());
+    alliance.step(&replica, 1, 1).expect("the block log still works");
+    assert!(replica.flush().expect_err("it still cannot").is_fault());
     alliance.assert_same(&replica);
     drop(replica);
     // As if the flush had been torn off after its first file.

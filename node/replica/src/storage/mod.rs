@@ -108,6 +108,9 @@ pub enum StorageError {
         /// What the disk said.
         source: io::Error,
     },
+    /// An earlier flush failed, which was told then: state is not written any more.
+    #[error("state database: an earlier flush failed")]
+    Unflushed,
     /// The data directory is another alliance's.
     #[error("the data belongs to the alliance {found}, this node serves {expected}: choose another data directory")]
     OtherAlliance {

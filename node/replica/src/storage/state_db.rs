@@ -294,10 +294,13 @@ impl StateDb {
     /// Waits for the flush that is under way, if one is.
     ///
     /// # Errors
-    /// When the disk failed.
+    /// When the disk failed; [`StorageError::Unflushed`] where it did before.
     pub fn finish_flush(&self) -> Result<(), StorageError> {
-        let started = self.flushing().take();
-        started.map_or(Ok(()), |flush| flush.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        match self.flushing().take() {
+            Some(flush) => flush.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            None if self.shared.memory().flushing.is_some() => Err(StorageError::Unflushed),
+            None => Ok(()),
+        }
     }
 
     /// How the flush that was started last has ended, if it has.
