@@ -66,6 +66,23 @@ pub struct FinalCheckpoint {
     pub roots: Roots,
 }
 
+/// What is worked out.
+enum What {
+    /// The checkpoint at the head.
+    Head(Building),
+    /// A final one before it.
+    Again(FinalCheckpoint),
+}
+
+/// That a checkpoint is being worked out; no more once it is dropped, also by a panic.
+struct Building(Arc<Keeper>);
+
+impl Drop for Building {
+    fn drop(&mut self) {
+        self.0.is_building.store(false, Ordering::Release);
+    }
+}
+
 /// What is asked of the state at a checkpoint, and where the answer goes.
 enum Question {
     Slot(Slot, mpsc::Sender<StorageProof>),
@@ -86,13 +103,10 @@ impl Keeper {
     /// When no thread can be started.
     pub fn take_up(self: &Arc<Self>, state: &StateDb, chain: &Chain) -> Result<(), StorageError> {
         if self.is_building.swap(true, Ordering::AcqRel) {
+            tracing::warn!("the checkpoint before is still being worked out: this one is passed over");
             return Ok(());
         }
-        let held = self.hold(state, chain, None);
-        if held.is_err() {
-            self.is_building.store(false, Ordering::Release);
-        }
-        held
+        self.hold(state, chain, What::Head(Building(Arc::clone(self))))
     }
 
     /// Takes up a final checkpoint before the head, beside one that may come meanwhile. Where settlement has gone on
@@ -106,20 +120,19 @@ impl Keeper {
         chain: &Chain,
         checkpoint: FinalCheckpoint,
     ) -> Result<(), StorageError> {
-        self.hold(state, chain, Some(checkpoint))
+        self.hold(state, chain, What::Again(checkpoint))
     }
 
     /// Works out the checkpoint at the head, or an earlier one again, on a thread of its own.
-    fn hold(
-        self: &Arc<Self>,
-        state: &StateDb,
-        chain: &Chain,
-        again: Option<FinalCheckpoint>,
-    ) -> Result<(), StorageError> {
+    fn hold(self: &Arc<Self>, state: &StateDb, chain: &Chain, what: What) -> Result<(), StorageError> {
         let (keeper, calendar) = (Arc::clone(self), chain.genesis().calendar());
         let uri = token_uri(chain.chain_id());
         let (handle, own) = mpsc::channel();
         let frozen = state.freeze(move |view| {
+            let (building, again) = match what {
+                What::Head(building) => (Some(building), None),
+                What::Again(checkpoint) => (None, Some(checkpoint)),
+            };
             let started = Instant::now();
             let head = (view.head.height, view.head.time_ms);
             let (height, time_ms) = again.map_or(head, |again| (again.height, again.time_ms));
@@ -136,11 +149,8 @@ impl Keeper {
             let (sender, questions) = mpsc::channel();
             let (sender, thread) = (Mutex::new(Some(sender)), Mutex::new(own.recv().ok()));
             keeper.keep(Kept { height, time_ms, roots, took, questions: sender, thread });
-            if again.is_none() {
-                keeper.is_building.store(false, Ordering::Release);
-            }
             // What follows lives only as long as it is kept.
-            drop(keeper);
+            drop((building, keeper));
             for question in questions {
                 question.answer(store, &built);
             }
