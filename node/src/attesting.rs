@@ -4,6 +4,7 @@
 //! attestation that is sent again is a duplicate. **Invariant**: consensus waits for nothing here.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use sha2::{Digest, Sha256};
@@ -13,7 +14,7 @@ use tally_contracts::transaction::{Body, Operation};
 use tally_contracts::types::{Height, MerchantId, Reference};
 use tokio::sync::watch;
 
-use crate::ingress::submitter::{Mode, Submitter};
+use crate::ingress::submitter::{Mode, SubmitError, Submitter};
 use crate::keeper::Kept;
 use crate::query::checkpoints::Attested;
 use crate::replica::Replica;
@@ -56,10 +57,24 @@ impl Attester {
             if let Some((height, roots)) = before.replace((height, roots)) {
                 check(&replica, height, &roots);
             }
-            if let Some(operation) = self.attestation(&replica, height, roots)
-                && let Err(error) = self.submitter.submit(vec![operation], Mode::Each).await
+            let attestation = self.attestation(&replica, height, roots);
+            drop(replica);
+            if let Some(operation) = attestation
+                && let Err(error) = self.submit(operation, &kept).await
             {
                 tracing::warn!(%height, %error, "cannot attest the checkpoint");
+            }
+        }
+    }
+
+    /// Submits an attestation, again where there is no room for it, until there is a newer checkpoint.
+    async fn submit(&self, operation: Operation, kept: &watch::Receiver<Option<Arc<Kept>>>) -> Result<(), SubmitError> {
+        loop {
+            match self.submitter.submit(vec![operation.clone()], Mode::Each).await {
+                Err(SubmitError::Busy { retry_after_ms }) if kept.has_changed().is_ok_and(|has| !has) => {
+                    tokio::time::sleep(Duration::from_millis(retry_after_ms)).await;
+                }
+                end => return end,
             }
         }
     }
