@@ -35,8 +35,8 @@ use crate::storage::state_db::{Applying, StateDb, is_index_tag};
 
 /// Executed blocks kept whole, for the engine may ask for the last ones to be committed again. A large one takes some 20 MB.
 const MAX_RECENT: usize = 4;
-/// Executed blocks a subscriber may lag behind before it misses some.
-const MAX_UNREAD: usize = 64;
+/// Executed blocks a subscriber may lag behind before it misses some: those are kept whole too.
+const MAX_UNREAD: usize = 8;
 /// Checked successors of the head kept, so that a block is not checked twice.
 const MAX_CHECKED: usize = 8;
 
