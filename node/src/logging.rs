@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Log, LogFormat};
 
 /// What is logged where the configuration does not say: the node's own doings, of its libraries only what is wrong.
-const USUAL_FILTER: &str = "warn,tally_node=info,tallyd=info,tally_ledger=info,tally_contracts=info";
+const USUAL_FILTER: &str = "warn,tallyd=info,tally_node=info,tally_replica=info,tally_ledger=info,tally_contracts=info";
 
 /// Starts logging; `RUST_LOG` goes before the configured filter.
 ///
