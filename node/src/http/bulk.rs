@@ -105,7 +105,8 @@ pub async fn bulk(
 ) -> Result<Response, Problem> {
     require_media_type(&headers, &["application/x-ndjson", "application/json", "text/plain"])?;
     let wait = api.wait_time(&headers)?;
-    let _permit = api.bulks.try_acquire().map_err(|_| Problem::overloaded("too many bulks are in progress", 1_000))?;
+    let permit = api.bulks.clone().try_acquire_owned();
+    let permit = permit.map_err(|_| Problem::overloaded("too many bulks are in progress", 1_000))?;
     let RawBody(bytes) = RawBody::from_request(request, &()).await?;
     let mode = params.mode;
     let most = match params.dry_run {
@@ -123,7 +124,7 @@ pub async fn bulk(
         let found = api.take(&mut bulk, mode, wait).await?;
         Results::Submitted(api.collect(found, wait).await?)
     };
-    Ok(ndjson(bulk, results, language))
+    Ok(ndjson(bulk, results, language, permit))
 }
 
 impl Bulk {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tally_contracts::receipt::Receipt;
 use tally_contracts::transaction::Operation;
 use tally_contracts::types::{Hash, Height, Reference};
+use tokio::sync::OwnedSemaphorePermit;
 use utoipa::ToSchema;
 
 use super::{Bulk, Fate, Line, Results};
@@ -67,11 +68,13 @@ pub enum LineStatus {
 /// Lines that are written at once.
 const LINES_PER_CHUNK: usize = 256;
 
-/// The whole answer; each chunk is made when there is room to send it.
-pub(super) fn ndjson(bulk: Bulk, results: Results, language: Language) -> Response {
+/// The whole answer; each chunk is made when there is room to send it. Until the last one is sent the bulk is in progress, which
+/// `permit` counts.
+pub(super) fn ndjson(bulk: Bulk, results: Results, language: Language, permit: OwnedSemaphorePermit) -> Response {
     let Bulk { lines, operations } = bulk;
     let count = lines.len();
     let chunk = move |start: usize| {
+        let _permit = &permit;
         let mut chunk = String::new();
         for line in lines[start..].iter().take(LINES_PER_CHUNK) {
             let answer = line_answer(line, &operations, &results, language);
