@@ -18,6 +18,7 @@ use tally_ledger::proof::ProofFile;
 use utoipa::IntoParams;
 
 use super::Api;
+use super::conditional::IMMUTABLE;
 use super::merchants::PageParams;
 use super::params::{Names, NoParams, Params, page};
 use super::problem::Problem;
@@ -228,7 +229,7 @@ pub async fn entries(State(api): Node, Path(path): Path<String>) -> Result<Respo
     let replica = api.replica.clone();
     let entries = api.blocking(move || replica.entries(start..end)).await?.map_err(Problem::from)?;
     let bundle = encode_bundle(&entries).map_err(|error| Problem::because("internal", error))?;
-    Ok(([BYTES, FOR_GOOD], bundle).into_response())
+    Ok(([BYTES, IMMUTABLE], bundle).into_response())
 }
 
 impl Api {
@@ -239,7 +240,7 @@ impl Api {
             NoProof::Query(error) => Problem::from(error),
             NoProof::NotYet => Problem::new("no_checkpoint"),
             NoProof::NotKept(_) => Problem::because("checkpoint_gone", why),
-            NoProof::Stopping => Problem::because("overloaded", why),
+            NoProof::Stopping => Problem::because("shutting_down", why),
             NoProof::TooLong => Problem::because("invalid_parameter", why),
         })
     }
