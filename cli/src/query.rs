@@ -3,13 +3,14 @@
 mod governance;
 mod text;
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 use tally_contracts::exchange::Ask;
 use tally_contracts::types::{Address, ClassId, Day, Fen, Hash, Height, Month, Points, Reference};
 
 use crate::client::Client;
-use crate::connect::Connect;
+use crate::connect::{Connect, Status};
 use crate::output::{Output, Verdict, items_of, pretty, text_of};
 
 /// Asks a node.
@@ -31,7 +32,7 @@ enum What {
     Merchants,
     /// A merchant's operator keys: roles, store, the block that revoked them.
     Keys {
-        /// Whose; by default the merchant of --merchant, else 1.
+        /// Whose; by default the merchant of --merchant, else whose node it is.
         #[arg(long, value_name = "ID")]
         of: Option<u16>,
         #[command(flatten)]
@@ -39,7 +40,7 @@ enum What {
     },
     /// A merchant's stores that have daily limits, and what of them is used today.
     Stores {
-        /// Whose; by default the merchant of --merchant, else 1.
+        /// Whose; by default the merchant of --merchant, else whose node it is.
         #[arg(long, value_name = "ID")]
         of: Option<u16>,
         #[command(flatten)]
@@ -47,7 +48,7 @@ enum What {
     },
     /// A merchant's open holds, those placed first come first.
     Holds {
-        /// Whose; by default the merchant of --merchant, else 1.
+        /// Whose; by default the merchant of --merchant, else whose node it is.
         #[arg(long, value_name = "ID")]
         of: Option<u16>,
         #[command(flatten)]
@@ -133,7 +134,7 @@ enum What {
     },
     /// A merchant's operations by store and time.
     Operations {
-        /// Whose; by default the merchant of --merchant, else 1.
+        /// Whose; by default the merchant of --merchant, else whose node it is.
         #[arg(long, value_name = "ID")]
         of: Option<u16>,
         /// Only of this store.
@@ -158,7 +159,7 @@ enum What {
     Receipt {
         /// The reference.
         reference: Reference,
-        /// Who submitted it; by default the merchant of --merchant, else 1.
+        /// Who submitted it; by default the merchant of --merchant, else whose node it is.
         #[arg(long, value_name = "ID")]
         of: Option<u16>,
     },
@@ -200,7 +201,7 @@ impl Query {
                 let ask = Ask { member: *member, from_class: *from_class, to_class: *to_class, points: *points };
                 client.quote(&ask).await?
             }
-            _ => client.get(&self.path()).await?,
+            _ => client.get(&self.path(self.own(&client).await?)).await?,
         };
         // People know points by their brand, and rules by what they say; in JSON the node's own answer stays as it is.
         let names = match &self.what {
@@ -212,8 +213,27 @@ impl Query {
         Ok(Verdict::Yes)
     }
 
-    fn path(&self) -> String {
-        let own = self.connect.merchant.unwrap_or(1);
+    /// Whose rows are meant where nobody is named; 0 where that does not matter.
+    async fn own(&self, client: &Client) -> anyhow::Result<u16> {
+        let is_named = match &self.what {
+            What::Keys { of, .. }
+            | What::Stores { of, .. }
+            | What::Holds { of, .. }
+            | What::Operations { of, .. }
+            | What::Receipt { of, .. } => of.is_some(),
+            _ => true,
+        };
+        match self.connect.merchant {
+            Some(merchant) => Ok(merchant),
+            None if is_named => Ok(0),
+            None => {
+                let merchant = Status::of(client).await?.merchant;
+                Ok(merchant.context("this node only observes: say whose with --of")?.0)
+            }
+        }
+    }
+
+    fn path(&self, own: u16) -> String {
         match &self.what {
             What::Status => "/v1/status".into(),
             What::Genesis => "/v1/genesis".into(),
@@ -344,7 +364,7 @@ mod tests {
     }
 
     fn path(line: &str) -> String {
-        Line::try_parse_from(["query"].into_iter().chain(line.split(' '))).expect("a query").query.path()
+        Line::try_parse_from(["query"].into_iter().chain(line.split(' '))).expect("a query").query.path(1)
     }
 
     #[test]
