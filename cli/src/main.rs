@@ -151,10 +151,18 @@ async fn run(verb: Verb, output: Output) -> anyhow::Result<Verdict> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::{CommandFactory as _, Parser as _};
 
     #[test]
     fn the_command_line_is_consistent() {
         super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn whose_node_is_asked_may_come_last() {
+        for asked in ["query status", "settlement list", "proof get signed --out signed.json"] {
+            let words = ["tally"].into_iter().chain(asked.split(' ')).chain(["--dir", "net", "--merchant", "2"]);
+            super::Cli::try_parse_from(words).map(|_| ()).unwrap_or_else(|error| panic!("{asked}: {error}"));
+        }
     }
 }

@@ -19,10 +19,10 @@ pub struct Get {
     #[command(flatten)]
     connect: Connect,
     /// The file to write; never overwritten.
-    #[arg(long, global = true, default_value = "proof.json", value_name = "FILE")]
+    #[arg(long, default_value = "proof.json", value_name = "FILE")]
     out: PathBuf,
     /// Prove it under the checkpoint of this height; under the latest that will do if it is left out.
-    #[arg(long, global = true, value_name = "HEIGHT")]
+    #[arg(long, value_name = "HEIGHT")]
     checkpoint: Option<Height>,
     #[command(subcommand)]
     fact: Wanted,

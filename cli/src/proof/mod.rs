@@ -12,6 +12,7 @@ use crate::output::{Output, Verdict};
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Get a proof from a node and keep it: it stays true, whatever becomes of the node.
+    #[command(mut_args(|arg| arg.global(true)))]
     Get(get::Get),
     /// Check a proof offline, with nothing but the genesis or the merchants' keys: no node, no network.
     Verify(verify::Verify),
