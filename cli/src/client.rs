@@ -374,14 +374,17 @@ fn prefer(request: RequestBuilder, wait_s: u32) -> RequestBuilder {
     if wait_s == 0 { request } else { request.header("prefer", format!("wait={wait_s}")) }
 }
 
-/// Short lists have neither limit nor cursor; the long ones are those of operations, also of those behind a settlement.
+/// The long lists, those of operations, also of those behind a settlement, come in large pages; not all of the others have pages,
+/// and those that do say so by a cursor.
 fn page_path(path: &str, cursor: Option<&str>) -> String {
-    let Some(list) = path.contains("/operations").then_some("limit=1000") else { return path.to_owned() };
-    let mark = if path.contains('?') { '&' } else { '?' };
-    match cursor {
-        Some(cursor) => format!("{path}{mark}{list}&cursor={cursor}"),
-        None => format!("{path}{mark}{list}"),
+    let limit = path.contains("/operations").then(|| "limit=1000".to_owned());
+    let cursor = cursor.map(|cursor| format!("cursor={cursor}"));
+    let mut whole = path.to_owned();
+    for parameter in limit.into_iter().chain(cursor) {
+        whole.push(if whole.contains('?') { '&' } else { '?' });
+        whole.push_str(&parameter);
     }
+    whole
 }
 
 fn receipts(list: &[Value]) -> Result<Vec<Receipt>, serde_json::Error> {
@@ -401,6 +404,7 @@ mod tests {
     fn lists_of_operations_are_asked_for_page_by_page() {
         assert_eq!(page_path("/v1/settlements", None), "/v1/settlements");
         assert_eq!(page_path("/v1/operations", None), "/v1/operations?limit=1000");
+        assert_eq!(page_path("/v1/disputes", Some("c")), "/v1/disputes?cursor=c");
         let behind = "/v1/settlements/2017-03/operations?debtor=1&creditor=2";
         assert_eq!(page_path(behind, Some("c")), format!("{behind}&limit=1000&cursor=c"));
     }
