@@ -85,10 +85,8 @@ impl Submit {
             (None, _) => status.merchant.context("this node only observes: submit at a merchant's own")?,
         };
         let operations = self.authorized(&status, merchant, time_ms)?;
-        if !output.json {
-            for operation in operations.iter().take(10) {
-                eprintln!("reference {}", operation.reference);
-            }
+        for operation in &operations {
+            eprintln!("reference {}", operation.reference);
         }
         let Some(path) = &self.key else { return self.through_node(&client, &operations, output).await };
         let (_, key) = read_key(path)?;
