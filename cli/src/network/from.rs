@@ -86,7 +86,7 @@ pub(super) fn init(out: &Path, from: &[PathBuf], parameters: &Path, output: Outp
         }
         format!(
             "{}\nchain {}\n\nEach merchant compares the chain id, takes genesis.json and merchant-<id>/, puts its \
-             validator.key, network.key and operator.key into merchant-<id>/keys/ and starts tallyd with \
+             validator.key, network.key, operator.key and cosigner.key into merchant-<id>/keys/ and starts tallyd with \
              merchant-<id>/node.toml. Its API token is in merchant-<id>/{TOKEN}.",
             table.text(),
             genesis.chain_id()

@@ -5,7 +5,7 @@
 //! alliance.json             which nodes there are, and where they answer ([`Manifest`]); nothing secret
 //! genesis.json              what the alliance agreed on
 //! merchant-1/node.toml      the node's configuration (network-configs/production.toml explains it)
-//! merchant-1/keys/          validator.key, network.key, operator.key
+//! merchant-1/keys/          validator.key, network.key, operator.key, cosigner.key
 //! merchant-5/admission.json what the others vote on, of a merchant that `add` made
 //! merchant-1/api.token      the token of the node's HTTP interface
 //! merchant-1/data/          chain, state and outbox
