@@ -73,8 +73,13 @@ pub struct Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = self.number.map(|n| format!(" ({n})")).unwrap_or_default();
-        let text = if self.detail.is_empty() { &self.title } else { &self.detail };
-        write!(f, "{}{number}: {text}", self.code)
+        // Of a rule the detail is what to do, and the title what is wrong.
+        let parts = match (self.number, self.detail.as_str()) {
+            (_, "") => vec![self.title.as_str()],
+            (Some(_), detail) => vec![self.title.as_str(), detail],
+            (None, detail) => vec![detail],
+        };
+        write!(f, "{}{number}: {}", self.code, parts.join(". "))
     }
 }
 

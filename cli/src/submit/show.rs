@@ -24,9 +24,10 @@ pub fn answers_table(operations: &[Operation], answers: &[BulkLine]) -> String {
             LineStatus::Final => "final",
             LineStatus::Refused => "refused",
         };
-        let outcome = match (&answer.problem, &answer.receipt) {
-            (Some(problem), _) => problem.to_string(),
-            (None, Some(receipt)) => with_first(&receipt.outcome, answer.first.as_ref().map(|first| &first.outcome)),
+        // What a rule said is in the receipt; what to do about it follows the table.
+        let outcome = match (&answer.receipt, &answer.problem) {
+            (Some(receipt), _) => with_first(&receipt.outcome, answer.first.as_ref().map(|first| &first.outcome)),
+            (None, Some(problem)) => problem.to_string(),
             (None, None) => String::new(),
         };
         let height = answer.height.map(|height| height.to_string()).unwrap_or_default();
