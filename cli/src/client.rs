@@ -1,4 +1,4 @@
-//! Talks to a node's HTTP interface (`/v1`, docs/formats.md): one client a node, with its token.
+//! Talks to a node's HTTP interface (`/v1`, docs/http.md): one client a node, with its token.
 
 use std::fmt;
 use std::path::Path;

@@ -189,7 +189,7 @@ rules! {
 
 impl Rejection {
     /// Whether the outcome is kept with the reference: a business rejection of an authorized operation is; what speaks of
-    /// the envelope is not, for a retry may well succeed (DESIGN 4).
+    /// the envelope is not, for a retry may well succeed.
     #[must_use]
     pub const fn is_kept(self) -> bool {
         self.code() >= 200

@@ -1,5 +1,5 @@
 //! The arithmetic of an exchange. Rates come only from anchors and a spread >= 0 and every division floors, so no chain of
-//! exchanges returns more than went in (DESIGN 6).
+//! exchanges returns more than went in (docs/rules.md, 3).
 
 use crate::points::{Lot, PointClass};
 use crate::types::{Obligation, Points, Rate};

@@ -1,4 +1,4 @@
-//! The index of references: every operation is executed once, however often it is sent (DESIGN 4, "Idempotency").
+//! The index of references: every operation is executed once, however often it is sent (docs/rules.md, 1).
 
 use wincode::{SchemaRead, SchemaWrite};
 

@@ -12,7 +12,7 @@ use crate::rejection::Rejection;
 use crate::state::Overlay;
 use crate::types::{Address, DAY_MS};
 
-/// From the start of a recovery to its effect (DESIGN 4).
+/// From the start of a recovery to its effect (docs/rules.md, 5).
 pub const RECOVERY_MS: u64 = 7 * DAY_MS;
 
 /// Starts a recovery, or starts it over with another key.

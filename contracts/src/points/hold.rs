@@ -14,7 +14,7 @@ use crate::settlement;
 use crate::state::Overlay;
 use crate::types::{Address, ClassId, DAY_MS, MerchantId, Points, Reference};
 
-/// Longest time that a hold may last (DESIGN 5).
+/// Longest time that a hold may last (docs/rules.md, 2).
 pub const MAX_HOLD_MS: u64 = 7 * DAY_MS;
 
 /// Sets points aside at the merchant that submits it; the hold is named by this operation's reference.

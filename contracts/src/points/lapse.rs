@@ -1,7 +1,7 @@
 //! Lapse: points whose last month has passed.
 //!
 //! The counters move at once when the month ends; the holdings follow in a sweep that is bounded per block and delays
-//! nothing, for whether a lot counts is judged by time alone (DESIGN 5, "Expiry").
+//! nothing, for whether a lot counts is judged by time alone (docs/rules.md, 2).
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

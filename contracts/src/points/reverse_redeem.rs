@@ -15,7 +15,7 @@ use crate::settlement::{self, Debt};
 use crate::state::Overlay;
 use crate::types::{DAY_MS, Fen, Month, Obligation, Points, Reference};
 
-/// How long a lot that comes back after it lapsed can be spent at least (DESIGN 5).
+/// How long a lot that comes back after it lapsed can be spent at least (docs/rules.md, 2).
 const MIN_REVIVED_MS: u64 = 30 * DAY_MS;
 
 /// Gives back points that a `redeem` or a `capture` of the merchant spent.

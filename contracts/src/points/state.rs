@@ -47,7 +47,7 @@ impl PointClass {
     }
 
     /// What points that change into another class count for: the lower of the present and an announced anchor, so that
-    /// nobody profits from knowing it beforehand (DESIGN 6).
+    /// nobody profits from knowing it beforehand (docs/rules.md, 3).
     #[must_use]
     pub fn given_anchor(&self) -> Rate {
         self.announced.map_or(self.terms.anchor, |to_come| to_come.anchor.min(self.terms.anchor))
@@ -156,7 +156,7 @@ pub enum Reason {
 }
 
 /// One change of a holding, with what was left after it: the row that serves the balance, every past balance and the
-/// statement (DESIGN 4). Stored under `(address, class, !height, !index)`, so that the latest comes first.
+/// statement (docs/rules.md, 2). Stored under `(address, class, !height, !index)`, so that the latest comes first.
 #[derive(Clone, Debug, PartialEq, Eq, SchemaWrite, SchemaRead, Serialize, ToSchema)]
 pub struct Movement {
     /// The operation that caused it, by its position in the block; none for due work.

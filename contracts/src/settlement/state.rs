@@ -60,7 +60,7 @@ pub struct Position {
 }
 
 impl Position {
-    /// What counts against the net debit cap (DESIGN 6).
+    /// What counts against the net debit cap (docs/rules.md, 4).
     #[must_use]
     pub fn net_debit(&self) -> Obligation {
         let open = (self.payable.0 - self.receivable.0).max(0);

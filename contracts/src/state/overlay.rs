@@ -44,7 +44,7 @@ macro_rules! tables {
         /// Tag bytes of the tables, by name; what prefixes a record's key in the store.
         pub mod tag {
             $($(#[$doc])+ #[allow(non_upper_case_globals)] pub const $name: u8 = $tag;)+
-            /// Movements, which are the holdings (DESIGN 4).
+            /// Movements, which are the holdings.
             pub const HOLDINGS: u8 = 30;
         }
 

@@ -21,7 +21,7 @@ pub struct Fen(pub u64);
 
 /// What one participant owes another, exactly: signed, in units of 10^-8 CNY. JSON: an integer as a string.
 ///
-/// Points of at most 2 decimals times an anchor of at most 6 decimals always fit without rounding (DESIGN 4).
+/// Points of at most 2 decimals times an anchor of at most 6 decimals always fit without rounding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaWrite, SchemaRead)]
 pub struct Obligation(pub i128);
 

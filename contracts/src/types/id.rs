@@ -62,7 +62,7 @@ integer_id!(
 );
 
 impl MerchantId {
-    /// The alliance pool: participant 0 of settlement (DESIGN 6).
+    /// The alliance pool: participant 0 of settlement (docs/rules.md, 4).
     pub const POOL: Self = Self(0);
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Validity depends only on the block's bytes, its parent and the parent's outcome: every node and every auditor gives
 //! the same verdict. Whether a key may do what its transaction asks is no part of it; execution answers that with a
-//! rejection. Whether a live proposal's time is close to the clock is judged by the node alone (DESIGN 4, "Time").
+//! rejection. Whether a live proposal's time is close to the clock is judged by the node alone.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;

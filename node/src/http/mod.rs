@@ -1,4 +1,4 @@
-//! The HTTP interface under `/v1` (DESIGN 8): submit, ask, observe; and under `/ethereum`, for programs of Ethereum.
+//! The HTTP interface under `/v1` (docs/http.md): submit, ask, observe; and under `/ethereum`, for programs of Ethereum.
 //!
 //! Layers from the outside in: problems get their body and language, panics become problems, requests are counted and
 //! bounded in number and time, the client is authenticated, answers to a GET are tagged. A handler reads its parameters strictly, asks [`crate::query`]

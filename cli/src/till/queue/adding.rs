@@ -22,7 +22,7 @@ use crate::submit::{Signing, new_reference, sign};
 const ORDER: Domain = Domain::new("tally/till-order/v1\0");
 /// Longest order number, in bytes.
 const MAX_ORDER_BYTES: usize = 256;
-/// A reference this old is refused by every block (DESIGN 4).
+/// A reference this old is refused by every block (docs/rules.md, 1).
 pub const MAX_AGE_MS: u64 = 90 * DAY_MS;
 
 /// An operation as it comes from the cash register.

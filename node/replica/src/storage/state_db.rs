@@ -2,7 +2,7 @@
 //!
 //! What blocks wrote gathers in memory ([`Memtable`]), and from time to time goes down as sorted files ([`cut`]) that RocksDB
 //! takes in **as one**, with the head it belongs to inside: the database is always exactly the state after some block, and a
-//! write costs a sixth of a put (DESIGN 7). A thread of its own does that while blocks go on; a second flush waits for the
+//! write costs a sixth of a put. A thread of its own does that while blocks go on; a second flush waits for the
 //! first, so memory is bounded. Rows that execution reads again and again stay in a cache of bounded size. What a crash takes
 //! from memory is executed again from the block log.
 //!
