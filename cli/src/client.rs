@@ -74,12 +74,11 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = self.number.map(|n| format!(" ({n})")).unwrap_or_default();
         // Of a rule the detail is what to do, and the title what is wrong.
-        let parts = match (self.number, self.detail.as_str()) {
-            (_, "") => vec![self.title.as_str()],
-            (Some(_), detail) => vec![self.title.as_str(), detail],
-            (None, detail) => vec![detail],
-        };
-        write!(f, "{}{number}: {}", self.code, parts.join(". "))
+        match (self.number, self.detail.as_str()) {
+            (_, "") => write!(f, "{}{number}: {}", self.code, self.title),
+            (Some(_), detail) => write!(f, "{}{number}: {}. {detail}", self.code, self.title),
+            (None, detail) => write!(f, "{}: {detail}", self.code),
+        }
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Everything in it is well formed and rightly signed; whether it will be applied is judged at execution. It is bounded
 //! in bytes and in number, and the merchants share both evenly, so no merchant can crowd out another: each has a lane in arrival order,
-//! and [`Mempool::take`] serves the lanes in turn. However small a share is, one transaction of each may wait. What leaves it is what a block has executed, and what can no longer be
-//! executed. It is not stored: what must survive a crash stands in the [outbox](crate::ingress::outbox).
+//! and [`Mempool::take`] serves the lanes in turn. However small a share is, one transaction of each may wait. What leaves it is
+//! what a block has executed, and what can no longer be executed. It is not stored: what must survive a crash stands in the
+//! [outbox](crate::ingress::outbox).
 //!
 //! **Invariants.** A transaction is in it at most once, and not again for as long as its id is among the
 //! [`REMEMBERED_TRANSACTIONS`] executed last. `bytes` and `len` are the sums over the lanes.

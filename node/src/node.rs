@@ -136,11 +136,11 @@ impl Node {
         tokio::select! {
             ended = self.consensus.ended() => part_ended("consensus", ended),
             ended = &mut self.http => part_ended("the HTTP interface", ended),
-            () = submitter_fault(self.door.as_ref()) => anyhow::anyhow!(
+            () = end(self.door.as_ref().map(|door| door.submitter.fault())) => anyhow::anyhow!(
                 "the outbox cannot be written or sent, and the log says why: check the disk under data_dir. Whatever was \
                  acknowledged before is kept"
             ),
-            () = network_end(self.network.as_ref()) => {
+            () = end(self.network.as_ref().map(NetworkHandle::ended)) => {
                 anyhow::anyhow!("the transaction network broke off; the log says where")
             }
         }
@@ -178,18 +178,10 @@ impl Node {
     }
 }
 
-/// Returns when the submitter has failed; never where there is none.
-async fn submitter_fault(door: Option<&Door>) {
-    match door {
-        Some(door) => door.submitter.fault().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Returns when the transaction network has ended; never where there is none.
-async fn network_end(network: Option<&NetworkHandle>) {
-    match network {
-        Some(network) => network.ended().await,
+/// Returns when a part has ended; never where the node has no such part.
+async fn end(part: Option<impl Future<Output = ()>>) {
+    match part {
+        Some(ended) => ended.await,
         None => std::future::pending().await,
     }
 }

@@ -41,7 +41,10 @@ fn an_id_pins_what_its_header_speaks_of() {
         ("a time that is over", |block| block.header.time_ms = START_MS, true),
         (
             "a transaction that is wrongly signed",
-            |block| [spoil, names_its_content].iter().for_each(|f| f(block)),
+            |block| {
+                spoil(block);
+                names_its_content(block);
+            },
             true,
         ),
         ("a transaction that was spoilt on its way", spoil, false),

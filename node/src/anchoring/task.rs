@@ -205,10 +205,10 @@ impl Task {
         if self.source.is_on_record(mark.height, hash) {
             return Ok(anchored);
         }
-        let Node { submitter, .. } = &self.node;
         let reference = reference(mark.time_ms, &hash);
         let body = Body::Anchor(Anchor { checkpoint: mark.height, evidence });
-        let (mut entered, mut receipts) = submitter.enter_awaited(vec![Operation::new(reference, body)], Mode::Each)?;
+        let operations = vec![Operation::new(reference, body)];
+        let (mut entered, mut receipts) = self.node.submitter.enter_awaited(operations, Mode::Each)?;
         let receipt = receipts.pop().expect("there is one for each operation");
         let found = entered.within(RECEIPT_WAIT, receipt).await?.ok_or(Failure::NoReceipt)?;
         match found.receipt.outcome {

@@ -9,10 +9,10 @@
 //! is then: what growth does.
 //!
 //! Transactions are made, signed and checked ahead, some hundred thousand operations at a time, while no flush is under way.
-//! Then the clock runs from the first of their blocks until all that they led to is on the disk: contracts, log leaves, state
-//! hash, query index, state in memory, flushes, and what it takes to let go of a block. Decoding transactions and checking
-//! their signatures is told apart, for nodes do it off the executing thread. No network, no votes, no block log: those are
-//! `tally bench`.
+//! Then the clock runs from the first of their blocks until no flush is under way, and in the end until all is on the disk:
+//! contracts, log leaves, state hash, query index, state in memory, and what it takes to let go of a block.
+//! Decoding transactions and checking their signatures is told apart, for nodes do it off the executing thread. No network, no
+//! votes, no block log: those are `tally bench`.
 
 mod load;
 
@@ -80,7 +80,7 @@ struct Mark {
 struct Spent {
     /// Ahead, and no part of the rest.
     check: Duration,
-    /// From the first block until all is on the disk.
+    /// By the clock: what follows, and what lies between.
     executor: Duration,
     /// Contracts, hashes and index.
     execution: Duration,
@@ -96,7 +96,7 @@ struct Prepared {
     time_ms: u64,
 }
 
-/// Operations that are made ahead, at least: they take some hundred MB.
+/// Operations that are made ahead at a time: they take some hundred MB.
 const AHEAD: u64 = 400_000;
 
 /// A chain that runs on its own.
