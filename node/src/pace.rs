@@ -2,8 +2,8 @@
 //!
 //! A sync, a transaction and a block cost much by themselves, so under load a few full ones carry more than many small ones;
 //! and whoever got a receipt by a block is about to send the next operation. Where little goes on, what comes waits for two
-//! milliseconds; after a busy block for as much as usually comes, and beside own operations that wait for a block, for twenty
-//! milliseconds.
+//! milliseconds; after a busy block for as much as usually comes, for twenty milliseconds at most, and where half of it has come
+//! only until nothing more comes for two. Beside own operations that wait for a block it waits twenty milliseconds.
 
 use std::time::{Duration, Instant};
 
@@ -47,7 +47,7 @@ impl Usual {
 /// Until when a node's own operations gather, to be written, signed and sent as one.
 #[derive(Clone, Copy, Debug)]
 pub struct Gathering {
-    /// How long operations gather where little goes on.
+    /// How long operations gather where little goes on, or nothing more comes.
     linger: Duration,
     /// After a busy block; none after a quiet one.
     until: Option<Instant>,
@@ -68,12 +68,15 @@ impl Gathering {
         self.until = (operations >= BUSY_OPERATIONS).then(|| now + LINGER);
     }
 
-    /// When operations go, of which the first came at `since`, whatever blocks come meanwhile: after [`LINGER`] at the latest.
-    /// With them the next block has so many of the node's own; `is_flying` where some of those wait for it already.
+    /// When operations go, of which the first came at `since` and the last at `last`, whatever blocks come meanwhile: after
+    /// [`LINGER`] at the latest. With them the next block has so many of the node's own; `is_flying` where some of those wait
+    /// for it already.
     #[must_use]
-    pub fn ends_at(&self, since: Instant, operations: usize, is_flying: bool) -> Instant {
+    pub fn ends_at(&self, since: Instant, last: Instant, operations: usize, is_flying: bool) -> Instant {
         match self.until.filter(|until| since < *until) {
             Some(_) if self.usual.is_reached(operations) => since,
+            // The others have most likely stopped: who goes on does so within moments of a receipt.
+            Some(until) if 2 * operations >= self.usual.0 => until.min(since + LINGER).min(last + self.linger),
             Some(until) => until.min(since + LINGER),
             None if is_flying => since + LINGER,
             None => since + self.linger,
@@ -103,14 +106,16 @@ mod tests {
         let (linger, start) = (Duration::from_millis(2), Instant::now());
         let ms = |ms| start + Duration::from_millis(ms);
         let mut gathering = Gathering::new(linger);
-        assert_eq!(gathering.ends_at(ms(0), 9, false), ms(2));
-        assert_eq!(gathering.ends_at(ms(0), 9, true), ms(20), "they could hardly be in the block that is made");
+        assert_eq!(gathering.ends_at(ms(0), ms(1), 9, false), ms(2));
+        assert_eq!(gathering.ends_at(ms(0), ms(1), 9, true), ms(20), "they could hardly be in the block that is made");
         gathering.note_block(BUSY_OPERATIONS, 10, ms(100));
-        assert_eq!(gathering.ends_at(ms(105), 9, false), ms(120));
-        assert_eq!(gathering.ends_at(ms(105), 10, true), ms(105), "as many as usual");
-        assert_eq!(gathering.ends_at(ms(120), 9, false), ms(122), "what comes later waits for itself");
+        assert_eq!(gathering.ends_at(ms(105), ms(107), 4, false), ms(120), "less than half of what usually comes");
+        assert_eq!(gathering.ends_at(ms(105), ms(107), 5, false), ms(109), "half, and then nothing for a moment");
+        assert_eq!(gathering.ends_at(ms(105), ms(119), 9, false), ms(120), "however many still come");
+        assert_eq!(gathering.ends_at(ms(105), ms(107), 10, true), ms(105), "as many as usual");
+        assert_eq!(gathering.ends_at(ms(120), ms(121), 9, false), ms(122), "what comes later waits for itself");
         gathering.note_block(BUSY_OPERATIONS - 1, 10, ms(130));
-        assert_eq!(gathering.ends_at(ms(131), 9, false), ms(133), "little goes on");
+        assert_eq!(gathering.ends_at(ms(131), ms(132), 9, false), ms(133), "little goes on");
     }
 
     #[test]
@@ -119,7 +124,7 @@ mod tests {
         let mut gathering = Gathering::new(Duration::from_millis(2));
         for block in 0..10 {
             gathering.note_block(BUSY_OPERATIONS, 0, start + Duration::from_millis(15 * block));
-            assert!(gathering.ends_at(start, 1, false) <= start + LINGER, "after block {block}");
+            assert!(gathering.ends_at(start, start, 1, false) <= start + LINGER, "after block {block}");
         }
     }
 }

@@ -130,6 +130,8 @@ pub(super) struct Book {
     changes: Changes,
     /// When the first of the changes came.
     changed_at: Option<Instant>,
+    /// When something was accepted last.
+    accepted_at: Option<Instant>,
     /// Whether one of the changes need not wait for others.
     is_urgent: bool,
     /// Until when operations wait for others.
@@ -176,6 +178,7 @@ impl Book {
             next_id: 1,
             changes: Changes::default(),
             changed_at: None,
+            accepted_at: None,
             is_urgent: false,
             gathering: Gathering::new(linger),
             ticket: 0,
@@ -247,6 +250,7 @@ impl Book {
             self.changes.accepted.push((id, encoded));
         }
         self.changed_at.get_or_insert(now);
+        self.accepted_at = Some(now);
         self.is_urgent |= goes_alone || self.changes.accepted.len() >= FULL_BATCH;
         self.ticket += 1;
         Ok(self.ticket)
@@ -271,7 +275,10 @@ impl Book {
             () if self.is_urgent => since,
             () if accepted == 0 => since + pace::LINGER,
             // What flies is in the next block too.
-            () => self.gathering.ends_at(since, accepted + self.flying, self.flying > 0),
+            () => {
+                let last = self.accepted_at.unwrap_or(since);
+                self.gathering.ends_at(since, last, accepted + self.flying, self.flying > 0)
+            }
         })
     }
 

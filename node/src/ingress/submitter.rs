@@ -406,12 +406,12 @@ impl Shared {
         self.book.lock().expect(UNPOISONED)
     }
 
-    /// Changes the book, and wakes the writer where it is to write at another time than it knows.
+    /// Changes the book, and wakes the writer where it is to write earlier than it knows.
     fn change<T>(&self, change: impl FnOnce(&mut Book) -> T) -> T {
         let mut book = self.book();
         let before = book.write_at();
         let result = change(&mut book);
-        if book.write_at() != before {
+        if book.write_at().is_some_and(|at| before.is_none_or(|before| at < before)) {
             self.to_write.notify_one();
         }
         result
