@@ -75,7 +75,7 @@ impl Gathering {
     pub fn ends_at(&self, since: Instant, last: Instant, operations: usize, is_flying: bool) -> Instant {
         match self.until.filter(|until| since < *until) {
             Some(_) if self.usual.is_reached(operations) => since,
-            // The others have most likely stopped: who goes on does so within moments of a receipt.
+            // The rest may not come at all, and the block waits for this.
             Some(until) if 2 * operations >= self.usual.0 => until.min(since + LINGER).min(last + self.linger),
             Some(until) => until.min(since + LINGER),
             None if is_flying => since + LINGER,

@@ -128,10 +128,8 @@ pub(super) struct Book {
     bytes: usize,
     next_id: u64,
     changes: Changes,
-    /// When the first of the changes came.
-    changed_at: Option<Instant>,
-    /// When something was accepted last.
-    accepted_at: Option<Instant>,
+    /// When the first of the changes came, and the last that was accepted.
+    changed_at: Option<(Instant, Instant)>,
     /// Whether one of the changes need not wait for others.
     is_urgent: bool,
     /// Until when operations wait for others.
@@ -178,7 +176,6 @@ impl Book {
             next_id: 1,
             changes: Changes::default(),
             changed_at: None,
-            accepted_at: None,
             is_urgent: false,
             gathering: Gathering::new(linger),
             ticket: 0,
@@ -249,8 +246,7 @@ impl Book {
             self.insert(id, Slot { bytes: encoded.len(), ..slot });
             self.changes.accepted.push((id, encoded));
         }
-        self.changed_at.get_or_insert(now);
-        self.accepted_at = Some(now);
+        self.changed_at.get_or_insert((now, now)).1 = now;
         self.is_urgent |= goes_alone || self.changes.accepted.len() >= FULL_BATCH;
         self.ticket += 1;
         Ok(self.ticket)
@@ -269,16 +265,13 @@ impl Book {
     /// When there is something to be written: operations gather before, so that they share one sync and one transaction. A
     /// full batch, a group or a transaction signed elsewhere goes at once; what is done waits for what is accepted.
     pub fn write_at(&self) -> Option<Instant> {
-        let since = self.changed_at?;
+        let (since, last) = self.changed_at?;
         let accepted = self.changes.accepted.len();
         Some(match () {
             () if self.is_urgent => since,
             () if accepted == 0 => since + pace::LINGER,
             // What flies is in the next block too.
-            () => {
-                let last = self.accepted_at.unwrap_or(since);
-                self.gathering.ends_at(since, last, accepted + self.flying, self.flying > 0)
-            }
+            () => self.gathering.ends_at(since, last, accepted + self.flying, self.flying > 0),
         })
     }
 

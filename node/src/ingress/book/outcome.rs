@@ -86,7 +86,7 @@ impl Book {
             self.set_stage(id, Stage::Ready);
         }
         if self.has_changes() {
-            self.changed_at.get_or_insert(now);
+            self.changed_at.get_or_insert((now, now));
         }
     }
 

@@ -148,6 +148,18 @@ fn operations_gather_while_own_transactions_wait_for_a_block() {
 }
 
 #[test]
+fn after_a_busy_block_half_of_what_usually_comes_goes_once_no_more_comes() {
+    let mut bench = Bench::new(BOUNDS);
+    let start = bench.now;
+    bench.book.note_block(pace::BUSY_OPERATIONS, 6, start);
+    bench.each(operations(0..2)).unwrap();
+    assert_eq!(bench.book.write_at(), Some(start + pace::LINGER));
+    bench.now += 2 * LINGER;
+    bench.each(operations(2..3)).unwrap();
+    assert_eq!(bench.book.write_at(), Some(bench.now + LINGER), "from the last on");
+}
+
+#[test]
 fn what_is_done_is_written_with_what_comes_next_or_soon() {
     let mut bench = Bench::new(BOUNDS);
     bench.each(operations(0..3)).unwrap();
