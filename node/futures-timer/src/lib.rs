@@ -1,9 +1,10 @@
 //! Delays for libp2p, by tokio's timers.
 //!
 //! libp2p sets one at each end of a stream, and one whenever a connection falls idle; and the engine opens a stream for each
-//! message and peer. The crate of this name on crates.io keeps them on a thread of its own and wakes it whenever one is made or dropped, which is most of what they cost.
-//! Here they are entries in the timers of the run time that polls them, and one that is never polled is not even that. The
-//! workspace puts this crate in that one's place (`[patch.crates-io]`); its interface is the one that libp2p uses.
+//! message and peer. The crate of this name on crates.io keeps them on a thread of its own and wakes it whenever one is made or
+//! dropped, which is most of what they cost. Here they are entries in the timers of the run time that polls them, and one that
+//! is never polled is not even that. The workspace puts this crate in that one's place (`[patch.crates-io]`); its interface is
+//! the one that libp2p uses.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
