@@ -169,9 +169,8 @@ fn kind_of(file: &ProofFile) -> String {
 fn node() {
     messages();
     let transaction = golden("transaction").remove(0).1;
-    let length = u32::try_from(transaction.len()).expect("a transaction is short").to_le_bytes();
-    seed("network_transaction", "request", [&[0][..], &length, &transaction].concat());
-    seed("network_transaction", "answer", [1, 1]);
+    seed("network_transaction", "transaction", [&[0][..], &[7; 8], &transaction].concat());
+    seed("network_transaction", "answer", [&[1][..], &[7; 8], &[1]].concat());
     let lines: Vec<String> =
         operations().iter().map(|(_, o)| serde_json::to_string(o).expect("an operation is JSON")).collect();
     seed("bulk_lines", "each", format!("\u{10}{}\n{}\n\nno operation\n", lines.join("\n"), lines[0]));

@@ -106,6 +106,14 @@ impl Behaviour {
         }
     }
 
+    /// Sends a message to one peer, whatever it has subscribed to; one that is not connected gets nothing.
+    pub fn send(&mut self, peer: PeerId, topic: &Topic, message: Bytes) {
+        if self.peers.contains_key(&peer) {
+            let frame = Frame { topic: topic.clone(), word: Word::Message(message) }.encode();
+            self.events.push_back(notify(peer, topic, &frame));
+        }
+    }
+
     fn tell_all(&mut self, frame: &Frame) {
         let bytes = frame.encode();
         self.events.extend(self.peers.keys().map(|peer| notify(*peer, &frame.topic, &bytes)));

@@ -1,40 +1,34 @@
-//! The task that owns the swarm: turns commands into requests and requests into verdicts, dials, and cuts off.
+//! The task that owns the swarm: sends transactions and awaits a word on each, has those that come judged, dials, and cuts off.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::StreamExt as _;
-use libp2p::core::upgrade::Version;
 use libp2p::multiaddr::Protocol;
-use libp2p::request_response::{
-    self, InboundFailure, Message, OutboundFailure, OutboundRequestId, ProtocolSupport, ResponseChannel,
-};
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, Swarm, allow_block_list, connection_limits, identity, noise, tcp, yamux};
+use libp2p_scatter as scatter;
 use tokio::sync::{Semaphore, broadcast, mpsc, watch};
 use tokio::time::MissedTickBehavior;
 use tracing::{debug, info, warn};
 
-use super::codec::{Answer, PROTOCOL, TransactionCodec};
+use super::codec::{self, Answer};
 use super::peer::{Link, Parcel};
 use super::{Incoming, NetworkError, NetworkOptions, Verdict};
 use crate::guests::{self, Guests};
 
 /// How often dials, pauses and readmissions are looked after.
 const TICK: Duration = Duration::from_millis(50);
-/// A request without an answer for this long has lost its connection.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// A peer that says nothing to a transaction for this long has lost its connection.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection may be silent for this long.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 /// What tasks report and the driver has not looked at.
 const REPORTS: usize = 1_024;
-/// Streams that one connection may hold open, each with at most one transaction in memory.
-const MAX_STREAMS: usize = 32;
 /// Connections that one peer may hold: both sides may dial at once, and an old one may not be known to be dead yet.
 const MAX_PEER_CONNECTIONS: u32 = 4;
 /// Connections that have not yet shown whose they are.
@@ -53,15 +47,21 @@ pub(super) enum Command {
 struct Behaviour {
     allowed: allow_block_list::Behaviour<allow_block_list::AllowedPeers>,
     limits: connection_limits::Behaviour,
-    requests: request_response::Behaviour<TransactionCodec>,
+    messages: scatter::Behaviour,
 }
 
 /// What tasks report back to the driver.
 enum Report {
     /// A transaction was judged.
-    Judged { peer: PeerId, verdict: Verdict, channel: ResponseChannel<Answer> },
+    Judged { peer: PeerId, number: u64, verdict: Verdict },
     /// A peer's address was looked up.
     Found { peer: PeerId, addresses: Vec<Multiaddr> },
+}
+
+/// A transaction that the peer has said nothing to.
+struct UnderWay {
+    parcel: Parcel,
+    since: Instant,
 }
 
 pub(super) struct Driver {
@@ -70,7 +70,10 @@ pub(super) struct Driver {
     guests: Guests,
     /// Those of `links` that are there as guests.
     let_in: BTreeSet<PeerId>,
-    under_way: HashMap<OutboundRequestId, (PeerId, Parcel)>,
+    /// By peer and number.
+    under_way: BTreeMap<(PeerId, u64), UnderWay>,
+    next_number: u64,
+    topics: Topics,
     listen: Multiaddr,
     penalty: Duration,
     incoming: Incoming,
@@ -78,6 +81,12 @@ pub(super) struct Driver {
     reports: (mpsc::Sender<Report>, mpsc::Receiver<Report>),
     connected: watch::Sender<Vec<PeerId>>,
     joined: broadcast::Sender<PeerId>,
+}
+
+/// What is spoken of.
+struct Topics {
+    transactions: scatter::Topic,
+    answers: scatter::Topic,
 }
 
 /// The key pair of a secret key.
@@ -106,11 +115,7 @@ impl Driver {
             .map_err(|e| transport(&e))?
             .with_behaviour(|_| behaviour)
             .map_err(|e| transport(&e))?
-            .with_swarm_config(|config| {
-                // A stream has one protocol here, so it need not be agreed upon before a transaction is sent.
-                let config = config.with_substream_upgrade_protocol_override(Version::V1Lazy);
-                config.with_idle_connection_timeout(IDLE_TIMEOUT)
-            })
+            .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE_TIMEOUT))
             .build();
         let reports = mpsc::channel(REPORTS);
         let mut driver = Self {
@@ -118,7 +123,9 @@ impl Driver {
             links,
             guests: options.guests,
             let_in: BTreeSet::new(),
-            under_way: HashMap::new(),
+            under_way: BTreeMap::new(),
+            next_number: 0,
+            topics: Topics { transactions: codec::transactions(), answers: codec::answers() },
             listen: options.listen,
             penalty: Duration::from_millis(options.penalty_ms),
             incoming,
@@ -201,14 +208,22 @@ impl Driver {
         let now = Instant::now();
         for (peer, link) in &mut self.links {
             while let Some(parcel) = link.pop(now) {
-                let request = self.swarm.behaviour_mut().requests.send_request(peer, parcel.bytes.clone());
-                self.under_way.insert(request, (*peer, parcel));
+                let message = codec::write_transaction(self.next_number, &parcel.bytes);
+                self.swarm.behaviour_mut().messages.send(*peer, &self.topics.transactions, message);
+                self.under_way.insert((*peer, self.next_number), UnderWay { parcel, since: now });
+                self.next_number += 1;
             }
         }
     }
 
     fn on_tick(&mut self) {
         let now = Instant::now();
+        let late = self.under_way.iter().filter(|(_, one)| now - one.since > ANSWER_TIMEOUT);
+        for peer in late.map(|((peer, _), _)| *peer).collect::<BTreeSet<_>>() {
+            debug!(%peer, "the peer says nothing to a transaction");
+            // Fails only where it is disconnected already.
+            let _ = self.swarm.disconnect_peer_id(peer);
+        }
         for (&peer, link) in &mut self.links {
             if link.readmission_due(now) {
                 self.swarm.behaviour_mut().allowed.allow_peer(peer);
@@ -227,7 +242,7 @@ impl Driver {
     fn on_report(&mut self, report: Report) {
         match report {
             Report::Found { peer, addresses } => self.dial(peer, addresses),
-            Report::Judged { peer, verdict, channel } => {
+            Report::Judged { peer, number, verdict } => {
                 if let Some(link) = self.links.get_mut(&peer) {
                     link.judged();
                 }
@@ -237,7 +252,7 @@ impl Driver {
                     Verdict::Refuse => Answer::Refused,
                     Verdict::Garbage => return self.cut_off(peer, "it sent bytes that are no valid transaction"),
                 };
-                self.answer(channel, answer);
+                self.answer(peer, number, answer);
             }
         }
     }
@@ -250,9 +265,8 @@ impl Driver {
         }
     }
 
-    fn answer(&mut self, channel: ResponseChannel<Answer>, answer: Answer) {
-        // Fails only where the peer has gone; it sends again.
-        let _ = self.swarm.behaviour_mut().requests.send_response(channel, answer);
+    fn answer(&mut self, peer: PeerId, number: u64, answer: Answer) {
+        self.swarm.behaviour_mut().messages.send(peer, &self.topics.answers, codec::write_answer(number, answer));
     }
 
     /// Closes a peer's connections and lets it wait before it may come back.
@@ -266,7 +280,9 @@ impl Driver {
 
     fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
-            SwarmEvent::Behaviour(BehaviourEvent::Requests(event)) => self.on_request_event(event),
+            SwarmEvent::Behaviour(BehaviourEvent::Messages(scatter::Event::Received(peer, topic, message))) => {
+                self.on_message(peer, &topic, &message);
+            }
             SwarmEvent::ConnectionEstablished { peer_id, num_established, .. } if num_established.get() == 1 => {
                 if let Some(link) = self.links.get_mut(&peer_id) {
                     link.connect();
@@ -277,12 +293,15 @@ impl Driver {
                 }
             }
             SwarmEvent::ConnectionClosed { peer_id, num_established: 0, cause, .. } => {
+                self.under_way.retain(|(peer, _), _| *peer != peer_id);
                 if let Some(link) = self.links.get_mut(&peer_id) {
                     link.disconnect(Instant::now());
                     info!(peer = %peer_id, ?cause, "peer disconnected");
                     self.publish_connected();
                 }
             }
+            // Another stays, but what went through this one may be lost.
+            SwarmEvent::ConnectionClosed { peer_id, .. } => self.send_again(peer_id),
             SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
                 metrics::counter!("tally_network_connections_refused").increment(1);
                 debug!(address = %send_back_addr, %error, "incoming connection refused");
@@ -297,31 +316,27 @@ impl Driver {
         self.connected.send_replace(connected.collect());
     }
 
-    fn on_request_event(&mut self, event: request_response::Event<Bytes, Answer>) {
-        match event {
-            request_response::Event::Message { peer, message: Message::Request { request, channel, .. }, .. } => {
-                self.judge(peer, request, channel);
+    fn on_message(&mut self, peer: PeerId, topic: &scatter::Topic, message: &Bytes) {
+        if *topic == self.topics.transactions {
+            match codec::read_transaction(message) {
+                Some((number, transaction)) => self.judge(peer, number, transaction),
+                None => self.cut_off(peer, "it sent what is too long or too short for a transaction"),
             }
-            request_response::Event::Message { message: Message::Response { request_id, response }, .. } => {
-                self.on_answer(request_id, response);
+        } else if *topic == self.topics.answers {
+            match codec::read_answer(message) {
+                Some((number, answer)) => self.on_answer(peer, number, answer),
+                None => self.cut_off(peer, "it sent an answer that is none"),
             }
-            request_response::Event::OutboundFailure { peer, request_id, error, .. } => {
-                self.on_send_failed(peer, request_id, &error);
-            }
-            request_response::Event::InboundFailure { peer, error: InboundFailure::Io(error), .. }
-                if error.kind() == io::ErrorKind::InvalidData =>
-            {
-                self.cut_off(peer, &error.to_string());
-            }
-            _ => {}
+        } else {
+            self.cut_off(peer, "it speaks of what nobody asked for");
         }
     }
 
     /// Has a transaction judged apart from the driver, and answers when that is done.
-    fn judge(&mut self, peer: PeerId, transaction: Bytes, channel: ResponseChannel<Answer>) {
+    fn judge(&mut self, peer: PeerId, number: u64, transaction: Bytes) {
         let Some(link) = self.links.get_mut(&peer) else { return };
         if !link.take_check() {
-            return self.answer(channel, Answer::Busy);
+            return self.answer(peer, number, Answer::Busy);
         }
         let (checks, incoming, reports) = (self.checks.clone(), self.incoming.clone(), self.reports.0.clone());
         tokio::spawn(async move {
@@ -332,12 +347,12 @@ impl Driver {
                 Verdict::Busy
             });
             // Fails only where the driver has ended.
-            let _ = reports.send(Report::Judged { peer, verdict, channel }).await;
+            let _ = reports.send(Report::Judged { peer, number, verdict }).await;
         });
     }
 
-    fn on_answer(&mut self, request: OutboundRequestId, answer: Answer) {
-        let Some((peer, parcel)) = self.under_way.remove(&request) else { return };
+    fn on_answer(&mut self, peer: PeerId, number: u64, answer: Answer) {
+        let Some(UnderWay { parcel, .. }) = self.under_way.remove(&(peer, number)) else { return };
         let Some(link) = self.links.get_mut(&peer) else { return };
         match answer {
             Answer::Accepted => link.delivered(),
@@ -349,16 +364,13 @@ impl Driver {
         }
     }
 
-    fn on_send_failed(&mut self, peer: PeerId, request: OutboundRequestId, error: &OutboundFailure) {
-        debug!(%peer, %error, "a transaction did not arrive");
-        let Some((_, parcel)) = self.under_way.remove(&request) else { return };
+    /// Takes back what is under way to a peer, to be sent once more; it does no harm twice.
+    fn send_again(&mut self, peer: PeerId) {
+        let lost = self.under_way.extract_if((peer, 0)..=(peer, u64::MAX), |_, _| true);
+        let lost: Vec<Parcel> = lost.map(|(_, one)| one.parcel).collect();
         let Some(link) = self.links.get_mut(&peer) else { return };
-        if link.is_connected() {
+        for parcel in lost {
             link.failed(parcel, Instant::now());
-        }
-        if matches!(error, OutboundFailure::Timeout) {
-            // Fails only where it is disconnected already.
-            let _ = self.swarm.disconnect_peer_id(peer);
         }
     }
 }
@@ -371,13 +383,10 @@ fn behaviour<'a>(peers: impl Iterator<Item = &'a PeerId>) -> Behaviour {
     let limits = connection_limits::ConnectionLimits::default()
         .with_max_pending_incoming(Some(MAX_STRANGERS))
         .with_max_established_per_peer(Some(MAX_PEER_CONNECTIONS));
-    let config = request_response::Config::default()
-        .with_request_timeout(REQUEST_TIMEOUT)
-        .with_max_concurrent_streams(MAX_STREAMS);
     Behaviour {
         allowed,
         limits: connection_limits::Behaviour::new(limits),
-        requests: request_response::Behaviour::new([(PROTOCOL, ProtocolSupport::Full)], config),
+        messages: scatter::Behaviour::new(scatter::Config { max_buf_size: codec::MAX_MESSAGE_BYTES }),
     }
 }
 

@@ -184,13 +184,16 @@ async fn a_peer_that_sends_garbage_is_cut_off_for_a_while() {
     let a = node(1, vec![listed(2), listed(3)]).await;
     let (b, c) = (node(2, vec![a.as_peer()]).await, node(3, vec![a.as_peer()]).await);
     a.connected(2).await;
-    b.handle.broadcast(vec![66].into()).unwrap();
-    a.connected(1).await;
-    assert_eq!(a.handle.connected_peers(), [id_of(3)]);
-    c.handle.broadcast(vec![1, 3].into()).unwrap();
-    until("the others are served", || a.received() == [vec![1, 3]]).await;
-    a.connected(2).await;
-    drop(b);
+    let too_long = vec![1; tally_contracts::transaction::MAX_LEAF_BYTES + 1];
+    for (turn, garbage) in [vec![66], too_long, vec![]].into_iter().enumerate() {
+        b.handle.broadcast(garbage.into()).unwrap();
+        a.connected(1).await;
+        assert_eq!(a.handle.connected_peers(), [id_of(3)]);
+        c.handle.broadcast(vec![1, 3].into()).unwrap();
+        until("the others are served", || a.received() == vec![vec![1, 3]; turn + 1]).await;
+        a.connected(2).await;
+        b.connected(1).await;
+    }
 }
 
 #[tokio::test]
@@ -216,24 +219,22 @@ async fn bytes_that_are_no_protocol_do_no_harm() {
 
 #[test]
 fn the_codec_reads_what_it_writes_and_nothing_else() {
-    use libp2p::request_response::Codec as _;
-    let read = |bytes: Vec<u8>| {
-        let mut io = futures::io::Cursor::new(bytes);
-        futures::executor::block_on(codec::TransactionCodec.read_request(&codec::PROTOCOL, &mut io))
-    };
-    let mut written = futures::io::Cursor::new(Vec::new());
-    let transaction = Bytes::from(vec![7; 1_000]);
-    let (mut codec, protocol) = (codec::TransactionCodec, codec::PROTOCOL);
-    let write = codec.write_request(&protocol, &mut written, transaction.clone());
-    futures::executor::block_on(write).unwrap();
-    let written = written.into_inner();
-    assert_eq!(written[..4], 1_000_u32.to_le_bytes());
-    assert_eq!(read(written.clone()).unwrap(), transaction);
-    let kind = |bytes| read(bytes).unwrap_err().kind();
-    assert_eq!(kind([written.clone(), vec![0]].concat()), std::io::ErrorKind::InvalidData);
-    assert_eq!(kind(vec![0; 4]), std::io::ErrorKind::InvalidData);
-    assert_eq!(kind(65_536_u32.to_le_bytes().to_vec()), std::io::ErrorKind::InvalidData, "before it is read");
-    assert_eq!(kind(written[..900].to_vec()), std::io::ErrorKind::UnexpectedEof);
+    use codec::{Answer, read_answer, read_transaction, write_answer, write_transaction};
+    let (number, transaction) = (0x0102_0304_0506_0708, Bytes::from(vec![7; 65_535]));
+    let written = write_transaction(number, &transaction);
+    assert_eq!(written[..9], [8, 7, 6, 5, 4, 3, 2, 1, 7]);
+    assert_eq!(read_transaction(&written), Some((number, transaction)));
+    assert_eq!(read_transaction(&[&written[..], &[7]].concat().into()), None, "too long");
+    assert_eq!(read_transaction(&written.slice(..8)), None, "empty");
+    assert_eq!(read_transaction(&written.slice(..7)), None, "no number");
+    for (byte, answer) in [(1, Answer::Accepted), (2, Answer::Busy), (3, Answer::Refused)] {
+        let written = write_answer(number, answer);
+        assert_eq!(written[..], [8, 7, 6, 5, 4, 3, 2, 1, byte]);
+        assert_eq!(read_answer(&written), Some((number, answer)));
+    }
+    for wrong in [&[8, 7, 6, 5, 4, 3, 2, 1, 4][..], &[8, 7, 6, 5, 4, 3, 2, 1], &[8, 7, 6, 5, 4, 3, 2, 1, 1, 1]] {
+        assert_eq!(read_answer(wrong), None, "{wrong:?}");
+    }
 }
 
 #[test]
