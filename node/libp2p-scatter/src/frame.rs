@@ -1,7 +1,7 @@
 //! What travels on a stream: frames, each on a topic.
 //!
-//! Format: a frame is its length, an unsigned varint, and so many bytes: one for the word (1 subscribe, 2 unsubscribe, 3 message),
-//! one for the length of the topic, from 1 to [`Topic::MAX_BYTES`], the topic, and, of a message, all the rest.
+//! Format: a frame is its length, an unsigned varint, and so many bytes: one for the word (1 subscribe, 2 unsubscribe, 3 message,
+//! 4 ask, 5 alive), one for the length of the topic, from 1 to [`Topic::MAX_BYTES`], the topic, and, of a message, all the rest.
 
 use std::io;
 
@@ -39,6 +39,10 @@ pub enum Word {
     Subscribe,
     Unsubscribe,
     Message(Bytes),
+    /// Whether the other side is still there, ...
+    Ask,
+    /// ... and that it is.
+    Alive,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +58,8 @@ impl Frame {
             Word::Subscribe => (1, &[]),
             Word::Unsubscribe => (2, &[]),
             Word::Message(message) => (3, message),
+            Word::Ask => (4, &[]),
+            Word::Alive => (5, &[]),
         };
         let name = &self.topic.0;
         let mut bytes = BytesMut::with_capacity(2 + name.len() + message.len());
@@ -75,6 +81,8 @@ impl Frame {
             1 if message.is_empty() => Word::Subscribe,
             2 if message.is_empty() => Word::Unsubscribe,
             3 => Word::Message(message),
+            4 if message.is_empty() => Word::Ask,
+            5 if message.is_empty() => Word::Alive,
             _ => return Err(invalid("a word that is none")),
         };
         // Copied, since a peer's topics are kept, and would keep the message.
@@ -93,11 +101,13 @@ mod tests {
     #[test]
     fn frames_are_these_bytes_and_read_as_what_was_written() {
         let topic = Topic::new(b"votes");
-        let table: [(Word, &[u8]); 4] = [
+        let table: [(Word, &[u8]); 6] = [
             (Word::Subscribe, b"\x01\x05votes"),
             (Word::Unsubscribe, b"\x02\x05votes"),
             (Word::Message(Bytes::new()), b"\x03\x05votes"),
             (Word::Message(Bytes::from_static(b"aye")), b"\x03\x05votesaye"),
+            (Word::Ask, b"\x04\x05votes"),
+            (Word::Alive, b"\x05\x05votes"),
         ];
         for (word, bytes) in table {
             let frame = Frame { topic: topic.clone(), word };
@@ -109,7 +119,7 @@ mod tests {
     #[test]
     fn what_is_no_frame_is_refused() {
         let long = [&[3, 65][..], &[b'x'; 65]].concat();
-        let table: [&[u8]; 7] = [b"", b"\x03", b"\x03\x00", b"\x03\x05vote", b"\x04\x01v", b"\x01\x01vmore", &long];
+        let table: [&[u8]; 7] = [b"", b"\x03", b"\x03\x00", b"\x03\x05vote", b"\x06\x01v", b"\x01\x01vmore", &long];
         for bytes in table {
             assert!(Frame::decode(Bytes::copy_from_slice(bytes)).is_err(), "{bytes:?}");
         }

@@ -1,13 +1,18 @@
 //! One connection: a lane out for each topic, and the streams that the peer has opened.
+//!
+//! What is written into a connection that leads nowhere any more is taken for a long time. So whoever hears nothing asks, and
+//! closes a connection on which nothing is heard even then.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use asynchronous_codec::Framed;
 use bytes::Bytes;
-use futures::StreamExt as _;
 use futures::stream::SelectAll;
+use futures::{FutureExt as _, StreamExt as _};
+use futures_timer::Delay;
 use libp2p::Stream;
 use libp2p::core::upgrade::ReadyUpgrade;
 use libp2p::swarm::handler::{ConnectionEvent, FullyNegotiatedInbound, FullyNegotiatedOutbound};
@@ -15,8 +20,11 @@ use libp2p::swarm::{ConnectionHandler, ConnectionHandlerEvent, StreamProtocol, S
 use unsigned_varint::codec::UviBytes;
 
 use crate::MAX_TOPICS;
-use crate::frame::{Frame, MAX_HEADER_BYTES, PROTOCOL, Topic, invalid};
+use crate::frame::{Frame, MAX_HEADER_BYTES, PROTOCOL, Topic, Word, invalid};
 use crate::lane::{Frames, Lane};
+
+/// What questions and answers travel on, so that they wait behind nothing.
+const LIFE: &[u8] = b"alive";
 
 /// A frame to be sent to the peer.
 #[derive(Clone, Debug)]
@@ -30,6 +38,11 @@ pub struct Handler {
     max_frame_bytes: usize,
     lanes: BTreeMap<Topic, Lane>,
     inbound: SelectAll<Frames>,
+    silence: Duration,
+    /// Ends a stretch of time at whose beginning the peer was asked, if it was silent in the one before.
+    stretch: Delay,
+    is_heard: bool,
+    is_asked: bool,
     fault: Fault,
 }
 
@@ -42,9 +55,18 @@ enum Fault {
 type HandlerEvent = ConnectionHandlerEvent<ReadyUpgrade<StreamProtocol>, Topic, io::Result<Frame>>;
 
 impl Handler {
-    pub fn new(max_message_bytes: usize) -> Self {
+    pub fn new(max_message_bytes: usize, silence: Duration) -> Self {
         let max_frame_bytes = max_message_bytes + MAX_HEADER_BYTES;
-        Self { max_frame_bytes, lanes: BTreeMap::new(), inbound: SelectAll::new(), fault: Fault::None }
+        Self {
+            max_frame_bytes,
+            lanes: BTreeMap::new(),
+            inbound: SelectAll::new(),
+            silence,
+            stretch: Delay::new(silence),
+            is_heard: false,
+            is_asked: false,
+            fault: Fault::None,
+        }
     }
 
     fn frames(&self, stream: Stream) -> Frames {
@@ -60,21 +82,48 @@ impl Handler {
         }
     }
 
+    fn say(&mut self, word: Word) -> io::Result<()> {
+        let topic = Topic::new(LIFE);
+        let frame = Frame { topic: topic.clone(), word }.encode();
+        self.lanes.entry(topic).or_default().push(frame)
+    }
+
+    /// Asks whoever was silent for a stretch of time, and gives up on who was silent for the next as well. A connection that
+    /// nothing was sent through may be silent.
+    fn listen(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        while self.stretch.poll_unpin(context).is_ready() {
+            let is_silent = !std::mem::take(&mut self.is_heard) && !self.lanes.is_empty();
+            if is_silent && self.is_asked {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "the peer is silent"));
+            }
+            self.is_asked = is_silent;
+            if is_silent {
+                self.say(Word::Ask)?;
+            }
+            self.stretch.reset(self.silence);
+        }
+        Ok(())
+    }
+
     /// Moves everything on; returns what there is to tell.
     fn advance(&mut self, context: &mut Context<'_>) -> io::Result<Poll<HandlerEvent>> {
-        for (topic, lane) in &mut self.lanes {
-            if lane.ask() {
-                let protocol = SubstreamProtocol::new(ReadyUpgrade::new(PROTOCOL), topic.clone());
-                return Ok(Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol }));
+        self.listen(context)?;
+        loop {
+            for (topic, lane) in &mut self.lanes {
+                if lane.ask() {
+                    let protocol = SubstreamProtocol::new(ReadyUpgrade::new(PROTOCOL), topic.clone());
+                    return Ok(Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol }));
+                }
+                lane.poll(context)?;
             }
-            lane.poll(context)?;
-        }
-        match self.inbound.poll_next_unpin(context) {
-            Poll::Ready(Some(bytes)) => {
-                let frame = Frame::decode(bytes?.freeze())?;
-                Ok(Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(Ok(frame))))
+            let Poll::Ready(Some(bytes)) = self.inbound.poll_next_unpin(context) else { return Ok(Poll::Pending) };
+            self.is_heard = true;
+            let frame = Frame::decode(bytes?.freeze())?;
+            match frame.word {
+                Word::Ask => self.say(Word::Alive)?,
+                Word::Alive => {}
+                _ => return Ok(Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(Ok(frame)))),
             }
-            Poll::Ready(None) | Poll::Pending => Ok(Poll::Pending),
         }
     }
 }

@@ -7,7 +7,7 @@
 //! ([`frame`]) is not the same, and the name of the protocol says so.
 //!
 //! **Invariants.** What waits for a peer is bounded, and so is what a peer can make us hold. Whatever goes wrong on a stream
-//! closes its connection: who dials keeps dialling, and the engine sends again what nobody voted on.
+//! closes its connection, and so does silence: who dials keeps dialling, and the engine sends again what nobody voted on.
 
 mod frame;
 mod handler;
@@ -15,6 +15,7 @@ mod lane;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use libp2p::core::Endpoint;
@@ -32,6 +33,8 @@ use handler::{Handler, Outgoing};
 
 /// Topics that one peer may subscribe to, and streams that it may hold open on a connection.
 const MAX_TOPICS: usize = 16;
+/// As long as libp2p gives a stream to be agreed upon.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// Bounds.
 #[derive(Clone, Debug)]
@@ -58,9 +61,11 @@ pub enum Event {
 }
 
 /// Sends messages to the peers that want them, and tells of those that come.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Behaviour {
     config: Config,
+    /// How long nothing may be heard before the peer is asked, and again before the connection is closed.
+    silence: Duration,
     subscriptions: BTreeSet<Topic>,
     /// The connected peers with what they want.
     peers: BTreeMap<PeerId, BTreeSet<Topic>>,
@@ -71,7 +76,8 @@ impl Behaviour {
     /// Without peers and subscriptions.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { config, ..Self::default() }
+        let (subscriptions, peers) = (BTreeSet::new(), BTreeMap::new());
+        Self { config, silence: SILENCE, subscriptions, peers, events: VecDeque::new() }
     }
 
     /// The same: it counts nothing, a node has metrics of its own.
@@ -141,6 +147,8 @@ impl Behaviour {
                 wanted.remove(&topic);
                 Some(Event::Unsubscribed(peer, topic))
             }
+            // Between handlers.
+            Word::Ask | Word::Alive => None,
         }
     }
 }
@@ -161,7 +169,7 @@ impl NetworkBehaviour for Behaviour {
         _: &Multiaddr,
         _: &Multiaddr,
     ) -> Result<Handler, ConnectionDenied> {
-        Ok(Handler::new(self.config.max_buf_size))
+        Ok(Handler::new(self.config.max_buf_size, self.silence))
     }
 
     fn handle_established_outbound_connection(
@@ -172,7 +180,7 @@ impl NetworkBehaviour for Behaviour {
         _: Endpoint,
         _: PortUse,
     ) -> Result<Handler, ConnectionDenied> {
-        Ok(Handler::new(self.config.max_buf_size))
+        Ok(Handler::new(self.config.max_buf_size, self.silence))
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {

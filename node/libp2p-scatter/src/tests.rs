@@ -5,10 +5,12 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Swarm, noise, tcp, yamux};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
 const MAX_MESSAGE_BYTES: usize = 64 << 10;
+const SILENCE: Duration = Duration::from_millis(500);
 
 fn votes() -> Topic {
     Topic::new(b"votes")
@@ -23,7 +25,7 @@ fn swarm(max_buf_size: usize) -> Swarm<Behaviour> {
         .with_tokio()
         .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
         .expect("a transport")
-        .with_behaviour(|_| Behaviour::new(Config { max_buf_size }))
+        .with_behaviour(|_| Behaviour { silence: SILENCE, ..Behaviour::new(Config { max_buf_size }) })
         .expect("a behaviour")
         .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(60)))
         .build()
@@ -31,12 +33,17 @@ fn swarm(max_buf_size: usize) -> Swarm<Behaviour> {
 
 /// Two swarms that are connected, the first of which may send longer messages than the second takes.
 async fn pair() -> [Swarm<Behaviour>; 2] {
+    pair_by(async |address| address).await
+}
+
+/// The same, of which the second dials what stands for the first's address.
+async fn pair_by(way: impl AsyncFn(Multiaddr) -> Multiaddr) -> [Swarm<Behaviour>; 2] {
     let [mut a, mut b] = [swarm(2 * MAX_MESSAGE_BYTES), swarm(MAX_MESSAGE_BYTES)];
     a.listen_on("/ip4/127.0.0.1/tcp/0".parse().expect("an address")).expect("a port");
     loop {
         tokio::select! {
             event = a.select_next_some() => match event {
-                SwarmEvent::NewListenAddr { address, .. } => b.dial(address).expect("a dial"),
+                SwarmEvent::NewListenAddr { address, .. } => b.dial(way(address).await).expect("a dial"),
                 SwarmEvent::ConnectionEstablished { .. } => return [a, b],
                 _ => {}
             },
@@ -155,9 +162,45 @@ async fn what_waits_for_a_peer_that_takes_nothing_is_bounded() {
     tokio::time::timeout(Duration::from_secs(5), closed).await.expect("before the time that a peer may stall");
 }
 
+/// A way to an address that can be cut, as by a router that forgets about it: nothing comes through, and nobody is told.
+async fn way_to(address: Multiaddr) -> (Multiaddr, tokio::task::JoinHandle<()>) {
+    let port = |address: &Multiaddr| {
+        address.iter().find_map(|part| match part {
+            libp2p::multiaddr::Protocol::Tcp(port) => Some(port),
+            _ => None,
+        })
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let way = format!("/ip4/127.0.0.1/tcp/{}", listener.local_addr().expect("an address").port());
+    let to = port(&address).expect("a port");
+    let task = tokio::spawn(async move {
+        let (near, _) = listener.accept().await.expect("a connection");
+        let far = TcpStream::connect(("127.0.0.1", to)).await.expect("a connection");
+        // Both stay open when the task is gone.
+        let [near, far] = [near, far].map(|stream| Box::leak(Box::new(stream)));
+        let _ = tokio::io::copy_bidirectional(near, far).await;
+    });
+    (way.parse().expect("an address"), task)
+}
+
+#[tokio::test]
+async fn a_connection_that_leads_nowhere_any_more_is_closed_and_a_quiet_one_is_not() {
+    let cut = std::sync::Mutex::new(None);
+    let mut swarms = pair_by(async |address| {
+        let (way, task) = way_to(address).await;
+        *cut.lock().expect("nobody panics") = Some(task);
+        way
+    })
+    .await;
+    subscribe(&mut swarms, &[votes()]).await;
+    assert!(tokio::time::timeout(5 * SILENCE, next(&mut swarms)).await.is_err(), "it is only quiet");
+    cut.into_inner().expect("nobody panics").expect("a way").abort();
+    assert_eq!(next(&mut swarms).await, Seen::Closed);
+}
+
 #[test]
 fn a_peer_subscribes_to_so_many_topics_and_no_more() {
-    let mut behaviour = Behaviour::default();
+    let mut behaviour = Behaviour::new(Config::default());
     let peer = PeerId::random();
     behaviour.peers.insert(peer, BTreeSet::new());
     let mut subscribe = |i: u8| behaviour.on_frame(peer, Frame { topic: Topic::new(&[i]), word: Word::Subscribe });
