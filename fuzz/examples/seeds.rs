@@ -171,6 +171,7 @@ fn node() {
     let transaction = golden("transaction").remove(0).1;
     seed("network_transaction", "transaction", [&[0][..], &[7; 8], &transaction].concat());
     seed("network_transaction", "answer", [&[1][..], &[7; 8], &[1]].concat());
+    seed("network_transaction", "frame", b"\x02\x03\x05votesaye");
     let lines: Vec<String> =
         operations().iter().map(|(_, o)| serde_json::to_string(o).expect("an operation is JSON")).collect();
     seed("bulk_lines", "each", format!("\u{10}{}\n{}\n\nno operation\n", lines.join("\n"), lines[0]));

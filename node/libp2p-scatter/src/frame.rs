@@ -15,7 +15,7 @@ pub const PROTOCOL: StreamProtocol = StreamProtocol::new("/tally/broadcast/1");
 pub const MAX_HEADER_BYTES: usize = 2 + Topic::MAX_BYTES;
 
 /// What messages are about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Topic(Bytes);
 
 impl Topic {
@@ -31,13 +31,26 @@ impl Topic {
         assert!((1..=Self::MAX_BYTES).contains(&name.len()), "a topic has a name of 1 to {} bytes", Self::MAX_BYTES);
         Self(Bytes::copy_from_slice(name))
     }
+
+    /// A topic of our own, which costs nothing to make; too long or short a name does not compile in a `static`.
+    ///
+    /// # Panics
+    /// Those of [`Self::new`].
+    #[must_use]
+    pub const fn from_static(name: &'static [u8]) -> Self {
+        assert!(!name.is_empty() && name.len() <= Self::MAX_BYTES);
+        Self(Bytes::from_static(name))
+    }
 }
 
 /// What is said on a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Word {
+    /// Sends what is broadcast on it from now on.
     Subscribe,
+    /// Sends it no longer.
     Unsubscribe,
+    /// A message.
     Message(Bytes),
     /// Whether the other side is still there, ...
     Ask,
@@ -45,14 +58,18 @@ pub enum Word {
     Alive,
 }
 
+/// A word on a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
+    /// What it is about.
     pub topic: Topic,
+    /// What is said.
     pub word: Word,
 }
 
 impl Frame {
-    /// Without its length.
+    /// Its bytes, without their length.
+    #[must_use]
     pub fn encode(&self) -> Bytes {
         let (word, message): (u8, &[u8]) = match &self.word {
             Word::Subscribe => (1, &[]),
@@ -70,6 +87,10 @@ impl Frame {
         bytes.freeze()
     }
 
+    /// Reads them.
+    ///
+    /// # Errors
+    /// They are no frame.
     pub fn decode(mut bytes: Bytes) -> io::Result<Self> {
         let &[word, length, ..] = bytes.as_ref() else { return Err(invalid("a frame without a topic")) };
         let length = usize::from(length);
@@ -90,7 +111,7 @@ impl Frame {
     }
 }
 
-pub fn invalid(what: &str) -> io::Error {
+pub(crate) fn invalid(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what.to_owned())
 }
 

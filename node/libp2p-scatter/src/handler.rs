@@ -24,7 +24,7 @@ use crate::frame::{Frame, MAX_HEADER_BYTES, PROTOCOL, Topic, Word, invalid};
 use crate::lane::{Frames, Lane};
 
 /// What questions and answers travel on, so that they wait behind nothing.
-const LIFE: &[u8] = b"alive";
+static LIFE: Topic = Topic::from_static(b"alive");
 
 /// A frame to be sent to the peer.
 #[derive(Clone, Debug)]
@@ -83,9 +83,8 @@ impl Handler {
     }
 
     fn say(&mut self, word: Word) -> io::Result<()> {
-        let topic = Topic::new(LIFE);
-        let frame = Frame { topic: topic.clone(), word }.encode();
-        self.lanes.entry(topic).or_default().push(frame)
+        let frame = Frame { topic: LIFE.clone(), word }.encode();
+        self.lanes.entry(LIFE.clone()).or_default().push(frame)
     }
 
     /// Asks whoever was silent for a stretch of time, and gives up on who was silent for the next as well. A connection that
@@ -110,7 +109,7 @@ impl Handler {
         self.listen(context)?;
         loop {
             for (topic, lane) in &mut self.lanes {
-                if lane.ask() {
+                if lane.needs_stream() {
                     let protocol = SubstreamProtocol::new(ReadyUpgrade::new(PROTOCOL), topic.clone());
                     return Ok(Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol }));
                 }

@@ -22,10 +22,10 @@ const STALL: Duration = Duration::from_secs(10);
 
 #[derive(Default)]
 enum Way {
-    /// Nobody has asked for a stream yet.
+    /// There is no stream yet, and none was requested.
     #[default]
     None,
-    Asked,
+    Requested,
     Open(Box<Frames>),
 }
 
@@ -55,13 +55,13 @@ impl Lane {
         Ok(())
     }
 
-    /// Whether a stream is to be asked for; the next time it is under way.
-    pub fn ask(&mut self) -> bool {
-        let is_none = matches!(self.way, Way::None);
-        if is_none {
-            self.way = Way::Asked;
+    /// Whether a stream is to be requested; from then on it is.
+    pub fn needs_stream(&mut self) -> bool {
+        let needs_one = matches!(self.way, Way::None);
+        if needs_one {
+            self.way = Way::Requested;
         }
-        is_none
+        needs_one
     }
 
     /// Here it is.

@@ -1,15 +1,16 @@
-//! Broadcast to connected peers, for the engine's votes, proposals and parts of blocks.
+//! Messages to connected peers: the engine's votes, proposals and parts of blocks, and merchants' transactions.
 //!
 //! The crate of this name on crates.io opens a stream for each message and peer: it is agreed upon, written, closed at both
 //! ends and let go of, which costs many times what the message does. Here each topic has one stream a connection that stays
 //! open ([`lane`]), so what is urgent does not wait behind what is long, and messages of a topic keep their order. The workspace
-//! puts this crate in that one's place (`[patch.crates-io]`, ADR 0001); its interface is what the engine uses of it, its format
-//! ([`frame`]) is not the same, and the name of the protocol says so.
+//! puts this crate in that one's place (`[patch.crates-io]`, ADR 0001); its interface is what the engine uses of it, and
+//! [`Behaviour::send`]; its format ([`frame`]) is not the same, and the name of the protocol says so.
 //!
 //! **Invariants.** What waits for a peer is bounded, and so is what a peer can make us hold. Whatever goes wrong on a stream
 //! closes its connection, and so does silence: who dials keeps dialling, and the engine sends again what nobody voted on.
 
-mod frame;
+#[doc(hidden)]
+pub mod frame;
 mod handler;
 mod lane;
 

@@ -25,16 +25,10 @@ pub enum Answer {
 }
 
 /// Of transactions.
-#[must_use]
-pub fn transactions() -> Topic {
-    Topic::new(b"transactions/1")
-}
+pub static TRANSACTIONS: Topic = Topic::from_static(b"transactions/1");
 
 /// Of answers.
-#[must_use]
-pub fn answers() -> Topic {
-    Topic::new(b"answers/1")
-}
+pub static ANSWERS: Topic = Topic::from_static(b"answers/1");
 
 /// A transaction as a message.
 #[must_use]

@@ -73,7 +73,6 @@ pub(super) struct Driver {
     /// By peer and number.
     under_way: BTreeMap<(PeerId, u64), UnderWay>,
     next_number: u64,
-    topics: Topics,
     listen: Multiaddr,
     penalty: Duration,
     incoming: Incoming,
@@ -81,12 +80,6 @@ pub(super) struct Driver {
     reports: (mpsc::Sender<Report>, mpsc::Receiver<Report>),
     connected: watch::Sender<Vec<PeerId>>,
     joined: broadcast::Sender<PeerId>,
-}
-
-/// What is spoken of.
-struct Topics {
-    transactions: scatter::Topic,
-    answers: scatter::Topic,
 }
 
 /// The key pair of a secret key.
@@ -125,7 +118,6 @@ impl Driver {
             let_in: BTreeSet::new(),
             under_way: BTreeMap::new(),
             next_number: 0,
-            topics: Topics { transactions: codec::transactions(), answers: codec::answers() },
             listen: options.listen,
             penalty: Duration::from_millis(options.penalty_ms),
             incoming,
@@ -209,7 +201,7 @@ impl Driver {
         for (peer, link) in &mut self.links {
             while let Some(parcel) = link.pop(now) {
                 let message = codec::write_transaction(self.next_number, &parcel.bytes);
-                self.swarm.behaviour_mut().messages.send(*peer, &self.topics.transactions, message);
+                self.swarm.behaviour_mut().messages.send(*peer, &codec::TRANSACTIONS, message);
                 self.under_way.insert((*peer, self.next_number), UnderWay { parcel, since: now });
                 self.next_number += 1;
             }
@@ -266,7 +258,7 @@ impl Driver {
     }
 
     fn answer(&mut self, peer: PeerId, number: u64, answer: Answer) {
-        self.swarm.behaviour_mut().messages.send(peer, &self.topics.answers, codec::write_answer(number, answer));
+        self.swarm.behaviour_mut().messages.send(peer, &codec::ANSWERS, codec::write_answer(number, answer));
     }
 
     /// Closes a peer's connections and lets it wait before it may come back.
@@ -317,12 +309,12 @@ impl Driver {
     }
 
     fn on_message(&mut self, peer: PeerId, topic: &scatter::Topic, message: &Bytes) {
-        if *topic == self.topics.transactions {
+        if *topic == codec::TRANSACTIONS {
             match codec::read_transaction(message) {
                 Some((number, transaction)) => self.judge(peer, number, transaction),
                 None => self.cut_off(peer, "it sent what is too long or too short for a transaction"),
             }
-        } else if *topic == self.topics.answers {
+        } else if *topic == codec::ANSWERS {
             match codec::read_answer(message) {
                 Some((number, answer)) => self.on_answer(peer, number, answer),
                 None => self.cut_off(peer, "it sent an answer that is none"),
